@@ -1,0 +1,518 @@
+/* attend/attend.h - multi-head attention layers on a CPU.
+ *
+ * One call takes the activations X of a transformer layer and gives the layer's output Y:
+ *
+ *   X -- fused QKV projection -- per-head views -- attention core -- heads side by side -- W_o -- Y
+ *
+ * The header is in layers, and each can be used without those after it:
+ *
+ *   0. status     what every call returns
+ *   1. context    threads, instruction set, path; profile and last error
+ *   2. core       attention over the caller's strided Q, K, V
+ *   3. layer      packed weights and one forward call
+ *   4. cache      keys and values of past tokens, for chunked prefill and decode
+ *   5. inside     plan, profile, taps: what runs, how long it takes, every matrix on the way
+ *   6. models     shapes of published models
+ *   7. machine    what the processor and the BLAS are
+ *
+ * Letters used in every comment:
+ *   B   batch                    Nq, Nk  query tokens, key tokens      E  model width (d_model)
+ *   Hq  query heads              Hk      key/value heads, Hq % Hk == 0
+ *   D   head dimension of Q, K   Dv      head dimension of V
+ *
+ * Conventions:
+ *   - All data is fp32, row-major. Sizes and strides are counted in elements; a name that ends in
+ *     `_bytes` is in bytes. [B, N, H, D] lists dimensions from the slowest to the fastest.
+ *   - A linear map is Y = X W + b with W stored [in, out].
+ *   - A function that can fail returns AttendStatus. Unless its comment says otherwise, a failed
+ *     call leaves outputs, caches and handles as they were, and attend_get_error() has a sentence.
+ *   - The library never prints, exits or aborts. What it changes of OpenBLAS's or OpenMP's settings
+ *     inside a call is restored before the call returns.
+ *   - A context (and the caches and taps used with it) is used by one thread at a time. Different
+ *     contexts may be used at the same time; packed weights may be shared between them.
+ */
+#ifndef ATTEND_ATTEND_H
+#define ATTEND_ATTEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "attend/version.h"
+
+#if defined(__GNUC__)
+#  define ATTEND_API __attribute__((visibility("default")))
+#else
+#  define ATTEND_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------------------------------------
+ * 0. Status
+ */
+
+/* X(NAME, VALUE, MESSAGE): every status with its fixed number and its sentence. */
+#define ATTEND_STATUS_MAP(X)                                                                       \
+  X(OK, 0, "success")                                                                              \
+  X(NULL_POINTER, 1, "a pointer that must point to something is null")                             \
+  X(MISALIGNED, 2, "a pointer to floats is not aligned to 4 bytes")                                \
+  X(BAD_SIZE, 3, "a size is zero or outside its range")                                            \
+  X(BAD_STRIDE, 4, "a stride lets rows of an output overlap each other")                           \
+  X(BAD_HEADS, 5, "the number of query heads is not a multiple of the number of kv heads")         \
+  X(BAD_OPTION, 6, "an option or setting is outside its range, or a struct was not initialised")   \
+  X(OVERFLOW, 7, "a product of sizes is too large to be counted in bytes")                         \
+  X(OVERLAP, 8, "an output overlaps an input")                                                     \
+  X(ISA_UNAVAILABLE, 9, "the instruction set asked for is not usable on this machine")             \
+  X(PATH_REFUSED, 10, "the path asked for cannot run this problem")                                \
+  X(MEMORY_LIMIT, 11, "the path asked for needs more memory than its limit allows")                \
+  X(OUT_OF_MEMORY, 12, "memory could not be allocated")                                            \
+  X(WORKSPACE_TOO_SMALL, 13, "the workspace supplied by the caller is too small")                  \
+  X(CACHE_FULL, 14, "the cache has no room for the new tokens")                                    \
+  X(SHAPE_MISMATCH, 15, "two arguments do not agree in their shapes")                              \
+  X(UNKNOWN_MODEL, 16, "no preset has this name")                                                  \
+  X(FILE_UNREADABLE, 17, "a file cannot be opened or read")                                        \
+  X(FILE_INVALID, 18, "a file's contents are not valid")
+
+/* What a call returns: ATTEND_OK, or ATTEND_ERROR_... as listed above with their numbers. */
+typedef enum AttendStatus {
+#define ATTEND_DECLARE_STATUS(name, value, message) ATTEND_STATUS_##name = (value),
+  ATTEND_STATUS_MAP(ATTEND_DECLARE_STATUS)
+#undef ATTEND_DECLARE_STATUS
+} AttendStatus;
+
+#define ATTEND_OK ATTEND_STATUS_OK
+
+/* The status's name without prefix ("BAD_SIZE"), or "UNKNOWN_STATUS". Never null. */
+ATTEND_API const char *attend_status_name(AttendStatus status);
+
+/* The status's sentence, or one that says that the number is no status. Never null. */
+ATTEND_API const char *attend_status_message(AttendStatus status);
+
+/* The version of the library that is loaded, as "MAJOR.MINOR.PATCH". Compare with ATTEND_VERSION_*. */
+ATTEND_API const char *attend_version(void);
+
+/* ------------------------------------------------------------------------------------------------
+ * 1. Context
+ */
+
+/* The algorithms. AUTO takes the first of tiled, blas, naive that accepts the problem; the plan
+ * says which and why. */
+typedef enum AttendPath {
+  ATTEND_PATH_AUTO = 0,
+  ATTEND_PATH_TILED = 1, /* online softmax over tiles of keys; O(tile) scratch beside packed K, V */
+  ATTEND_PATH_BLAS = 2,  /* a head's whole score matrix, by two cblas_sgemm */
+  ATTEND_PATH_NAIVE = 3, /* plain loops that read like the formula; no BLAS, no intrinsics */
+} AttendPath;
+#define ATTEND_PATH_COUNT 4 /* AUTO included: an array of this size is indexed by AttendPath */
+
+/* Instruction sets of the tiled path's kernels. AUTO is the widest that the processor, the
+ * operating system and the build allow. Asking for one that is missing is an error, never a silent
+ * fallback. */
+typedef enum AttendIsa {
+  ATTEND_ISA_AUTO = 0,
+  ATTEND_ISA_SCALAR = 1, /* plain C, vectorised by the compiler for the baseline processor */
+  ATTEND_ISA_AVX2 = 2,   /* AVX2 and FMA */
+  ATTEND_ISA_AVX512 = 3, /* AVX-512 F, VL, DQ, BW */
+} AttendIsa;
+#define ATTEND_ISA_COUNT 4
+
+/* Names as used by options and reports: "auto", "tiled", "blas", "naive"; "auto", "scalar",
+ * "avx2", "avx512". Null for a number that is none. */
+ATTEND_API const char *attend_path_name(AttendPath path);
+ATTEND_API const char *attend_isa_name(AttendIsa isa);
+
+/* The inverse: true and *path (*isa) set if name is one of the names above, else false. */
+ATTEND_API bool attend_find_path(const char *name, AttendPath *path);
+ATTEND_API bool attend_find_isa(const char *name, AttendIsa *isa);
+
+/* How a context works. Fill with attend_default_settings(), then change what you want. */
+typedef struct AttendSettings {
+  size_t struct_size; /* set by attend_default_settings(); lets the struct grow in later versions */
+  size_t threads;  /* 1..1024, or 0 (default): as many as OpenMP would take (OMP_NUM_THREADS, else
+                         the cores this process may run on) */
+  AttendIsa isa;   /* default ATTEND_ISA_AUTO */
+  AttendPath path; /* default ATTEND_PATH_AUTO */
+  bool naive_parallel; /* default true: the naive path runs its heads in parallel */
+  bool profile;        /* default false: measure each phase (attend_get_profile()) */
+  size_t
+      score_memory_limit_bytes; /* default 2 GiB: the most that the score matrices of the blas and
+                                      naive paths may take; beyond it they refuse */
+} AttendSettings;
+
+/* Fills *settings with the defaults above. */
+ATTEND_API void attend_default_settings(AttendSettings *settings);
+
+/* Threads, kernels and scratch memory of one user of the library. */
+typedef struct AttendContext AttendContext;
+
+/* Opens a context. settings may be null for the defaults.
+ * Returns OK; NULL_POINTER (context is null); BAD_OPTION (a setting is outside its range or
+ * struct_size is unknown); ISA_UNAVAILABLE; OUT_OF_MEMORY. On failure *context is null. */
+ATTEND_API AttendStatus attend_open(AttendContext **context, const AttendSettings *settings);
+
+/* Frees the context and its workspace and sets *context to null. Null is allowed at both levels. */
+ATTEND_API void attend_close(AttendContext **context);
+
+/* One sentence on why the last call with this context failed, with the argument, the value found and
+ * the value expected; "" after a call that succeeded. Valid until the next call with the context. */
+ATTEND_API const char *attend_get_error(const AttendContext *context);
+
+/* Gives the context scratch memory to use in place of its own; it must stay valid while the context
+ * uses it. Calls that need more then fail with WORKSPACE_TOO_SMALL instead of allocating.
+ * memory null (with bytes 0) returns to the context's own. Any alignment is accepted; up to 64 bytes
+ * are lost to it (the sizes that plans report already include them).
+ * Returns OK; NULL_POINTER (context null, or memory null with bytes > 0). */
+ATTEND_API AttendStatus attend_set_workspace(AttendContext *context, void *memory, size_t bytes);
+
+/* Makes the context's own workspace at least `bytes` large (a plan's workspace_bytes), so that later
+ * calls of that size allocate nothing. Returns OK; NULL_POINTER; WORKSPACE_TOO_SMALL (a workspace
+ * supplied by the caller is smaller); OUT_OF_MEMORY (the old workspace is kept). */
+ATTEND_API AttendStatus attend_reserve_workspace(AttendContext *context, size_t bytes);
+
+/* ------------------------------------------------------------------------------------------------
+ * 2. Core: softmax(scale * Q K^T + mask) V, per head
+ */
+
+/* Sizes of one core call.
+ * batch, query_heads, kv_heads, head_dim, value_dim >= 1; query_tokens and key_tokens may be 0
+ * (nothing to do; rows that see no key). Hq must be a multiple of Hk: query head h reads key/value
+ * head h / (Hq / Hk). */
+typedef struct AttendShape {
+  size_t batch;        /* B  */
+  size_t query_tokens; /* Nq */
+  size_t key_tokens;   /* Nk */
+  size_t query_heads;  /* Hq */
+  size_t kv_heads;     /* Hk */
+  size_t head_dim;     /* D  */
+  size_t value_dim;    /* Dv */
+} AttendShape;
+
+/* A read-only view [B, N, H, dim]: element (b, n, h, d) is
+ * data[b*batch_stride + n*token_stride + h*head_stride + d].
+ * Any order of the first three dimensions can be described, also a chunk of a fused QKV buffer, and
+ * a stride of 0 repeats an element. */
+typedef struct AttendView {
+  const float *data;
+  size_t batch_stride;
+  size_t token_stride;
+  size_t head_stride;
+} AttendView;
+
+/* The same for an output. Its rows must not overlap: with the three dimensions ordered by stride,
+ * each stride must be at least the extent of the dimensions inside it. */
+typedef struct AttendOutputView {
+  float *data;
+  size_t batch_stride;
+  size_t token_stride;
+  size_t head_stride;
+} AttendOutputView;
+
+/* Views of dense buffers: [B, N, H, dim] (heads side by side) and [B, H, N, dim] (heads apart). */
+static inline AttendView attend_view_bnhd(const float *data, size_t tokens, size_t heads,
+                                          size_t dim) {
+  const AttendView view = {data, tokens * heads * dim, heads * dim, dim};
+  return view;
+}
+static inline AttendView attend_view_bhnd(const float *data, size_t tokens, size_t heads,
+                                          size_t dim) {
+  const AttendView view = {data, tokens * heads * dim, dim, tokens * dim};
+  return view;
+}
+static inline AttendOutputView attend_output_bnhd(float *data, size_t tokens, size_t heads,
+                                                  size_t dim) {
+  const AttendOutputView view = {data, tokens * heads * dim, heads * dim, dim};
+  return view;
+}
+static inline AttendOutputView attend_output_bhnd(float *data, size_t tokens, size_t heads,
+                                                  size_t dim) {
+  const AttendOutputView view = {data, tokens * heads * dim, dim, tokens * dim};
+  return view;
+}
+
+/* Options of a core or layer call. Fill with attend_default_options(). */
+typedef struct AttendOptions {
+  size_t struct_size; /* set by attend_default_options() */
+  float scale;        /* factor of q.k; 0 (default) means 1/sqrt(D). Must be finite. */
+  bool causal;        /* default true: key j is visible to query i when j <= q_start + i */
+  int64_t q_start;    /* default 0: absolute position of the first query, where key 0 is at 0.
+                         Negative: the first rows see no key. Used by causal only. A layer call with
+                         a cache sets it itself and wants 0 here. */
+} AttendOptions;
+
+/* Fills *options with the defaults above. */
+ATTEND_API void attend_default_options(AttendOptions *options);
+
+/* Attention over strided views:
+ *
+ *   out[b,i,h,:] = sum_j w_j v[b,j,g,:],   w = softmax_j(scale * q[b,i,h,:] . k[b,j,g,:]),
+ *
+ * over the visible keys j, g = h / (Hq / Hk) (Vaswani et al. 2017; grouped heads: Ainslie et al.
+ * 2023).
+ *   query   [B, Nq, Hq, D]   key [B, Nk, Hk, D]   value [B, Nk, Hk, Dv]   out [B, Nq, Hq, Dv]
+ *   lse     [B, Hq, Nq] dense, or null: natural log of the sum of exponentials of the row's scores
+ *   options null for the defaults.
+ * A row that sees no key, or only keys whose score is -inf, gives a zero row and an LSE of -inf.
+ * NaN and +inf in data that a row sees reach that row; data that is hidden from it does not.
+ * The tiled path gives a row the same bits whatever the threads, the batch and the other rows.
+ * Memory is taken from the context's workspace; see attend_plan_core() for its size.
+ * Data pointers may be null where their view has no elements.
+ * Returns OK; NULL_POINTER; MISALIGNED; BAD_SIZE; BAD_STRIDE; BAD_HEADS; BAD_OPTION; OVERFLOW;
+ * OVERLAP (out or lse shares memory with an input or each other, judged by the whole range of
+ * addresses that each spans); PATH_REFUSED; MEMORY_LIMIT; OUT_OF_MEMORY; WORKSPACE_TOO_SMALL. */
+ATTEND_API AttendStatus attend_core_forward(AttendContext *context, const AttendShape *shape,
+                                            AttendView query, AttendView key, AttendView value,
+                                            const AttendOptions *options, AttendOutputView out,
+                                            float *lse);
+
+/* ------------------------------------------------------------------------------------------------
+ * 3. Layer: projections around the core
+ */
+
+/* Sizes of a layer's weights, free of each other: Hq * D may differ from E. */
+typedef struct AttendLayerShape {
+  size_t width;       /* E  */
+  size_t query_heads; /* Hq */
+  size_t kv_heads;    /* Hk */
+  size_t head_dim;    /* D  */
+  size_t value_dim;   /* Dv */
+} AttendLayerShape;
+
+/* How a weight matrix lies in memory. */
+typedef enum AttendOrientation {
+  ATTEND_IN_OUT = 0, /* [in, out]: Y = X W (this library, GPT-2's Conv1D) */
+  ATTEND_OUT_IN = 1, /* [out, in]: Y = X W^T (PyTorch's nn.Linear, safetensors of most models) */
+} AttendOrientation;
+
+/* Where a layer's weights come from: either query, key and value, or qkv already fused; biases may
+ * be null (zero). Column counts are the widths of [in, out]:
+ *   query [E, Hq*D]   key [E, Hk*D]   value [E, Hk*Dv]   qkv [E, Hq*D + Hk*D + Hk*Dv]
+ *   output [Hq*Dv, E]   output_bias [E]; the other biases as long as their matrix has columns. */
+typedef struct AttendWeightSource {
+  size_t struct_size;            /* set by attend_default_weight_source() */
+  AttendOrientation orientation; /* of all matrices; default ATTEND_IN_OUT */
+  const float *query, *key, *value;
+  const float *query_bias, *key_bias, *value_bias;
+  const float *qkv, *qkv_bias;
+  const float *output, *output_bias;
+} AttendWeightSource;
+
+/* Fills *source: sizes set, every pointer null. */
+ATTEND_API void attend_default_weight_source(AttendWeightSource *source);
+
+/* Weights as the layer reads them: W_qkv = [W_q | W_k | W_v], [E, Hq*D + Hk*D + Hk*Dv], so that one
+ * product gives Q, K and V side by side, and W_o. Immutable: may be shared by contexts and threads. */
+typedef struct AttendWeights AttendWeights;
+
+/* Copies the source into packed weights. The source may be freed afterwards.
+ * Returns OK; NULL_POINTER (context, shape, source, weights, output, or neither qkv nor all of
+ * query, key and value); MISALIGNED; BAD_SIZE; BAD_HEADS; BAD_OPTION (both qkv and one of query, key,
+ * value, or biases that do not match that choice); OVERFLOW; OUT_OF_MEMORY. On failure *weights is
+ * null. */
+ATTEND_API AttendStatus attend_pack_weights(AttendContext *context, const AttendLayerShape *shape,
+                                            const AttendWeightSource *source,
+                                            AttendWeights **weights);
+
+/* Frees packed weights and sets *weights to null. Null is allowed at both levels. */
+ATTEND_API void attend_free_weights(AttendWeights **weights);
+
+/* The shape the weights were packed for, and the bytes they take. weights must not be null. */
+ATTEND_API AttendLayerShape attend_weights_shape(const AttendWeights *weights);
+ATTEND_API size_t attend_weights_bytes(const AttendWeights *weights);
+
+typedef struct AttendCache AttendCache;
+
+/* The whole layer: Y = concat(attention(X W_qkv + b_qkv)) W_o + b_o.
+ *   x [B, N, E] dense   y [B, N, E] dense   options null for the defaults
+ *   cache null: the N tokens attend to each other. Else their keys and values are appended to the
+ *   cache, which must be of the weights' heads and of this batch, and they attend to all of it;
+ *   causal positions then count from the cache's first token.
+ * N = 0 is allowed and does nothing. The projections use cblas_sgemm (one row: cblas_sgemv), except
+ * in the naive path, which has loops of its own.
+ * Returns what attend_core_forward() returns, and: SHAPE_MISMATCH (cache and weights, or batch);
+ * CACHE_FULL; BAD_OPTION (q_start set together with a cache). On failure y and the cache are as
+ * before. */
+ATTEND_API AttendStatus attend_layer_forward(AttendContext *context, const AttendWeights *weights,
+                                             AttendCache *cache, size_t batch, size_t tokens,
+                                             const float *x, const AttendOptions *options,
+                                             float *y);
+
+/* ------------------------------------------------------------------------------------------------
+ * 4. Cache: keys and values of past tokens
+ */
+
+/* Makes room for `capacity` tokens of `batch` sequences of the same length: keys [B, Hk, capacity, D]
+ * and values [B, Hk, capacity, Dv]. width of the shape is not used.
+ * Returns OK; NULL_POINTER; BAD_SIZE; BAD_HEADS; OVERFLOW; OUT_OF_MEMORY. On failure *cache is null. */
+ATTEND_API AttendStatus attend_open_cache(AttendContext *context, const AttendLayerShape *shape,
+                                          size_t batch, size_t capacity, AttendCache **cache);
+
+/* Frees a cache and sets *cache to null. Null is allowed at both levels. */
+ATTEND_API void attend_close_cache(AttendCache **cache);
+
+/* Tokens stored, tokens that fit, and bytes that one token of one sequence takes. */
+ATTEND_API size_t attend_cache_length(const AttendCache *cache);
+ATTEND_API size_t attend_cache_capacity(const AttendCache *cache);
+ATTEND_API size_t attend_cache_token_bytes(const AttendCache *cache);
+
+/* Appends tokens computed elsewhere: key [B, tokens, Hk, D], value [B, tokens, Hk, Dv].
+ * Returns OK; NULL_POINTER; MISALIGNED; CACHE_FULL. On failure the cache is as before. */
+ATTEND_API AttendStatus attend_append_cache(AttendContext *context, AttendCache *cache,
+                                            size_t tokens, AttendView key, AttendView value);
+
+/* Forgets the tokens from `length` on (rollback). Returns OK; NULL_POINTER; BAD_SIZE (length is more
+ * than the cache holds). */
+ATTEND_API AttendStatus attend_truncate_cache(AttendCache *cache, size_t length);
+
+/* The stored keys [B, length, Hk, D] and values [B, length, Hk, Dv], valid until the next append. */
+ATTEND_API AttendView attend_cache_keys(const AttendCache *cache);
+ATTEND_API AttendView attend_cache_values(const AttendCache *cache);
+
+/* ------------------------------------------------------------------------------------------------
+ * 5. Inside: plan, profile, taps
+ */
+
+#define ATTEND_REASON_SIZE 256
+
+/* What one path says of a problem. */
+typedef struct AttendPathVerdict {
+  AttendStatus status;             /* OK: it could run this problem */
+  size_t workspace_bytes;          /* scratch it would take (0 if it is not known) */
+  size_t score_bytes;              /* part of it that holds whole score matrices */
+  char reason[ATTEND_REASON_SIZE]; /* why it is taken, or why it is not */
+} AttendPathVerdict;
+
+/* What a call of the given size would do, without doing it. */
+typedef struct AttendPlan {
+  size_t struct_size;
+  AttendPath path;         /* the path that would run; never AUTO in a plan that succeeded */
+  AttendIsa isa;           /* of the kernels that would run */
+  size_t threads;          /* at most this many */
+  size_t query_tile;       /* rows of a tile (br) of the tiled path, else 0 */
+  size_t key_tile;         /* keys of a tile (bc) of the tiled path, else 0 */
+  size_t workspace_bytes;  /* scratch of the whole call, alignment included */
+  double core_flops;       /* 4-ish per visible pair: (2 D + 2 Dv) * Hq * visible pairs */
+  double projection_flops; /* 2 * rows * in * out of both projections; 0 in a core plan */
+  AttendPathVerdict verdicts[ATTEND_PATH_COUNT]; /* indexed by AttendPath; [AUTO] is not used */
+} AttendPlan;
+
+/* Plans a core call. options null for the defaults. A failed call fills the verdicts as far as it
+ * came, so that the reason can be shown. Set plan->struct_size = sizeof *plan before the call.
+ * Returns what attend_core_forward() would for the same arguments, pointers aside. */
+ATTEND_API AttendStatus attend_plan_core(AttendContext *context, const AttendShape *shape,
+                                         const AttendOptions *options, AttendPlan *plan);
+
+/* Plans a layer call: `tokens` new tokens after `past` cached ones (has_cache as in the call). */
+ATTEND_API AttendStatus attend_plan_layer(AttendContext *context, const AttendLayerShape *shape,
+                                          size_t batch, size_t tokens, size_t past, bool has_cache,
+                                          const AttendOptions *options, AttendPlan *plan);
+
+/* Writes the plan as a few lines of text into text[0..size), always terminated if size > 0. Returns
+ * the length of the whole text without its terminator, as snprintf does. */
+ATTEND_API size_t attend_describe_plan(const AttendPlan *plan, char *text, size_t size);
+
+/* The phases of a call. The tiled path fuses three of them and reports them as ATTENTION; the blas
+ * and naive paths report SCORES, SOFTMAX and WEIGHTED_SUM apart. */
+typedef enum AttendPhase {
+  ATTEND_PHASE_QKV_PROJECTION = 0,
+  ATTEND_PHASE_PACKING = 1, /* K and V into panels, cache append */
+  ATTEND_PHASE_SCORES = 2,  /* scale * Q K^T and mask */
+  ATTEND_PHASE_SOFTMAX = 3,
+  ATTEND_PHASE_WEIGHTED_SUM = 4, /* weights V */
+  ATTEND_PHASE_ATTENTION = 5,    /* the three before, fused */
+  ATTEND_PHASE_OUTPUT_PROJECTION = 6,
+} AttendPhase;
+#define ATTEND_PHASE_COUNT 7
+
+/* "qkv_projection", "packing", "scores", "softmax", "weighted_sum", "attention",
+ * "output_projection". Null for a number that is none. */
+ATTEND_API const char *attend_phase_name(AttendPhase phase);
+
+/* Sums over the calls since the last reset. Inside a parallel region a phase's seconds are the mean
+ * over the threads, so that the phases add up to at most the call's time.
+ * flops count visible pairs only; bytes are what the algorithm must move at least once. */
+typedef struct AttendProfile {
+  size_t calls;
+  double seconds; /* whole calls */
+  struct {
+    double seconds, flops, bytes;
+  } phases[ATTEND_PHASE_COUNT];
+} AttendProfile;
+
+/* Reads or clears the profile. All zero unless settings.profile was set.
+ * attend_get_profile returns OK or NULL_POINTER. */
+ATTEND_API AttendStatus attend_get_profile(const AttendContext *context, AttendProfile *profile);
+ATTEND_API void attend_reset_profile(AttendContext *context);
+
+/* One matrix on the way, handed to a tap: [rows, columns], element (r, c) at
+ * data[r*row_stride + c]. Valid during the call of the tap only. */
+typedef struct AttendMatrix {
+  const char *name; /* "query", "key", "value", "scores", "masked_scores", "weights", "context",
+                       "concat", "output" */
+  size_t batch;     /* which sequence */
+  size_t head;      /* which query head (key, value: which kv head); 0 for concat and output */
+  size_t rows, columns, row_stride;
+  const float *data;
+} AttendMatrix;
+
+typedef void (*AttendTap)(void *user, const AttendMatrix *matrix);
+
+/* Has `tap` called with every intermediate matrix of later calls that run on the naive path (the
+ * others never form most of them, and call nothing): per sequence and head in order query, key,
+ * value, scores (scaled), masked_scores, weights, context; then, in layer calls, concat and output
+ * of each sequence. With a tap set the heads run one after the other. Null removes it.
+ * Returns OK; NULL_POINTER. */
+ATTEND_API AttendStatus attend_set_tap(AttendContext *context, AttendTap tap, void *user);
+
+/* ------------------------------------------------------------------------------------------------
+ * 6. Models
+ */
+
+#define ATTEND_NAME_SIZE 64
+
+/* The attention layer of a published model. */
+typedef struct AttendModel {
+  char name[ATTEND_NAME_SIZE]; /* "qwen2.5-0.5b" */
+  AttendLayerShape shape;
+  bool qkv_bias;      /* W_q, W_k, W_v have biases */
+  bool output_bias;   /* W_o has one */
+  size_t layers;      /* attention layers in the model */
+  const char *source; /* where the figures are published; null for a model read from a file */
+} AttendModel;
+
+/* The presets, in a fixed order: index 0 .. attend_model_count() - 1; null beyond. */
+ATTEND_API size_t attend_model_count(void);
+ATTEND_API const AttendModel *attend_model_at(size_t index);
+
+/* The preset of that name (case is ignored), or null. */
+ATTEND_API const AttendModel *attend_find_model(const char *name);
+
+/* ------------------------------------------------------------------------------------------------
+ * 7. Machine
+ */
+
+/* What the library found. */
+typedef struct AttendMachine {
+  char processor[64];                   /* brand string, "" if unknown */
+  bool isa_built[ATTEND_ISA_COUNT];     /* kernels are in this build; [AUTO] is not used */
+  bool isa_usable[ATTEND_ISA_COUNT];    /* and the processor and operating system allow them */
+  AttendIsa isa_best;                   /* what AUTO takes */
+  size_t cores;                         /* this process may run on */
+  size_t openmp_threads;                /* OpenMP would take */
+  size_t l1d_bytes, l2_bytes, l3_bytes; /* cache sizes, 0 if unknown */
+  char blas_config[128];                /* openblas_get_config() */
+  char blas_version[16];                /* "0.3.21" */
+  char blas_core[32];                   /* kernels in use: "SkylakeX", "Haswell", ... */
+  int blas_threading;                   /* openblas_get_parallel(): 0 none, 1 pthreads, 2 OpenMP */
+  size_t blas_threads;                  /* openblas_get_num_threads() */
+} AttendMachine;
+
+/* Fills *machine. Returns OK; NULL_POINTER. */
+ATTEND_API AttendStatus attend_describe_machine(AttendMachine *machine);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,107 @@
+/* attend.c - the public entry points that run something: check, plan, run. No arithmetic.
+ *
+ * A call first checks everything that can be wrong and sizes its memory; only then does it write
+ * anything, and from there on nothing can fail. That is why a failed call leaves outputs and caches
+ * as they were.
+ */
+#include "attend/attend.h"
+
+#include "context.h"
+#include "layer.h"
+#include "plan.h"
+#include "problem.h"
+#include "size.h"
+
+/* A core problem's part of the workspace and the bytes lost to alignment. */
+static AttendStatus add_alignment(size_t *bytes, Fault *fault) {
+  bool overflow = false;
+  *bytes = size_add(*bytes, SIZE_ALIGNMENT, &overflow);
+  if (!overflow) return ATTEND_OK;
+  return fault_set(fault, ATTEND_STATUS_OVERFLOW, "the workspace cannot be counted in bytes");
+}
+
+static AttendStatus check_plan_struct(const AttendPlan *plan, Fault *fault) {
+  if (plan->struct_size == sizeof *plan) return ATTEND_OK;
+  return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
+                   "plan.struct_size is %zu; set it to sizeof(AttendPlan), %zu", plan->struct_size,
+                   sizeof *plan);
+}
+
+AttendStatus attend_plan_core(AttendContext *context, const AttendShape *shape,
+                              const AttendOptions *options, AttendPlan *plan) {
+  if (!context) return ATTEND_STATUS_NULL_POINTER;
+  Fault *const fault = &context->fault;
+  fault_clear(fault);
+  if (!shape || !plan) {
+    return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "%s is null", shape ? "plan" : "shape");
+  }
+  Problem problem;
+  if (check_plan_struct(plan, fault)) return fault->status;
+  if (problem_set_sizes(&problem, shape, options, fault)) return fault->status;
+  if (plan_choose(context, &problem, plan, fault)) return fault->status;
+  return add_alignment(&plan->workspace_bytes, fault);
+}
+
+AttendStatus attend_core_forward(AttendContext *context, const AttendShape *shape, AttendView query,
+                                 AttendView key, AttendView value, const AttendOptions *options,
+                                 AttendOutputView out, float *lse) {
+  if (!context) return ATTEND_STATUS_NULL_POINTER;
+  Fault *const fault = &context->fault;
+  fault_clear(fault);
+  if (!shape) return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "shape is null");
+  Problem problem;
+  AttendPlan plan = {.struct_size = sizeof plan};
+  void *workspace = NULL;
+  if (problem_set_sizes(&problem, shape, options, fault) ||
+      problem_set_views(&problem, query, key, value, out, lse, fault) ||
+      plan_choose(context, &problem, &plan, fault) || add_alignment(&plan.workspace_bytes, fault)) {
+    return fault->status;
+  }
+  if (shape->query_tokens == 0) return ATTEND_OK;
+  if (context_workspace(context, plan.workspace_bytes, &workspace, fault)) return fault->status;
+
+  profile_begin_call(&context->profiler);
+  layer_run_core(context, path_get(plan.path), &problem, workspace);
+  profile_end_call(&context->profiler);
+  return ATTEND_OK;
+}
+
+AttendStatus attend_plan_layer(AttendContext *context, const AttendLayerShape *shape, size_t batch,
+                               size_t tokens, size_t past, bool has_cache,
+                               const AttendOptions *options, AttendPlan *plan) {
+  if (!context) return ATTEND_STATUS_NULL_POINTER;
+  Fault *const fault = &context->fault;
+  fault_clear(fault);
+  if (!shape || !plan) {
+    return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "%s is null", shape ? "plan" : "shape");
+  }
+  if (check_plan_struct(plan, fault)) return fault->status;
+  LayerCall call = {.batch = batch, .tokens = tokens, .past = past, .has_cache = has_cache};
+  if (layer_plan(context, shape, options, &call, plan, fault)) return fault->status;
+  return add_alignment(&plan->workspace_bytes, fault);
+}
+
+AttendStatus attend_layer_forward(AttendContext *context, const AttendWeights *weights,
+                                  AttendCache *cache, size_t batch, size_t tokens, const float *x,
+                                  const AttendOptions *options, float *y) {
+  if (!context) return ATTEND_STATUS_NULL_POINTER;
+  Fault *const fault = &context->fault;
+  fault_clear(fault);
+  if (!weights) return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "weights is null");
+  AttendPlan plan = {.struct_size = sizeof plan};
+  LayerCall call = {.batch = batch, .tokens = tokens, .cache = cache, .x = x, .y = y};
+  const AttendLayerShape shape = attend_weights_shape(weights);
+  void *workspace = NULL;
+  if (layer_check_buffers(&shape, &call, fault) ||
+      layer_plan(context, &shape, options, &call, &plan, fault) ||
+      add_alignment(&plan.workspace_bytes, fault)) {
+    return fault->status;
+  }
+  if (tokens == 0) return ATTEND_OK;
+  if (context_workspace(context, plan.workspace_bytes, &workspace, fault)) return fault->status;
+
+  profile_begin_call(&context->profiler);
+  layer_run(context, weights, path_get(plan.path), &call, workspace);
+  profile_end_call(&context->profiler);
+  return ATTEND_OK;
+}

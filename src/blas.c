@@ -1,0 +1,77 @@
+/* blas.c - the only file that includes <cblas.h>, and the owner of OpenBLAS's thread count.
+ *
+ * That count is global to the process, so the one piece of global state of this library mirrors it:
+ * how many scopes of ours are open, and what the host had set before the first of them. A lock
+ * guards it, so that contexts in several threads can open and close scopes in any order and the
+ * host's setting is back when the last one is closed. In the OpenMP build of OpenBLAS, setting the
+ * count also changes the calling thread's OpenMP default, which each scope saves and restores.
+ */
+#include "blas.h"
+
+#include <cblas.h>
+#include <pthread.h>
+
+#include "parallel.h"
+
+static struct {
+  pthread_mutex_t lock;
+  size_t scopes; /* open ones */
+  int host;      /* OpenBLAS's count before the first */
+  int current;   /* now */
+} shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void blas_begin(BlasScope *scope, size_t threads) {
+  scope->openmp_threads = parallel_default_threads();
+  pthread_mutex_lock(&shared.lock);
+  if (shared.scopes++ == 0) {
+    shared.host = openblas_get_num_threads();
+    shared.current = shared.host;
+  }
+  const bool alone = shared.scopes == 1;
+  if (alone ? shared.current != (int)threads : shared.current < (int)threads) {
+    openblas_set_num_threads((int)threads);
+    shared.current = (int)threads;
+  }
+  pthread_mutex_unlock(&shared.lock);
+  parallel_set_default_threads(threads);
+}
+
+void blas_end(const BlasScope *scope) {
+  pthread_mutex_lock(&shared.lock);
+  if (--shared.scopes == 0 && openblas_get_num_threads() != shared.host) {
+    openblas_set_num_threads(shared.host);
+  }
+  pthread_mutex_unlock(&shared.lock);
+  parallel_set_default_threads(scope->openmp_threads);
+}
+
+void blas_gemm(size_t m, size_t n, size_t k, float alpha, const float *a, size_t a_stride,
+               const float *b, size_t b_stride, bool b_transposed, float beta, float *c,
+               size_t c_stride) {
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, b_transposed ? CblasTrans : CblasNoTrans, (blasint)m,
+              (blasint)n, (blasint)k, alpha, a, (blasint)a_stride, b, (blasint)b_stride, beta, c,
+              (blasint)c_stride);
+}
+
+void blas_gemv(size_t rows, size_t columns, float alpha, const float *a, size_t a_stride,
+               bool a_transposed, const float *x, size_t x_stride, float *y, size_t y_stride) {
+  cblas_sgemv(CblasRowMajor, a_transposed ? CblasTrans : CblasNoTrans, (blasint)rows,
+              (blasint)columns, alpha, a, (blasint)a_stride, x, (blasint)x_stride, 0.0f, y,
+              (blasint)y_stride);
+}
+
+const char *blas_config(void) {
+  return openblas_get_config();
+}
+
+const char *blas_core(void) {
+  return openblas_get_corename();
+}
+
+int blas_threading(void) {
+  return openblas_get_parallel();
+}
+
+size_t blas_threads(void) {
+  return (size_t)openblas_get_num_threads();
+}

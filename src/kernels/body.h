@@ -1,0 +1,115 @@
+/* body.h - what every kernel body needs beside the vocabulary of its ISA.
+ *
+ * A member <family>_<isa>.c includes simd_<isa>.h and then <family>_body.h. The tile kernels are
+ * written once for a fixed number of rows and instantiated for 1..ROWS by BODY_FOR_ROWS, so that all
+ * loops over rows and vectors are unrolled and the accumulators stay in registers.
+ */
+#ifndef ATTEND_SRC_KERNELS_BODY_H
+#define ATTEND_SRC_KERNELS_BODY_H
+
+#include "kernels/kernels.h"
+
+#define PANEL (VECTORS * LANES)
+
+#define BODY_JOIN2(a, b) a##_##b
+#define BODY_JOIN(a, b) BODY_JOIN2(a, b)
+/* The member's name: MEMBER(scores) is scores_avx2 in an AVX2 file. */
+#define MEMBER(family) BODY_JOIN(family, ISA_SUFFIX)
+
+/* Every member of this ISA, declared from the manifest. */
+#define ATTEND_KERNEL(family, result, arguments) result MEMBER(family) arguments;
+#include "kernels.def"
+#undef ATTEND_KERNEL
+
+#define BODY_INLINE static inline __attribute__((always_inline))
+
+#if defined(__clang__)
+#  define BODY_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#  define BODY_UNROLL _Pragma("GCC unroll 24")
+#endif
+
+/* Calls CALL(n) with n a constant equal to rows. */
+#if ROWS == 4
+#  define BODY_FOR_ROWS(rows, CALL)                                                                \
+    switch (rows) {                                                                                \
+    case 1:                                                                                        \
+      CALL(1);                                                                                     \
+      break;                                                                                       \
+    case 2:                                                                                        \
+      CALL(2);                                                                                     \
+      break;                                                                                       \
+    case 3:                                                                                        \
+      CALL(3);                                                                                     \
+      break;                                                                                       \
+    default:                                                                                       \
+      CALL(4);                                                                                     \
+      break;                                                                                       \
+    }
+#elif ROWS == 6
+#  define BODY_FOR_ROWS(rows, CALL)                                                                \
+    switch (rows) {                                                                                \
+    case 1:                                                                                        \
+      CALL(1);                                                                                     \
+      break;                                                                                       \
+    case 2:                                                                                        \
+      CALL(2);                                                                                     \
+      break;                                                                                       \
+    case 3:                                                                                        \
+      CALL(3);                                                                                     \
+      break;                                                                                       \
+    case 4:                                                                                        \
+      CALL(4);                                                                                     \
+      break;                                                                                       \
+    case 5:                                                                                        \
+      CALL(5);                                                                                     \
+      break;                                                                                       \
+    default:                                                                                       \
+      CALL(6);                                                                                     \
+      break;                                                                                       \
+    }
+#elif ROWS == 12
+#  define BODY_FOR_ROWS(rows, CALL)                                                                \
+    switch (rows) {                                                                                \
+    case 1:                                                                                        \
+      CALL(1);                                                                                     \
+      break;                                                                                       \
+    case 2:                                                                                        \
+      CALL(2);                                                                                     \
+      break;                                                                                       \
+    case 3:                                                                                        \
+      CALL(3);                                                                                     \
+      break;                                                                                       \
+    case 4:                                                                                        \
+      CALL(4);                                                                                     \
+      break;                                                                                       \
+    case 5:                                                                                        \
+      CALL(5);                                                                                     \
+      break;                                                                                       \
+    case 6:                                                                                        \
+      CALL(6);                                                                                     \
+      break;                                                                                       \
+    case 7:                                                                                        \
+      CALL(7);                                                                                     \
+      break;                                                                                       \
+    case 8:                                                                                        \
+      CALL(8);                                                                                     \
+      break;                                                                                       \
+    case 9:                                                                                        \
+      CALL(9);                                                                                     \
+      break;                                                                                       \
+    case 10:                                                                                       \
+      CALL(10);                                                                                    \
+      break;                                                                                       \
+    case 11:                                                                                       \
+      CALL(11);                                                                                    \
+      break;                                                                                       \
+    default:                                                                                       \
+      CALL(12);                                                                                    \
+      break;                                                                                       \
+    }
+#else
+#  error "BODY_FOR_ROWS has no case list for this ROWS"
+#endif
+
+#endif

@@ -1,0 +1,41 @@
+/* kernels.c - finds the table of an ISA. The tables themselves are table_<isa>.c.
+ *
+ * Constant data: nothing is detected or changed here. Which ISAs are in a build is the build file's
+ * decision (ATTEND_BUILD_<ISA>); which of them this processor runs is cpu.c's.
+ */
+#include "kernels/kernels.h"
+
+extern const Kernels kernels_scalar;
+#ifdef ATTEND_BUILD_AVX2
+extern const Kernels kernels_avx2;
+#endif
+#ifdef ATTEND_BUILD_AVX512
+extern const Kernels kernels_avx512;
+#endif
+
+const Kernels *kernels_get(AttendIsa isa) {
+  switch (isa) {
+  case ATTEND_ISA_SCALAR:
+    return &kernels_scalar;
+#ifdef ATTEND_BUILD_AVX2
+  case ATTEND_ISA_AVX2:
+    return &kernels_avx2;
+#endif
+#ifdef ATTEND_BUILD_AVX512
+  case ATTEND_ISA_AVX512:
+    return &kernels_avx512;
+#endif
+  default:
+    return NULL;
+  }
+}
+
+const char *const *kernels_families(void) {
+  static const char *const families[] = {
+#define ATTEND_KERNEL(family, result, arguments) #family,
+#include "kernels.def"
+#undef ATTEND_KERNEL
+    NULL
+  };
+  return families;
+}

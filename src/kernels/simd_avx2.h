@@ -1,0 +1,101 @@
+/* simd_avx2.h - the vector vocabulary of AVX2 with FMA: eight floats. See simd_scalar.h for what
+ * each name means; the bodies use these names alone.
+ *
+ * Register tile: 6 query rows x 2 vectors, 12 accumulators, 2 key vectors and 1 broadcast in 16
+ * registers: 8 loads for 12 multiply-adds, 2 a cycle of each.
+ */
+#ifndef ATTEND_SRC_KERNELS_SIMD_AVX2_H
+#define ATTEND_SRC_KERNELS_SIMD_AVX2_H
+
+#include <immintrin.h>
+#include <stddef.h>
+
+#define ISA_SUFFIX avx2
+#define ISA_ID ATTEND_ISA_AVX2
+#define LANES 8
+#define ROWS 6
+#define VECTORS 2
+#define PEAK_CHAINS 12
+
+typedef __m256 vfloat;
+
+static inline vfloat v_load(const float *p) {
+  return _mm256_loadu_ps(p);
+}
+
+static inline void v_store(float *p, vfloat x) {
+  _mm256_storeu_ps(p, x);
+}
+
+static inline __m256i v_mask_first(size_t n) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n < LANES ? (int)n : LANES), lane);
+}
+
+static inline vfloat v_load_first(size_t n, const float *p) {
+  return _mm256_maskload_ps(p, v_mask_first(n));
+}
+
+static inline vfloat v_set1(float x) {
+  return _mm256_set1_ps(x);
+}
+
+static inline vfloat v_add(vfloat a, vfloat b) {
+  return _mm256_add_ps(a, b);
+}
+
+static inline vfloat v_sub(vfloat a, vfloat b) {
+  return _mm256_sub_ps(a, b);
+}
+
+static inline vfloat v_mul(vfloat a, vfloat b) {
+  return _mm256_mul_ps(a, b);
+}
+
+static inline vfloat v_fma(vfloat a, vfloat b, vfloat c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
+
+static inline vfloat v_max(vfloat a, vfloat b) {
+  return _mm256_max_ps(a, b);
+}
+
+static inline vfloat v_first(size_t n, vfloat x, vfloat rest) {
+  return _mm256_blendv_ps(rest, x, _mm256_castsi256_ps(v_mask_first(n)));
+}
+
+static inline vfloat v_bits_to_exponent(vfloat x) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x), 23));
+}
+
+static inline float v_reduce_add(vfloat x) {
+  const __m128 half = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  const __m128 pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
+  return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
+}
+
+static inline float v_reduce_max(vfloat x) {
+  const __m128 half = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  const __m128 pair = _mm_max_ps(half, _mm_movehl_ps(half, half));
+  return _mm_cvtss_f32(_mm_max_ss(pair, _mm_movehdup_ps(pair)));
+}
+
+static inline void v_transpose(vfloat rows[LANES]) {
+  vfloat pairs[LANES], quads[LANES];
+  for (size_t i = 0; i < LANES; i += 2) {
+    pairs[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
+    pairs[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+  }
+  for (size_t i = 0; i < LANES; i += 4) {
+    for (size_t h = 0; h < 2; h++) {
+      quads[i + 2 * h] = _mm256_shuffle_ps(pairs[i + h], pairs[i + 2 + h], 0x44);
+      quads[i + 2 * h + 1] = _mm256_shuffle_ps(pairs[i + h], pairs[i + 2 + h], 0xee);
+    }
+  }
+  for (size_t i = 0; i < 4; i++) {
+    rows[i] = _mm256_permute2f128_ps(quads[i], quads[i + 4], 0x20);
+    rows[i + 4] = _mm256_permute2f128_ps(quads[i], quads[i + 4], 0x31);
+  }
+}
+
+#endif

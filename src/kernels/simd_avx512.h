@@ -1,0 +1,114 @@
+/* simd_avx512.h - the vector vocabulary of AVX-512 (F, VL, DQ, BW): sixteen floats. See
+ * simd_scalar.h for what each name means; the bodies use these names alone.
+ *
+ * Register tile: 12 query rows x 2 vectors, 24 accumulators, 2 key vectors and 1 broadcast in 32
+ * registers: 14 loads for 24 multiply-adds, 2 a cycle of each at best, and a panel of 32 keys of
+ * D = 128 (16 KiB) leaves half of the smallest L1 to the query block and the scores.
+ */
+#ifndef ATTEND_SRC_KERNELS_SIMD_AVX512_H
+#define ATTEND_SRC_KERNELS_SIMD_AVX512_H
+
+#include <immintrin.h>
+#include <stddef.h>
+
+#define ISA_SUFFIX avx512
+#define ISA_ID ATTEND_ISA_AVX512
+#define LANES 16
+#define ROWS 12
+#define VECTORS 2
+#define PEAK_CHAINS 24
+
+typedef __m512 vfloat;
+
+static inline vfloat v_load(const float *p) {
+  return _mm512_loadu_ps(p);
+}
+
+static inline void v_store(float *p, vfloat x) {
+  _mm512_storeu_ps(p, x);
+}
+
+static inline __mmask16 v_mask_first(size_t n) {
+  return (__mmask16)(n < LANES ? (1u << n) - 1u : 0xffffu);
+}
+
+static inline vfloat v_load_first(size_t n, const float *p) {
+  return _mm512_maskz_loadu_ps(v_mask_first(n), p);
+}
+
+static inline vfloat v_set1(float x) {
+  return _mm512_set1_ps(x);
+}
+
+static inline vfloat v_add(vfloat a, vfloat b) {
+  return _mm512_add_ps(a, b);
+}
+
+static inline vfloat v_sub(vfloat a, vfloat b) {
+  return _mm512_sub_ps(a, b);
+}
+
+static inline vfloat v_mul(vfloat a, vfloat b) {
+  return _mm512_mul_ps(a, b);
+}
+
+static inline vfloat v_fma(vfloat a, vfloat b, vfloat c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
+
+static inline vfloat v_max(vfloat a, vfloat b) {
+  return _mm512_max_ps(a, b);
+}
+
+static inline vfloat v_first(size_t n, vfloat x, vfloat rest) {
+  return _mm512_mask_blend_ps(v_mask_first(n), rest, x);
+}
+
+static inline vfloat v_bits_to_exponent(vfloat x) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x), 23));
+}
+
+static inline __m256 v_upper_half(vfloat x) {
+  return _mm512_extractf32x8_ps(x, 1);
+}
+
+static inline float v_reduce_add(vfloat x) {
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(x), v_upper_half(x));
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+static inline float v_reduce_max(vfloat x) {
+  const __m256 eight = _mm256_max_ps(_mm512_castps512_ps256(x), v_upper_half(x));
+  const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
+/* Pairs and quads of rows inside each quarter of a register, then the quarters across registers. */
+static inline void v_transpose(vfloat rows[LANES]) {
+  vfloat pairs[LANES], quads[LANES], halves[LANES];
+  for (size_t i = 0; i < LANES; i += 2) {
+    pairs[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
+    pairs[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
+  }
+  for (size_t i = 0; i < LANES; i += 4) {
+    for (size_t h = 0; h < 2; h++) {
+      quads[i + 2 * h] = _mm512_shuffle_ps(pairs[i + h], pairs[i + 2 + h], 0x44);
+      quads[i + 2 * h + 1] = _mm512_shuffle_ps(pairs[i + h], pairs[i + 2 + h], 0xee);
+    }
+  }
+  for (size_t i = 0; i < 4; i++) {
+    halves[i] = _mm512_shuffle_f32x4(quads[i], quads[i + 4], 0x88);
+    halves[i + 4] = _mm512_shuffle_f32x4(quads[i], quads[i + 4], 0xdd);
+    halves[i + 8] = _mm512_shuffle_f32x4(quads[i + 8], quads[i + 12], 0x88);
+    halves[i + 12] = _mm512_shuffle_f32x4(quads[i + 8], quads[i + 12], 0xdd);
+  }
+  for (size_t i = 0; i < 8; i++) {
+    rows[i] = _mm512_shuffle_f32x4(halves[i], halves[i + 8], 0x88);
+    rows[i + 8] = _mm512_shuffle_f32x4(halves[i], halves[i + 8], 0xdd);
+  }
+}
+
+#endif

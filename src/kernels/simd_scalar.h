@@ -1,0 +1,109 @@
+/* simd_scalar.h - the vector vocabulary of the scalar ISA: four floats, left to the compiler.
+ *
+ * Written with the compiler's generic vectors, so it runs on any processor (on x86-64 they become
+ * SSE2, on Arm NEON). A multiply-add rounds twice; contraction is off in the build, so that the bits
+ * do not depend on the compiler. The other simd_*.h define the same names; kernel bodies use nothing
+ * else.
+ *
+ * Register tile: 4 query rows x 2 vectors, 8 accumulators beside 2 key vectors and a product in the
+ * 16 registers of the baseline.
+ */
+#ifndef ATTEND_SRC_KERNELS_SIMD_SCALAR_H
+#define ATTEND_SRC_KERNELS_SIMD_SCALAR_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define ISA_SUFFIX scalar
+#define ISA_ID ATTEND_ISA_SCALAR
+#define LANES 4
+#define ROWS 4
+#define VECTORS 2
+#define PEAK_CHAINS 8
+
+typedef float vfloat __attribute__((vector_size(16)));
+typedef int32_t vint __attribute__((vector_size(16)));
+
+static inline vfloat v_load(const float *p) {
+  vfloat x;
+  memcpy(&x, p, sizeof x);
+  return x;
+}
+
+static inline void v_store(float *p, vfloat x) {
+  memcpy(p, &x, sizeof x);
+}
+
+/* The first n lanes from memory, zero beyond; reads no float after the n-th. */
+static inline vfloat v_load_first(size_t n, const float *p) {
+  float x[LANES] = {0};
+  for (size_t i = 0; i < n && i < LANES; i++) x[i] = p[i];
+  return v_load(x);
+}
+
+static inline vfloat v_set1(float x) {
+  return (vfloat){x, x, x, x};
+}
+
+static inline vfloat v_add(vfloat a, vfloat b) {
+  return a + b;
+}
+
+static inline vfloat v_sub(vfloat a, vfloat b) {
+  return a - b;
+}
+
+static inline vfloat v_mul(vfloat a, vfloat b) {
+  return a * b;
+}
+
+/* a * b + c */
+static inline vfloat v_fma(vfloat a, vfloat b, vfloat c) {
+  return a * b + c;
+}
+
+static inline vfloat v_select(vint mask, vfloat a, vfloat b) {
+  return (vfloat)((mask & (vint)a) | (~mask & (vint)b));
+}
+
+/* The larger; b where either is NaN. */
+static inline vfloat v_max(vfloat a, vfloat b) {
+  return v_select(a > b, a, b);
+}
+
+/* Lanes below n from x, the others from `rest`. */
+static inline vfloat v_first(size_t n, vfloat x, vfloat rest) {
+  const int32_t limit = n < LANES ? (int32_t)n : LANES;
+  const vint lane = {0, 1, 2, 3};
+  return v_select(lane < (vint){limit, limit, limit, limit}, x, rest);
+}
+
+/* The low bits of x, moved into the exponent field. */
+static inline vfloat v_bits_to_exponent(vfloat x) {
+  return (vfloat)((vint)x << 23);
+}
+
+/* Reductions over lanes, always in the order of halves. */
+static inline float v_reduce_add(vfloat x) {
+  return (x[0] + x[2]) + (x[1] + x[3]);
+}
+
+static inline float v_reduce_max(vfloat x) {
+  const float a = x[0] > x[2] ? x[0] : x[2];
+  const float b = x[1] > x[3] ? x[1] : x[3];
+  return a > b ? a : b;
+}
+
+/* rows[i] lane j becomes rows[j] lane i. */
+static inline void v_transpose(vfloat rows[LANES]) {
+  for (size_t i = 0; i < LANES; i++) {
+    for (size_t j = i + 1; j < LANES; j++) {
+      const float x = rows[i][j];
+      rows[i][j] = rows[j][i];
+      rows[j][i] = x;
+    }
+  }
+}
+
+#endif

@@ -1,0 +1,82 @@
+/* online.h - the state of an online softmax: m, l and the accumulator of a block of rows.
+ *
+ * For the keys seen so far, a row holds m = max s, l = sum 2^(s - m) and acc = sum 2^(s - m) v, with
+ * scores s in the log2 domain (Milakov and Gimelshein 2018; FlashAttention: Dao et al. 2022). The
+ * empty state is m = -inf, l = 0, acc = 0. Two states over disjoint keys merge into the state over
+ * both; merging an empty one changes nothing, bit for bit. Kernels update a state in place.
+ */
+#ifndef ATTEND_SRC_ONLINE_H
+#define ATTEND_SRC_ONLINE_H
+
+#include <math.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+
+typedef struct Online {
+  float *max;     /* [rows] */
+  float *sum;     /* [rows] */
+  float *acc;     /* [rows, stride] */
+  size_t columns; /* used of stride */
+  size_t stride;
+} Online;
+
+/* The state of the rows from `row` on. */
+static inline Online online_from(Online state, size_t row) {
+  state.max += row;
+  state.sum += row;
+  state.acc += row * state.stride;
+  return state;
+}
+
+static inline void online_init(Online state, size_t rows) {
+  for (size_t r = 0; r < rows; r++) {
+    state.max[r] = -INFINITY;
+    state.sum[r] = 0.0f;
+  }
+  memset(state.acc, 0, rows * state.stride * sizeof *state.acc);
+}
+
+static inline bool online_is_empty(Online state, size_t row) {
+  return state.max[row] == -INFINITY && state.sum[row] == 0.0f;
+}
+
+/* into := into and from, whose keys come after. Both have the same stride. */
+static inline void online_merge(const Kernels *kernels, Online into, Online from, size_t rows) {
+  for (size_t r = 0; r < rows; r++) {
+    if (online_is_empty(from, r)) continue;
+    float *const a = into.acc + r * into.stride;
+    const float *const b = from.acc + r * from.stride;
+    if (online_is_empty(into, r)) {
+      into.max[r] = from.max[r];
+      into.sum[r] = from.sum[r];
+      memcpy(a, b, into.stride * sizeof *a);
+      continue;
+    }
+    const float m = from.max[r] > into.max[r] ? from.max[r] : into.max[r];
+    const float drop[2] = {into.max[r] - m, from.max[r] - m};
+    float factor[2];
+    kernels->exp2(2, drop, factor);
+    into.max[r] = m;
+    into.sum[r] = into.sum[r] * factor[0] + from.sum[r] * factor[1];
+    for (size_t c = 0; c < into.columns; c++) a[c] = a[c] * factor[0] + b[c] * factor[1];
+  }
+}
+
+/* One row's result: acc / l, or zero where no key was seen. */
+static inline void online_finish(Online state, size_t row, float *out) {
+  const float *const acc = state.acc + row * state.stride;
+  const float inverse = state.sum[row] == 0.0f ? 0.0f : 1.0f / state.sum[row];
+  for (size_t c = 0; c < state.columns; c++) {
+    out[c] = state.sum[row] == 0.0f ? 0.0f : acc[c] * inverse;
+  }
+}
+
+/* One row's log-sum-exp in natural logarithms, -inf where no key was seen. */
+static inline float online_lse(Online state, size_t row) {
+  const float ln_2 = 0.693147180559945309417f;
+  if (state.sum[row] == 0.0f) return -INFINITY;
+  return (state.max[row] + log2f(state.sum[row])) * ln_2;
+}
+
+#endif

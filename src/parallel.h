@@ -1,0 +1,44 @@
+/* parallel.h - the only user of omp_*: how many threads there are, and loops over them.
+ *
+ * Inside a host's own parallel region everything runs on the calling thread, so that two levels of
+ * threads never multiply. A loop body gets its thread's number, below the number asked for.
+ */
+#ifndef ATTEND_SRC_PARALLEL_H
+#define ATTEND_SRC_PARALLEL_H
+
+#include <omp.h>
+#include <stddef.h>
+
+/* Threads that OpenMP would take here (OMP_NUM_THREADS, else the cores of the process). */
+static inline size_t parallel_default_threads(void) {
+  return (size_t)omp_get_max_threads();
+}
+
+static inline void parallel_set_default_threads(size_t threads) {
+  omp_set_num_threads((int)threads);
+}
+
+/* Cores this process may run on. */
+static inline size_t parallel_cores(void) {
+  return (size_t)omp_get_num_procs();
+}
+
+static inline size_t parallel_allowed(size_t threads) {
+  return omp_in_parallel() ? 1 : threads;
+}
+
+typedef void (*ParallelBody)(void *argument, size_t index, size_t thread);
+
+/* body(argument, i, thread) for every i < count, each index taken by the next free thread in rising
+ * order: put the longest work first. */
+static inline void parallel_for(size_t threads, size_t count, ParallelBody body, void *argument) {
+  const size_t allowed = parallel_allowed(threads < count ? threads : count);
+  if (allowed <= 1) {
+    for (size_t i = 0; i < count; i++) body(argument, i, 0);
+    return;
+  }
+#pragma omp parallel for num_threads((int)allowed) schedule(dynamic, 1)
+  for (size_t i = 0; i < count; i++) body(argument, i, (size_t)omp_get_thread_num());
+}
+
+#endif

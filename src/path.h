@@ -1,0 +1,52 @@
+/* path.h - what an algorithm for the core is, to the rest of the library.
+ *
+ * A path is a constant record of functions. It is asked first what it would need for a problem, and
+ * may refuse with a reason; after that, given the memory it asked for, its run cannot fail.
+ */
+#ifndef ATTEND_SRC_PATH_H
+#define ATTEND_SRC_PATH_H
+
+#include "context.h"
+#include "problem.h"
+
+/* What a path takes for a problem. */
+typedef struct PathNeeds {
+  size_t workspace_bytes;
+  size_t score_bytes; /* whole score matrices, part of the former */
+  size_t query_tile, key_tile;
+} PathNeeds;
+
+/* Rows of activations through one weight matrix: y = x W + bias. */
+typedef struct Linear {
+  size_t in, out;
+  const float *weight; /* [in, out] */
+  const float *bias;   /* [out] or null */
+} Linear;
+
+typedef struct Path {
+  AttendPath id;
+  const char *nature; /* what it does, in a few words, for plans */
+
+  /* Fills *needs and returns OK with the reason for taking this path in reason->text, or a status
+   * and the reason against it (*needs then says what it would have needed, if that is known). */
+  AttendStatus (*consider)(const AttendContext *context, const Problem *problem, PathNeeds *needs,
+                           Fault *reason);
+
+  /* Computes the problem. `workspace` is aligned and as large as consider() said. */
+  void (*run)(AttendContext *context, const Problem *problem, void *workspace);
+
+  /* x [rows, in] -> y [rows, out], both dense. */
+  void (*project)(AttendContext *context, const Linear *linear, size_t rows, const float *x,
+                  float *y);
+} Path;
+
+extern const Path path_tiled;
+extern const Path path_blas;
+extern const Path path_naive;
+
+/* The paths from the fastest to the plainest, ended by null: the order in which AUTO tries them. */
+extern const Path *const path_list[];
+
+const Path *path_get(AttendPath id);
+
+#endif

@@ -1,0 +1,116 @@
+/* plan.c - chooses a path and says why, and writes plans as text.
+ *
+ * No path is chosen silently: each leaves a verdict in the plan, the reason for the one taken and
+ * the reason against each of the others.
+ */
+#include "plan.h"
+
+#include <string.h>
+
+#include "size.h"
+
+/* Why a path that could run does not. */
+static void write_passed_over(AttendPathVerdict *verdict, const Path *path, const Path *taken,
+                              bool forced) {
+  char own[ATTEND_REASON_SIZE];
+  snprintf(own, sizeof own, "%s", verdict->reason);
+  if (forced) {
+    snprintf(verdict->reason, sizeof verdict->reason, "not asked for: the settings name %s",
+             attend_path_name(taken->id));
+    return;
+  }
+  snprintf(verdict->reason, sizeof verdict->reason, "%s comes first; %s would run (%.150s)",
+           attend_path_name(taken->id), path->nature, own);
+}
+
+AttendStatus plan_choose(const AttendContext *context, const Problem *problem, AttendPlan *plan,
+                         Fault *fault) {
+  const AttendPath wanted = context->settings.path;
+  const double per_pair = 2.0 * (double)(problem->shape.head_dim + problem->shape.value_dim);
+  *plan = (AttendPlan){.struct_size = plan->struct_size,
+                       .isa = context->settings.isa,
+                       .threads = context->settings.threads,
+                       .core_flops = per_pair * (double)problem->shape.query_heads *
+                                     (double)problem->shape.batch * problem_visible_pairs(problem)};
+  const Path *taken = NULL;
+  Fault refusal = {0};
+  for (size_t i = 0; path_list[i]; i++) {
+    const Path *const path = path_list[i];
+    AttendPathVerdict *const verdict = &plan->verdicts[path->id];
+    PathNeeds needs = {0};
+    Fault reason = {0};
+    verdict->status = path->consider(context, problem, &needs, &reason);
+    if (verdict->status != ATTEND_STATUS_OVERFLOW) {
+      verdict->workspace_bytes = needs.workspace_bytes;
+      verdict->score_bytes = needs.score_bytes;
+    }
+    snprintf(verdict->reason, sizeof verdict->reason, "%s", reason.text);
+    const bool eligible = wanted == ATTEND_PATH_AUTO || wanted == path->id;
+    if (eligible && verdict->status && !refusal.status) refusal = reason;
+    if (eligible && !verdict->status && !taken) {
+      taken = path;
+      plan->path = path->id;
+      plan->query_tile = needs.query_tile;
+      plan->key_tile = needs.key_tile;
+      plan->workspace_bytes = needs.workspace_bytes;
+    }
+  }
+  if (!taken) {
+    return fault_set(fault, refusal.status, "path %s: %.200s",
+                     attend_path_name(wanted == ATTEND_PATH_AUTO ? path_list[0]->id : wanted),
+                     refusal.text);
+  }
+  for (size_t i = 0; path_list[i]; i++) {
+    AttendPathVerdict *const verdict = &plan->verdicts[path_list[i]->id];
+    if (path_list[i] != taken && !verdict->status) {
+      write_passed_over(verdict, path_list[i], taken, wanted != ATTEND_PATH_AUTO);
+    }
+  }
+  return ATTEND_OK;
+}
+
+/* Text written so far: counts on past the end of the buffer, as snprintf does. */
+typedef struct Writer {
+  char *text;
+  size_t size, length;
+} Writer;
+
+__attribute__((format(printf, 2, 3))) static void write_text(Writer *writer, const char *format,
+                                                             ...) {
+  const size_t used = size_min(writer->length, writer->size);
+  va_list arguments;
+  va_start(arguments, format);
+  const int more =
+      vsnprintf(writer->size ? writer->text + used : NULL, writer->size - used, format, arguments);
+  va_end(arguments);
+  if (more > 0) writer->length += (size_t)more;
+}
+
+size_t attend_describe_plan(const AttendPlan *plan, char *text, size_t size) {
+  Writer writer = {text, text ? size : 0, 0};
+  if (writer.size) writer.text[0] = '\0';
+  if (!plan) return 0;
+  const char *const path = plan->path == ATTEND_PATH_AUTO ? "none" : attend_path_name(plan->path);
+  write_text(&writer, "path %s, isa %s, %zu thread%s", path ? path : "?",
+             attend_isa_name(plan->isa) ? attend_isa_name(plan->isa) : "?", plan->threads,
+             plan->threads == 1 ? "" : "s");
+  if (plan->key_tile) {
+    write_text(&writer, ", tiles of %zu rows x %zu keys", plan->query_tile, plan->key_tile);
+  }
+  write_text(&writer, "\nworkspace %zu bytes; core %.4g GFLOP", plan->workspace_bytes,
+             plan->core_flops * 1e-9);
+  if (plan->projection_flops > 0) {
+    write_text(&writer, "; projections %.4g GFLOP", plan->projection_flops * 1e-9);
+  }
+  write_text(&writer, "\n");
+  for (size_t i = 0; path_list[i]; i++) {
+    const AttendPathVerdict *const verdict = &plan->verdicts[path_list[i]->id];
+    const bool taken = plan->path == path_list[i]->id;
+    write_text(&writer, "  %-5s %-7s %s\n", attend_path_name(path_list[i]->id),
+               taken             ? "taken"
+               : verdict->status ? "refuses"
+                                 : "no",
+               verdict->reason);
+  }
+  return writer.length;
+}

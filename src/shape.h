@@ -1,0 +1,38 @@
+/* shape.h - checks of sizes that are not about one problem: layers, dense buffers, overlaps. */
+#ifndef ATTEND_SRC_SHAPE_H
+#define ATTEND_SRC_SHAPE_H
+
+#include "attend/attend.h"
+#include "fault.h"
+
+/* Columns of a layer's matrices. */
+typedef struct LayerColumns {
+  size_t query, key, value; /* Hq*D, Hk*D, Hk*Dv */
+  size_t qkv;               /* their sum */
+  size_t context;           /* Hq*Dv */
+} LayerColumns;
+
+/* Checks a layer's sizes: none zero, heads divide, weights countable in bytes, and each side small
+ * enough for the integers of the BLAS. Fills *columns on success. */
+AttendStatus shape_check_layer(const AttendLayerShape *shape, LayerColumns *columns, Fault *fault);
+
+/* Checks that heads >= 1 divide. */
+AttendStatus shape_check_heads(size_t query_heads, size_t kv_heads, Fault *fault);
+
+/* A range of memory that an argument spans. */
+typedef struct Span {
+  const char *name;
+  const float *data;
+  size_t floats;
+} Span;
+
+/* NULL_POINTER or MISALIGNED if the span is not empty and its pointer is null or odd. */
+AttendStatus shape_check_pointer(Span span, Fault *fault);
+
+/* OVERLAP if the two share an address. */
+AttendStatus shape_check_apart(Span output, Span other, Fault *fault);
+
+/* The most rows or columns that the BLAS can count (its integers have 32 bits). */
+#define SHAPE_BLAS_LIMIT ((size_t)INT32_MAX)
+
+#endif
