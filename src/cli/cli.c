@@ -1,0 +1,103 @@
+/* cli.c - the tool's entry: the table of subcommands, its help and its version.
+ *
+ * Owns what stands before a command's name on the command line; everything after it belongs to the
+ * command. Does no work of its own, so that `attend --help` runs on any machine.
+ */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/options.h"
+
+static const Command commands[] = {
+    {"bench", "time a layer by model, length, path and threads, and check it", cmd_bench},
+    {"info", "describe processor and OpenBLAS, and say what is wrong with them", cmd_info},
+};
+
+enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
+
+static const char *command_name_at(const void *context, size_t index) {
+  (void)context;
+  return index < COMMAND_COUNT ? commands[index].name : NULL;
+}
+
+static const Command *find_command(const char *name) {
+  for (size_t i = 0; i < COMMAND_COUNT; i++) {
+    if (strcmp(commands[i].name, name) == 0) return &commands[i];
+  }
+  return NULL;
+}
+
+static void print_help(FILE *file) {
+  fputs("attend - multi-head attention layers on a CPU: measure them, and see what they run on\n"
+        "\n"
+        "Usage: attend COMMAND [OPTION...]\n"
+        "       attend COMMAND --help\n"
+        "       attend --help | --version\n"
+        "\n"
+        "Commands:\n",
+        file);
+  for (size_t i = 0; i < COMMAND_COUNT; i++) {
+    fprintf(file, "  %-8s %s\n", commands[i].name, commands[i].summary);
+  }
+}
+
+/* Writes the commands as "bench, info" into text. */
+static void list_commands(char *text, size_t size) {
+  size_t used = 0;
+  text[0] = '\0';
+  for (size_t i = 0; i < COMMAND_COUNT && used < size; i++) {
+    const int length =
+        snprintf(text + used, size - used, "%s%s", i > 0 ? ", " : "", commands[i].name);
+    used += (size_t)length;
+  }
+}
+
+static int unknown_command(const char *name) {
+  char names[256];
+  list_commands(names, sizeof names);
+  const char *nearest = nearest_name(name, command_name_at, NULL);
+  if (nearest != NULL) {
+    return usage_error("there is no command \"%s\"; did you mean %s? The commands are: %s.", name,
+                       nearest, names);
+  }
+  return usage_error("there is no command \"%s\"; the commands are: %s.", name, names);
+}
+
+/* `attend help` and `attend help COMMAND` do what --help does. */
+static int help(int argc, char **argv) {
+  if (argc < 2) {
+    print_help(stdout);
+    return finish_stdout();
+  }
+  const Command *command = find_command(argv[1]);
+  if (command == NULL) return unknown_command(argv[1]);
+  char option[] = "--help";
+  char *arguments[] = {argv[1], option, NULL};
+  return command->run(2, arguments);
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    print_help(stderr);
+    return EXIT_USAGE;
+  }
+  const char *name = argv[1];
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+    print_help(stdout);
+    return finish_stdout();
+  }
+  if (strcmp(name, "help") == 0) return help(argc - 1, argv + 1);
+  if (strcmp(name, "--version") == 0) {
+    printf("attend %s\n", attend_version());
+    return finish_stdout();
+  }
+  if (name[0] == '-') {
+    return usage_error("\"%s\" stands where a command's name belongs; attend --help lists them.",
+                       name);
+  }
+  const Command *command = find_command(name);
+  if (command == NULL) return unknown_command(name);
+  return command->run(argc - 1, argv + 1);
+}

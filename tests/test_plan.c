@@ -1,0 +1,451 @@
+/* test_plan.c - what a call says of itself: plans, their bytes, profiles, and the machine.
+ *
+ * A plan is a promise, so it is held against the call that follows: the same path, the bytes that
+ * are exactly enough, the work that is counted. FLOPs are counted here pair by pair.
+ */
+#include "tests/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const CoreCase cases[] = {
+    {.shape = {1, 70, 90, 4, 2, 24, 40}, .q_start = 20},
+    {.shape = {2, 1, 2600, 2, 1, 16, 16}, .q_start = 2599},
+    {.shape = {1, 300, 300, 2, 2, 64, 64}},
+    {.shape = {1, 300, 100, 2, 2, 8, 8}, .q_start = -120},
+    {.shape = {3, 40, 60, 6, 3, 16, 16}, .bidirectional = true},
+    {.shape = {1, 3, 3, 1, 1, 1, 1}},
+    {.shape = {2, 0, 9, 1, 1, 4, 4}},
+    {.shape = {2, 9, 0, 1, 1, 4, 4}},
+};
+
+static AttendOptions options_of(const CoreCase *spec) {
+  AttendOptions options;
+  attend_default_options(&options);
+  options.causal = !spec->bidirectional;
+  options.q_start = spec->q_start;
+  return options;
+}
+
+static double count_pairs(const CoreCase *spec) {
+  double pairs = 0.0;
+  for (size_t i = 0; i < spec->shape.query_tokens; i++)
+    for (size_t j = 0; j < spec->shape.key_tokens; j++)
+      if (spec->bidirectional || (int64_t)j <= spec->q_start + (int64_t)i) pairs += 1.0;
+  return pairs * (double)spec->shape.batch * (double)spec->shape.query_heads;
+}
+
+/* ---- plans ---- */
+
+static void check_plan(const AttendPlan *plan, AttendPath path, const CoreCase *spec) {
+  assert_int_equal(plan->path, path);
+  assert_int_equal(plan->verdicts[path].status, ATTEND_OK);
+  assert_true(plan->threads >= 1 && plan->threads <= 3);
+  assert_true(plan->workspace_bytes >= plan->verdicts[path].workspace_bytes);
+  assert_true(plan->projection_flops == 0.0);
+  const double flops =
+      2.0 * (double)(spec->shape.head_dim + spec->shape.value_dim) * count_pairs(spec);
+  if (plan->core_flops != flops)
+    fail_msg("path=%s Nq=%zu Nk=%zu: core_flops is %.17g, expected %.17g", attend_path_name(path),
+             spec->shape.query_tokens, spec->shape.key_tokens, plan->core_flops, flops);
+  for (int p = ATTEND_PATH_TILED; p < ATTEND_PATH_COUNT; p++) {
+    assert_true(strlen(plan->verdicts[p].reason) > 10);
+    assert_true(plan->verdicts[p].score_bytes <= plan->verdicts[p].workspace_bytes);
+  }
+  assert_int_equal(plan->verdicts[ATTEND_PATH_TILED].score_bytes, 0);
+  if (path == ATTEND_PATH_TILED)
+    assert_true(plan->query_tile >= 1 && plan->key_tile >= 1);
+  else
+    assert_int_equal(plan->query_tile + plan->key_tile, 0);
+}
+
+static void plans_name_the_path_asked_for(void **state) {
+  (void)state;
+  Engine engines[MAX_ENGINES];
+  const size_t count = list_engines(engines);
+  for (size_t k = 0; k < count; k++) {
+    AttendContext *context = engine_open(engines[k], 3);
+    for (size_t c = 0; c < COUNT_OF(cases); c++) {
+      const AttendOptions options = options_of(&cases[c]);
+      AttendPlan plan = {.struct_size = sizeof plan};
+      assert_ok(context, attend_plan_core(context, &cases[c].shape, &options, &plan));
+      check_plan(&plan, engines[k].path, &cases[c]);
+      assert_int_equal(plan.isa, engines[k].isa);
+    }
+    attend_close(&context);
+  }
+}
+
+/* Left to choose, the library takes the tiled path, also where the others would be too large. */
+static void the_choice_is_explained(void **state) {
+  (void)state;
+  for (size_t limit = 0; limit < 2; limit++) {
+    AttendSettings settings = engine_settings((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 2);
+    if (limit) settings.score_memory_limit_bytes = 1;
+    AttendContext *context = NULL;
+    assert_ok(context, attend_open(&context, &settings));
+    for (size_t c = 0; c < 6; c++) {
+      const AttendOptions options = options_of(&cases[c]);
+      AttendPlan plan = {.struct_size = sizeof plan};
+      assert_ok(context, attend_plan_core(context, &cases[c].shape, &options, &plan));
+      check_plan(&plan, ATTEND_PATH_TILED, &cases[c]);
+      const AttendStatus others = limit ? ATTEND_STATUS_MEMORY_LIMIT : ATTEND_OK;
+      assert_int_equal(plan.verdicts[ATTEND_PATH_BLAS].status, others);
+      assert_int_equal(plan.verdicts[ATTEND_PATH_NAIVE].status, others);
+    }
+    attend_close(&context);
+  }
+}
+
+static void layer_plans(void **state) {
+  (void)state;
+  static const struct {
+    AttendLayerShape shape;
+    size_t batch, tokens, past;
+  } layers[] = {
+      {{64, 4, 2, 16, 16}, 1, 33, 0},    {{100, 6, 3, 8, 20}, 2, 1, 70},
+      {{896, 14, 2, 64, 64}, 1, 128, 0}, {{4096, 32, 32, 128, 128}, 1, 1, 2047},
+      {{64, 4, 2, 16, 16}, 1, 0, 5},
+  };
+  Engine engines[MAX_ENGINES];
+  const size_t count = list_engines(engines);
+  for (size_t k = 0; k < count; k++) {
+    AttendContext *context = engine_open(engines[k], 2);
+    for (size_t l = 0; l < COUNT_OF(layers); l++) {
+      const AttendLayerShape *const s = &layers[l].shape;
+      const size_t rows = layers[l].batch * layers[l].tokens, past = layers[l].past;
+      const size_t columns =
+          (s->query_heads + s->kv_heads) * s->head_dim + s->kv_heads * s->value_dim;
+      AttendPlan plan = {.struct_size = sizeof plan}, core = {.struct_size = sizeof core};
+      assert_ok(context, attend_plan_layer(context, s, layers[l].batch, layers[l].tokens, past,
+                                           past > 0, NULL, &plan));
+      const CoreCase spec = {.shape = {layers[l].batch, layers[l].tokens, past + layers[l].tokens,
+                                       s->query_heads, s->kv_heads, s->head_dim, s->value_dim},
+                             .q_start = (int64_t)past};
+      const AttendOptions options = options_of(&spec);
+      assert_ok(context, attend_plan_core(context, &spec.shape, &options, &core));
+      assert_int_equal(plan.path, engines[k].path);
+      assert_true(plan.core_flops == core.core_flops);
+      assert_true(plan.projection_flops == 2.0 * (double)(rows * s->width) *
+                                               (double)(columns + s->query_heads * s->value_dim));
+      assert_true(plan.workspace_bytes >= core.workspace_bytes);
+    }
+    attend_close(&context);
+  }
+}
+
+static void plans_that_are_refused(void **state) {
+  (void)state;
+  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  const AttendShape right = {1, 8, 8, 2, 2, 8, 8}, empty = {1, 8, 8, 2, 2, 0, 8},
+                    uneven = {1, 8, 8, 3, 2, 8, 8}, huge = {1, SIZE_MAX / 2, 8, 2, 2, 8, 8};
+  const AttendLayerShape layer = {16, 2, 2, 8, 8}, bad_layer = {16, 2, 2, 0, 8};
+  AttendPlan plan = {.struct_size = sizeof plan}, unset = {.struct_size = 12};
+  AttendOptions options;
+  attend_default_options(&options);
+  require_refusal(context, attend_plan_core(context, NULL, NULL, &plan), ATTEND_STATUS_NULL_POINTER,
+                  "shape", "no shape");
+  require_refusal(context, attend_plan_core(context, &right, NULL, NULL),
+                  ATTEND_STATUS_NULL_POINTER, "plan", "no plan");
+  require_refusal(context, attend_plan_core(context, &right, NULL, &unset),
+                  ATTEND_STATUS_BAD_OPTION, "12", "a plan without its size");
+  require_refusal(context, attend_plan_core(context, &empty, NULL, &plan), ATTEND_STATUS_BAD_SIZE,
+                  "head_dim", "no dimension");
+  require_refusal(context, attend_plan_core(context, &uneven, NULL, &plan), ATTEND_STATUS_BAD_HEADS,
+                  "3", "uneven heads");
+  require_refusal(context, attend_plan_core(context, &huge, NULL, &plan), ATTEND_STATUS_OVERFLOW,
+                  "9223372036854775807", "too many tokens");
+  require_refusal(context, attend_plan_layer(context, NULL, 1, 1, 0, false, NULL, &plan),
+                  ATTEND_STATUS_NULL_POINTER, "shape", "no layer shape");
+  require_refusal(context, attend_plan_layer(context, &layer, 1, 1, 0, false, NULL, NULL),
+                  ATTEND_STATUS_NULL_POINTER, "plan", "no layer plan");
+  require_refusal(context, attend_plan_layer(context, &layer, 1, 1, 0, false, NULL, &unset),
+                  ATTEND_STATUS_BAD_OPTION, "12", "a layer plan without its size");
+  require_refusal(context, attend_plan_layer(context, &bad_layer, 1, 1, 0, false, NULL, &plan),
+                  ATTEND_STATUS_BAD_SIZE, "head_dim", "a layer without dimension");
+  require_refusal(context, attend_plan_layer(context, &layer, 0, 1, 0, false, NULL, &plan),
+                  ATTEND_STATUS_BAD_SIZE, "batch", "no batch");
+  require_refusal(context,
+                  attend_plan_layer(context, &layer, 1, 5, SIZE_MAX - 3, true, NULL, &plan),
+                  ATTEND_STATUS_OVERFLOW, "18446744073709551612", "a past without end");
+  options.q_start = 31;
+  require_refusal(context, attend_plan_layer(context, &layer, 1, 1, 4, true, &options, &plan),
+                  ATTEND_STATUS_BAD_OPTION, "31", "q_start and a cache");
+  attend_close(&context);
+}
+
+/* As snprintf: the whole length is returned, what fits is written and terminated. */
+static void descriptions_fit_any_buffer(void **state) {
+  (void)state;
+  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 2);
+  AttendPlan plan = {.struct_size = sizeof plan};
+  assert_ok(context, attend_plan_core(context, &cases[0].shape, NULL, &plan));
+  const size_t length = attend_describe_plan(&plan, NULL, 0);
+  char *const whole = new_bytes(length + 1);
+  assert_int_equal(attend_describe_plan(&plan, whole, length + 1), length);
+  assert_int_equal(strlen(whole), length);
+  assert_non_null(strstr(whole, attend_path_name(plan.path)));
+  assert_non_null(strstr(whole, attend_isa_name(plan.isa)));
+  for (int p = ATTEND_PATH_TILED; p < ATTEND_PATH_COUNT; p++) {
+    assert_non_null(strstr(whole, attend_path_name((AttendPath)p)));
+    assert_non_null(strstr(whole, plan.verdicts[p].reason));
+  }
+  for (size_t size = 1; size <= length + 2; size++) {
+    char *const part = guarded_new(size, 3);
+    assert_int_equal(attend_describe_plan(&plan, part, size), length);
+    const size_t written = size <= length ? size - 1 : length;
+    assert_int_equal(strlen(part), written);
+    assert_memory_equal(part, whole, written);
+    guarded_free(part, "text");
+  }
+  free(whole);
+  attend_close(&context);
+}
+
+/* ---- memory ---- */
+
+/* Under a limit of one byte less than its score matrices take the path refuses, with both numbers. */
+static void check_limit_refusal(AttendContext *context, const CoreProblem *problem, AttendPath path,
+                                size_t needed) {
+  const AttendShape *const s = &problem->spec.shape;
+  char text[NUMBER_SIZE];
+  AttendPlan plan = {.struct_size = sizeof plan};
+  const size_t floats = s->query_tokens * s->query_heads * s->value_dim;
+  float *const out = guarded_new(floats * sizeof *out, 0);
+  require_refusal(context,
+                  attend_core_forward(
+                      context, s, problem->query, problem->key, problem->value, &problem->options,
+                      attend_output_bnhd(out, s->query_tokens, s->query_heads, s->value_dim), NULL),
+                  ATTEND_STATUS_MEMORY_LIMIT, number(text, needed), "the bytes needed");
+  assert_non_null(strstr(attend_get_error(context), number(text, needed - 1)));
+  for (size_t i = 0; i < floats; i++) assert_true(is_untouched(out + i));
+  guarded_free(out, "out");
+  require_refusal(context, attend_plan_core(context, s, &problem->options, &plan),
+                  ATTEND_STATUS_MEMORY_LIMIT, number(text, needed), "the plan");
+  assert_int_equal(plan.verdicts[path].status, ATTEND_STATUS_MEMORY_LIMIT);
+  assert_int_equal(plan.verdicts[path].score_bytes, needed);
+  assert_non_null(strstr(plan.verdicts[path].reason, number(text, needed)));
+}
+
+static void memory_limits(void **state) {
+  (void)state;
+  static const AttendPath paths[] = {ATTEND_PATH_BLAS, ATTEND_PATH_NAIVE};
+  const CoreCase spec = {.shape = {1, 100, 120, 4, 2, 16, 16}, .q_start = 20};
+  CoreProblem problem = problem_new(&spec);
+  problem_expect(&problem);
+  for (size_t k = 0; k < COUNT_OF(paths); k++) {
+    const Engine engine = {paths[k], ATTEND_ISA_AUTO};
+    const AttendPlan plan = plan_of(engine, &spec.shape, &problem.options);
+    const size_t needed = plan.verdicts[paths[k]].score_bytes;
+    assert_true(needed >= 100 * 120 * sizeof(float));
+    AttendSettings settings = engine_settings(engine, 1);
+    AttendContext *context = NULL;
+    settings.score_memory_limit_bytes = needed;
+    assert_ok(context, attend_open(&context, &settings));
+    problem_check(&problem, context, engine, 1);
+    attend_close(&context);
+    settings.score_memory_limit_bytes = needed - 1;
+    assert_ok(context, attend_open(&context, &settings));
+    check_limit_refusal(context, &problem, paths[k], needed);
+    attend_close(&context);
+  }
+  problem_free(&problem);
+}
+
+/* Exactly the bytes of the plan, at whatever address, are enough; one less is not. */
+static void check_workspace(AttendContext *context, const CoreProblem *problem, Engine engine,
+                            size_t bytes, size_t offset) {
+  const AttendShape *const s = &problem->spec.shape;
+  const size_t floats = s->batch * s->query_tokens * s->query_heads * s->value_dim;
+  char text[NUMBER_SIZE];
+  void *const workspace = guarded_new(bytes, offset);
+  float *const out = guarded_new(floats * sizeof *out, 0);
+  assert_ok(context, attend_set_workspace(context, workspace, bytes - 1));
+  require_refusal(context,
+                  attend_core_forward(
+                      context, s, problem->query, problem->key, problem->value, &problem->options,
+                      attend_output_bnhd(out, s->query_tokens, s->query_heads, s->value_dim), NULL),
+                  ATTEND_STATUS_WORKSPACE_TOO_SMALL, number(text, bytes - 1), "a byte less");
+  for (size_t i = 0; i < floats; i++) assert_true(is_untouched(out + i));
+  guarded_free(out, "out");
+  assert_ok(context, attend_set_workspace(context, workspace, bytes));
+  problem_check(problem, context, engine, 2);
+  guarded_check(workspace, "workspace");
+  assert_ok(context, attend_set_workspace(context, NULL, 0));
+  problem_check(problem, context, engine, 2);
+  guarded_free(workspace, "workspace");
+}
+
+static void planned_bytes_are_enough(void **state) {
+  (void)state;
+  static const size_t offsets[] = {0, 1, 7, 33, 63};
+  Engine engines[MAX_ENGINES];
+  const size_t count = list_engines(engines);
+  for (size_t c = 0; c < 6; c++) {
+    CoreProblem problem = problem_new(&cases[c]);
+    problem_expect(&problem);
+    for (size_t k = 0; k < count; k++) {
+      for (size_t threads = 1; threads <= 3; threads++) {
+        AttendContext *context = engine_open(engines[k], threads);
+        AttendPlan plan = {.struct_size = sizeof plan};
+        assert_ok(context, attend_plan_core(context, &cases[c].shape, &problem.options, &plan));
+        for (size_t o = 0; o < COUNT_OF(offsets); o++)
+          check_workspace(context, &problem, engines[k], plan.workspace_bytes, offsets[o]);
+        attend_close(&context);
+      }
+    }
+    problem_free(&problem);
+  }
+}
+
+/* ---- profiles ---- */
+
+static double phase_sum(const AttendProfile *profile) {
+  double sum = 0.0;
+  for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++) sum += profile->phases[p].seconds;
+  return sum;
+}
+
+static void check_core_phases(const AttendProfile *profile, AttendPath path, double flops) {
+  static const AttendPhase apart[] = {ATTEND_PHASE_SCORES, ATTEND_PHASE_SOFTMAX,
+                                      ATTEND_PHASE_WEIGHTED_SUM};
+  double counted = profile->phases[ATTEND_PHASE_ATTENTION].flops;
+  for (size_t p = 0; p < COUNT_OF(apart); p++) {
+    assert_int_equal(profile->phases[apart[p]].seconds > 0.0, path != ATTEND_PATH_TILED);
+    assert_int_equal(profile->phases[apart[p]].bytes > 0.0, path != ATTEND_PATH_TILED);
+    counted += profile->phases[apart[p]].flops;
+  }
+  assert_int_equal(profile->phases[ATTEND_PHASE_ATTENTION].seconds > 0.0,
+                   path == ATTEND_PATH_TILED);
+  assert_int_equal(profile->phases[ATTEND_PHASE_ATTENTION].bytes > 0.0, path == ATTEND_PATH_TILED);
+  assert_true(counted == flops);
+}
+
+/* Two layer calls with a cache: every phase is there, and together they take no longer than the
+ * calls. */
+static void check_profile(Engine engine, bool on) {
+  const AttendLayerShape s = {128, 4, 2, 32, 32};
+  AttendSettings settings = engine_settings(engine, 2);
+  settings.profile = on;
+  AttendContext *context = NULL;
+  assert_ok(context, attend_open(&context, &settings));
+  float *const data = new_random(1, 0.1f, 128 * 256), *const y = new_bytes(100 * 128 * 4);
+  AttendWeightSource source;
+  attend_default_weight_source(&source);
+  source.qkv = source.output = data;
+  AttendWeights *weights = NULL;
+  AttendCache *cache = NULL;
+  double core_flops = 0.0, projection_flops = 0.0;
+  assert_ok(context, attend_pack_weights(context, &s, &source, &weights));
+  assert_ok(context, attend_open_cache(context, &s, 1, 200, &cache));
+  AttendProfile profile;
+  for (size_t call = 0; call < 2; call++) {
+    AttendPlan plan = {.struct_size = sizeof plan};
+    assert_ok(context, attend_plan_layer(context, &s, 1, 100, 100 * call, true, NULL, &plan));
+    assert_ok(context, attend_layer_forward(context, weights, cache, 1, 100, data, NULL, y));
+    core_flops += plan.core_flops;
+    projection_flops += plan.projection_flops;
+  }
+  assert_int_equal(attend_get_profile(context, &profile), ATTEND_OK);
+  if (on) {
+    assert_int_equal(profile.calls, 2);
+    assert_true(profile.seconds > 0.0);
+    assert_true(phase_sum(&profile) > 0.0 && phase_sum(&profile) <= 1.0001 * profile.seconds);
+    check_core_phases(&profile, engine.path, core_flops);
+    assert_true(profile.phases[ATTEND_PHASE_QKV_PROJECTION].seconds > 0.0);
+    assert_true(profile.phases[ATTEND_PHASE_OUTPUT_PROJECTION].seconds > 0.0);
+    assert_true(profile.phases[ATTEND_PHASE_PACKING].seconds > 0.0);
+    assert_true(profile.phases[ATTEND_PHASE_QKV_PROJECTION].flops +
+                    profile.phases[ATTEND_PHASE_OUTPUT_PROJECTION].flops ==
+                projection_flops);
+    attend_reset_profile(context);
+    assert_int_equal(attend_get_profile(context, &profile), ATTEND_OK);
+  }
+  assert_int_equal(profile.calls, 0);
+  assert_true(profile.seconds == 0.0);
+  for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++)
+    assert_true(profile.phases[p].seconds == 0.0 && profile.phases[p].flops == 0.0 &&
+                profile.phases[p].bytes == 0.0);
+  attend_close_cache(&cache);
+  attend_free_weights(&weights);
+  attend_close(&context);
+  free(data);
+  free(y);
+}
+
+static void profiles(void **state) {
+  (void)state;
+  static const char *const names[] = {"qkv_projection", "packing",   "scores",           "softmax",
+                                      "weighted_sum",   "attention", "output_projection"};
+  for (int p = 0; p < ATTEND_PHASE_COUNT; p++)
+    assert_string_equal(attend_phase_name((AttendPhase)p), names[p]);
+  assert_null(attend_phase_name((AttendPhase)ATTEND_PHASE_COUNT));
+  assert_null(attend_phase_name((AttendPhase)-1));
+  Engine engines[MAX_ENGINES];
+  const size_t count = list_engines(engines);
+  for (size_t k = 0; k < count; k++) {
+    check_profile(engines[k], true);
+    check_profile(engines[k], false);
+  }
+  AttendContext *context = engine_open(engines[0], 1);
+  assert_int_equal(attend_get_profile(context, NULL), ATTEND_STATUS_NULL_POINTER);
+  attend_close(&context);
+}
+
+/* ---- the machine ---- */
+
+static void machines_are_described(void **state) {
+  (void)state;
+  AttendMachine machine;
+  assert_int_equal(attend_describe_machine(&machine), ATTEND_OK);
+  assert_true(machine.isa_usable[ATTEND_ISA_SCALAR]);
+  assert_true(machine.isa_usable[machine.isa_best]);
+  for (int isa = ATTEND_ISA_SCALAR; isa < ATTEND_ISA_COUNT; isa++) {
+    if (machine.isa_usable[isa]) assert_true(machine.isa_built[isa]);
+    if (machine.isa_usable[isa]) assert_true((int)machine.isa_best >= isa);
+  }
+  assert_true(machine.cores >= 1);
+  assert_true(machine.openmp_threads >= 1);
+  assert_true(machine.blas_threads >= 1);
+  assert_non_null(strstr(machine.blas_config, machine.blas_version));
+  assert_true(strlen(machine.blas_version) >= 3 && strlen(machine.blas_core) >= 1);
+  assert_in_range(machine.blas_threading, 0, 2);
+}
+
+/* A call leaves the threads of OpenMP and of the BLAS as the host program had set them. */
+static void host_settings_are_restored(void **state) {
+  (void)state;
+  AttendMachine before, after;
+  Engine engines[MAX_ENGINES];
+  const size_t count = list_engines(engines);
+  CoreProblem problem = problem_new(&cases[2]);
+  problem_expect(&problem);
+  assert_int_equal(attend_describe_machine(&before), ATTEND_OK);
+  for (size_t k = 0; k < count; k++) {
+    for (size_t threads = 1; threads <= 5; threads += 2) {
+      problem_check_engine(&problem, engines[k], threads);
+      check_profile(engines[k], false);
+      assert_int_equal(attend_describe_machine(&after), ATTEND_OK);
+      assert_int_equal(after.openmp_threads, before.openmp_threads);
+      assert_int_equal(after.blas_threads, before.blas_threads);
+    }
+  }
+  problem_free(&problem);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(plans_name_the_path_asked_for),
+      cmocka_unit_test(the_choice_is_explained),
+      cmocka_unit_test(layer_plans),
+      cmocka_unit_test(plans_that_are_refused),
+      cmocka_unit_test(descriptions_fit_any_buffer),
+      cmocka_unit_test(memory_limits),
+      cmocka_unit_test(planned_bytes_are_enough),
+      cmocka_unit_test(profiles),
+      cmocka_unit_test(machines_are_described),
+      cmocka_unit_test(host_settings_are_restored),
+  };
+  return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}

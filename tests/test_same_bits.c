@@ -1,0 +1,295 @@
+/* test_same_bits.c - a row of the tiled path has the same bits whatever surrounds it.
+ *
+ * The same rows are computed with other numbers of threads, again, alone and in a batch, in chunks
+ * of a prompt, in other layouts and next to other heads, and compared byte for byte. One run of each
+ * shape is held against the oracle, so that the bits are also the right ones. Shapes with many keys
+ * and few queries are those where work may be split over keys.
+ */
+#include "tests/support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Dense results of one run: out [B, Nq, Hq, Dv], lse [B, Hq, Nq]. */
+typedef struct Result {
+  float *out, *lse;
+  size_t out_floats, lse_floats;
+} Result;
+
+static Result result_new(const AttendShape *s) {
+  Result result = {.out_floats = s->batch * s->query_tokens * s->query_heads * s->value_dim,
+                   .lse_floats = s->batch * s->query_heads * s->query_tokens};
+  result.out = guarded_new(result.out_floats * sizeof(float), 0);
+  result.lse = guarded_new(result.lse_floats * sizeof(float), 0);
+  return result;
+}
+
+static void result_free(Result *result) {
+  guarded_free(result->out, "out");
+  guarded_free(result->lse, "lse");
+  *result = (Result){0};
+}
+
+static Result run(AttendContext *context, const AttendShape *shape, AttendView query,
+                  AttendView key, AttendView value, const AttendOptions *options) {
+  const Result result = result_new(shape);
+  assert_ok(context, attend_core_forward(context, shape, query, key, value, options,
+                                         attend_output_bnhd(result.out, shape->query_tokens,
+                                                            shape->query_heads, shape->value_dim),
+                                         result.lse));
+  return result;
+}
+
+static Result run_problem(const CoreProblem *problem, Engine engine, size_t threads) {
+  AttendContext *context = engine_open(engine, threads);
+  const Result result = run(context, &problem->spec.shape, problem->query, problem->key,
+                            problem->value, &problem->options);
+  attend_close(&context);
+  return result;
+}
+
+/* Fails with the case unless the row of `got` at query token i is that of `expected` at token at. */
+static void same_row(const char *label, const AttendShape *got_shape, const Result *got,
+                     size_t batch, size_t i, const AttendShape *expected_shape,
+                     const Result *expected, size_t expected_batch, size_t at) {
+  const AttendShape *const s = got_shape, *const e = expected_shape;
+  const size_t row = s->query_heads * s->value_dim;
+  const float *const a = got->out + (batch * s->query_tokens + i) * row;
+  const float *const b = expected->out + (expected_batch * e->query_tokens + at) * row;
+  for (size_t c = 0; c < row; c++)
+    if (memcmp(a + c, b + c, sizeof *a) != 0)
+      fail_msg("%s: Nq=%zu Nk=%zu row %zu column %zu is %.9g, was %.9g", label, s->query_tokens,
+               s->key_tokens, i, c, (double)a[c], (double)b[c]);
+  for (size_t h = 0; h < s->query_heads; h++) {
+    const float x = got->lse[(batch * s->query_heads + h) * s->query_tokens + i];
+    const float y = expected->lse[(expected_batch * e->query_heads + h) * e->query_tokens + at];
+    if (memcmp(&x, &y, sizeof x) != 0)
+      fail_msg("%s: Nq=%zu Nk=%zu lse of row %zu head %zu is %.9g, was %.9g", label,
+               s->query_tokens, s->key_tokens, i, h, (double)x, (double)y);
+  }
+}
+
+static void same_result(const char *label, const AttendShape *shape, const Result *got,
+                        const Result *expected) {
+  for (size_t b = 0; b < shape->batch; b++)
+    for (size_t i = 0; i < shape->query_tokens; i++)
+      same_row(label, shape, got, b, i, shape, expected, b, i);
+}
+
+/* Shapes on both sides of every choice that a tiled path may make: one and many query tiles, keys of
+ * one tile and of several splits, few and many heads, ragged ends. */
+static const CoreCase cases[] = {
+    {.shape = {1, 200, 200, 4, 2, 64, 64}},
+    {.shape = {1, 200, 200, 3, 3, 40, 24}, .bidirectional = true},
+    {.shape = {2, 130, 700, 6, 1, 32, 32}, .q_start = 570},
+    {.shape = {1, 1, 2500, 4, 1, 64, 64}, .q_start = 2499},
+    {.shape = {1, 1, 4100, 8, 2, 32, 32}, .q_start = 4099},
+    {.shape = {2, 5, 4100, 2, 1, 16, 48}, .q_start = 4095},
+    {.shape = {1, 33, 2500, 2, 2, 32, 32}, .q_start = 2467},
+    {.shape = {3, 17, 33, 2, 2, 128, 128}, .q_start = -5},
+    {.shape = {1, 1, 2500, 1, 1, 128, 128}, .bidirectional = true},
+    {.shape = {1, 3, 9000, 1, 1, 16, 16}, .bidirectional = true},
+};
+
+/* Calls check(problem, engine) for every case and tiled engine. */
+static void for_each_case(void (*check)(const CoreProblem *problem, Engine engine)) {
+  AttendIsa isas[ATTEND_ISA_COUNT];
+  const size_t isa_count = list_isas(isas);
+  for (size_t c = 0; c < COUNT_OF(cases); c++) {
+    CoreProblem problem = problem_new(&cases[c]);
+    for (size_t k = 0; k < isa_count; k++) check(&problem, (Engine){ATTEND_PATH_TILED, isas[k]});
+    problem_free(&problem);
+  }
+}
+
+static void cases_match_the_oracle(void **state) {
+  (void)state;
+  AttendIsa isas[ATTEND_ISA_COUNT];
+  const size_t isa_count = list_isas(isas);
+  for (size_t c = 0; c < COUNT_OF(cases); c++) {
+    CoreProblem problem = problem_new(&cases[c]);
+    problem_expect(&problem);
+    for (size_t k = 0; k < isa_count; k++)
+      problem_check_engine(&problem, (Engine){ATTEND_PATH_TILED, isas[k]}, 3);
+    problem_free(&problem);
+  }
+}
+
+static void check_threads(const CoreProblem *problem, Engine engine) {
+  static const size_t threads[] = {2, 3, 5, 8};
+  Result expected = run_problem(problem, engine, 1);
+  for (size_t t = 0; t < COUNT_OF(threads); t++) {
+    Result got = run_problem(problem, engine, threads[t]);
+    same_result("other threads", &problem->spec.shape, &got, &expected);
+    result_free(&got);
+  }
+  result_free(&expected);
+}
+
+static void any_number_of_threads(void **state) {
+  (void)state;
+  for_each_case(check_threads);
+}
+
+static void check_repeats(const CoreProblem *problem, Engine engine) {
+  AttendContext *context = engine_open(engine, 3);
+  Result expected = run(context, &problem->spec.shape, problem->query, problem->key, problem->value,
+                        &problem->options);
+  for (int repeat = 0; repeat < 5; repeat++) {
+    Result got = run(context, &problem->spec.shape, problem->query, problem->key, problem->value,
+                     &problem->options);
+    same_result("another run", &problem->spec.shape, &got, &expected);
+    result_free(&got);
+  }
+  result_free(&expected);
+  attend_close(&context);
+}
+
+static void run_after_run(void **state) {
+  (void)state;
+  for_each_case(check_repeats);
+}
+
+static AttendView sequence_of(AttendView view, size_t batch) {
+  view.data += batch * view.batch_stride;
+  return view;
+}
+
+static void check_batch(const CoreProblem *problem, Engine engine) {
+  AttendShape alone = problem->spec.shape;
+  Result expected = run_problem(problem, engine, 2);
+  AttendContext *context = engine_open(engine, 3);
+  alone.batch = 1;
+  for (size_t b = 0; b < problem->spec.shape.batch; b++) {
+    Result got = run(context, &alone, sequence_of(problem->query, b), sequence_of(problem->key, b),
+                     sequence_of(problem->value, b), &problem->options);
+    for (size_t i = 0; i < alone.query_tokens; i++)
+      same_row("alone", &alone, &got, 0, i, &problem->spec.shape, &expected, b, i);
+    result_free(&got);
+  }
+  attend_close(&context);
+  result_free(&expected);
+}
+
+static void alone_or_in_a_batch(void **state) {
+  (void)state;
+  for_each_case(check_batch);
+}
+
+/* The prompt in chunks: each with its own q_start, over the keys that exist by then. */
+static void check_chunks_of(const CoreProblem *problem, Engine engine, size_t chunk,
+                            const Result *expected) {
+  const AttendShape *const whole = &problem->spec.shape;
+  AttendContext *context = engine_open(engine, chunk % 3 + 1);
+  for (size_t first = 0; first < whole->query_tokens; first += chunk) {
+    AttendShape part = *whole;
+    AttendOptions options = problem->options;
+    const size_t left = whole->query_tokens - first;
+    part.query_tokens = left < chunk ? left : chunk;
+    options.q_start += (int64_t)first;
+    if (options.causal) {
+      const int64_t known = options.q_start + (int64_t)part.query_tokens;
+      part.key_tokens = known < 0 ? 0 : (size_t)known;
+      if (part.key_tokens > whole->key_tokens) part.key_tokens = whole->key_tokens;
+    }
+    AttendView query = problem->query;
+    query.data += first * query.token_stride;
+    Result got = run(context, &part, query, problem->key, problem->value, &options);
+    for (size_t b = 0; b < part.batch; b++)
+      for (size_t i = 0; i < part.query_tokens; i++)
+        same_row("in chunks", &part, &got, b, i, whole, expected, b, first + i);
+    result_free(&got);
+  }
+  attend_close(&context);
+}
+
+static void check_chunks(const CoreProblem *problem, Engine engine) {
+  Result expected = run_problem(problem, engine, 2);
+  const AttendPlan plan = plan_of(engine, &problem->spec.shape, &problem->options);
+  const size_t chunks[] = {1, 7, 64, plan.query_tile + 1};
+  for (size_t c = 0; c < COUNT_OF(chunks); c++)
+    check_chunks_of(problem, engine, chunks[c], &expected);
+  result_free(&expected);
+}
+
+static void a_prompt_cut_in_chunks(void **state) {
+  (void)state;
+  for_each_case(check_chunks);
+}
+
+/* Keys beyond those that a causal row sees change nothing. */
+static void check_more_keys(const CoreProblem *problem, Engine engine) {
+  if (problem->spec.bidirectional) return;
+  Result expected = run_problem(problem, engine, 2);
+  AttendShape shorter = problem->spec.shape;
+  AttendContext *context = engine_open(engine, 2);
+  for (size_t i = 0; i < problem->spec.shape.query_tokens; i += 16) {
+    const int64_t known = problem->options.q_start + (int64_t)i + 1;
+    if (known <= 0) continue;
+    shorter.query_tokens = i + 1;
+    shorter.key_tokens = (size_t)known;
+    Result got =
+        run(context, &shorter, problem->query, problem->key, problem->value, &problem->options);
+    for (size_t b = 0; b < shorter.batch; b++)
+      same_row("fewer keys", &shorter, &got, b, i, &problem->spec.shape, &expected, b, i);
+    result_free(&got);
+  }
+  attend_close(&context);
+  result_free(&expected);
+}
+
+static void keys_that_are_not_seen(void **state) {
+  (void)state;
+  for_each_case(check_more_keys);
+}
+
+/* The same numbers in another order of memory, and one query head without the others. */
+static void layouts_and_single_heads(void **state) {
+  (void)state;
+  AttendIsa isas[ATTEND_ISA_COUNT];
+  const size_t isa_count = list_isas(isas);
+  for (size_t k = 0; k < isa_count; k++) {
+    const Engine engine = {ATTEND_PATH_TILED, isas[k]};
+    CoreCase spec = {.shape = {2, 90, 300, 6, 2, 48, 40}, .q_start = 210};
+    CoreProblem problem = problem_new(&spec);
+    Result expected = run_problem(&problem, engine, 2);
+    static const Layout layouts[] = {LAYOUT_BHND, LAYOUT_NBHD, LAYOUT_PADDED};
+    for (size_t l = 0; l < COUNT_OF(layouts); l++) {
+      spec.layout = layouts[l];
+      CoreProblem other = problem_new(&spec);
+      Result got = run_problem(&other, engine, 2);
+      same_result("another layout", &spec.shape, &got, &expected);
+      result_free(&got);
+      problem_free(&other);
+    }
+    AttendContext *context = engine_open(engine, 2);
+    AttendShape single = spec.shape;
+    single.query_heads = single.kv_heads = 1;
+    for (size_t h = 0; h < 6; h++) {
+      AttendView query = problem.query, key = problem.key, value = problem.value;
+      query.data += h * query.head_stride;
+      key.data += h / 3 * key.head_stride;
+      value.data += h / 3 * value.head_stride;
+      Result got = run(context, &single, query, key, value, &problem.options);
+      for (size_t r = 0; r < 180; r++)
+        assert_memory_equal(got.out + r * 40, expected.out + (r * 6 + h) * 40, 40 * sizeof(float));
+      result_free(&got);
+    }
+    attend_close(&context);
+    result_free(&expected);
+    problem_free(&problem);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(cases_match_the_oracle),
+      cmocka_unit_test(any_number_of_threads),
+      cmocka_unit_test(run_after_run),
+      cmocka_unit_test(alone_or_in_a_batch),
+      cmocka_unit_test(a_prompt_cut_in_chunks),
+      cmocka_unit_test(keys_that_are_not_seen),
+      cmocka_unit_test(layouts_and_single_heads),
+  };
+  return cmocka_run_group_tests_name("same_bits", tests, NULL, NULL);
+}
