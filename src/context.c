@@ -139,6 +139,7 @@ void attend_reset_profile(AttendContext *context) {
 
 AttendStatus attend_set_tap(AttendContext *context, AttendTap tap, void *user) {
   if (!context) return ATTEND_STATUS_NULL_POINTER;
+  fault_clear(&context->fault);
   context->tap = tap;
   context->tap_user = user;
   return ATTEND_OK;

@@ -112,11 +112,13 @@ AttendStatus attend_append_cache(AttendContext *context, AttendCache *cache, siz
   Fault *const fault = &context->fault;
   fault_clear(fault);
   if (!cache) return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "cache is null");
-  const Span spans[] = {{"key", key.data, tokens}, {"value", value.data, tokens}};
-  for (size_t i = 0; i < 2; i++) {
-    if (shape_check_pointer(spans[i], fault)) return fault->status;
-  }
   if (kvcache_check_room(cache, tokens, fault)) return fault->status;
+  const size_t counts[3] = {cache->batch, tokens, cache->kv_heads};
+  Span span;
+  if (shape_span_of_view("key", key, counts, cache->head_dim, &span, fault) ||
+      shape_span_of_view("value", value, counts, cache->value_dim, &span, fault)) {
+    return fault->status;
+  }
   kvcache_append(cache, tokens, key, value);
   return ATTEND_OK;
 }

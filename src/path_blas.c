@@ -23,6 +23,7 @@
 #include "parallel.h"
 #include "path.h"
 #include "project.h"
+#include "shape.h"
 #include "size.h"
 
 #define BLOCK_ROWS 128
@@ -64,17 +65,19 @@ static AttendStatus consider(const AttendContext *context, const Problem *p, Pat
                   .score_bytes = size_multiply(
                       size_multiply(p->shape.query_tokens, scratch.score_stride, &scratch.overflow),
                       size_multiply(sizeof(float), threads, &scratch.overflow), &scratch.overflow)};
-  const size_t strides[] = {p->query.token_stride, p->key.token_stride,   p->value.token_stride,
-                            scratch.score_stride,  p->shape.query_tokens, p->shape.value_dim,
-                            p->shape.head_dim};
-  for (size_t i = 0; i < sizeof strides / sizeof *strides; i++) {
-    if (strides[i] > INT32_MAX) scratch.overflow = true;
-  }
   if (scratch.overflow) {
     return fault_set(reason, ATTEND_STATUS_OVERFLOW,
-                     "a %zu x %zu score matrix, or a stride of it or its operands, is beyond what "
-                     "the BLAS can count",
+                     "%zu score matrices of %zu x %zu cannot be counted in bytes", threads,
                      p->shape.query_tokens, p->shape.key_tokens);
+  }
+  const size_t counted[] = {p->query.token_stride, p->key.token_stride, p->value.token_stride,
+                            scratch.score_stride,  p->shape.head_dim,   p->shape.value_dim};
+  for (size_t i = 0; i < sizeof counted / sizeof *counted; i++) {
+    if (counted[i] > SHAPE_BLAS_LIMIT) {
+      return fault_set(reason, ATTEND_STATUS_PATH_REFUSED,
+                       "a size or stride of %zu is beyond the %zu that the BLAS counts to",
+                       counted[i], SHAPE_BLAS_LIMIT);
+    }
   }
   /* Operands whose rows overlap (stride 0 repeats one) are no matrices to the BLAS. A plan has no
    * views yet and assumes the usual ones. */

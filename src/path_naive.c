@@ -24,6 +24,7 @@ typedef struct Head {
   float *scores;        /* [Nq, Nk] */
   float *masked_scores; /* [Nq, Nk] */
   float *weights;       /* [Nq, Nk] */
+  float *sums;          /* [Nq], l of each row */
   float *context;       /* [Nq, Dv] */
 } Head;
 
@@ -79,18 +80,20 @@ static void softmax(const Problem *p, size_t b, size_t h, Head *head) {
       l += w[j];
     }
     for (size_t j = 0; j < Nk; j++) w[j] = l == 0.0f ? 0.0f : w[j] / l;
+    head->sums[i] = l;
     float *const lse = problem_lse(p, b, i, h);
     if (lse) *lse = l == 0.0f ? -INFINITY : m + logf(l);
   }
 }
 
-/* Pass 5. context = weights V: each row is a mean of the visible values. Only they are added up, so
- * that a hidden NaN stays hidden (0 * NaN would be NaN). */
+/* Pass 5. context = weights V: each row is a mean of the visible values. Only they are added up, and
+ * only by a row that has weights, so that a hidden NaN stays hidden (0 * NaN would be NaN). */
 static void weigh(const Problem *p, Head *head) {
   const size_t Nq = p->shape.query_tokens, Nk = p->shape.key_tokens, Dv = p->shape.value_dim;
   for (size_t i = 0; i < Nq; i++) {
     for (size_t d = 0; d < Dv; d++) head->context[i * Dv + d] = 0.0f;
-    for (size_t j = 0; j < problem_visible(p, i); j++) {
+    const size_t visible = head->sums[i] == 0.0f ? 0 : problem_visible(p, i);
+    for (size_t j = 0; j < visible; j++) {
       const float w = head->weights[i * Nk + j];
       for (size_t d = 0; d < Dv; d++) head->context[i * Dv + d] += w * head->value[j * Dv + d];
     }
@@ -136,6 +139,7 @@ static Head place(const Problem *p, void *workspace, size_t thread, size_t *byte
       layout_floats(&layout, s->query_tokens, s->key_tokens),
       layout_floats(&layout, s->query_tokens, s->key_tokens),
       layout_floats(&layout, s->query_tokens, s->key_tokens),
+      layout_floats(&layout, s->query_tokens, 1),
       layout_floats(&layout, s->query_tokens, s->value_dim),
   };
   *bytes = layout.bytes;
@@ -145,7 +149,7 @@ static Head place(const Problem *p, void *workspace, size_t thread, size_t *byte
   return (Head){layout_at(base, offsets[0]), layout_at(base, offsets[1]),
                 layout_at(base, offsets[2]), layout_at(base, offsets[3]),
                 layout_at(base, offsets[4]), layout_at(base, offsets[5]),
-                layout_at(base, offsets[6])};
+                layout_at(base, offsets[6]), layout_at(base, offsets[7])};
 }
 
 /* Heads that run at the same time. A tap sees them in order, so with one there is one at a time. */

@@ -98,38 +98,40 @@ AttendStatus shape_check_apart(Span output, Span other, Fault *fault) {
   return ATTEND_OK;
 }
 
-/* One dimension of a view: how many, how far apart. */
-typedef struct Axis {
-  size_t count, stride;
-} Axis;
-
-/* Floats from the first to behind the last element; 0 if there are none. */
-static AttendStatus span_of_view(const char *name, const float *data, const Axis axes[3],
-                                 size_t row, Span *span, Fault *fault) {
+AttendStatus shape_span_of_view(const char *name, AttendView view, const size_t counts[3],
+                                size_t row, Span *span, Fault *fault) {
+  const size_t strides[3] = {view.batch_stride, view.token_stride, view.head_stride};
   bool overflow = false;
   size_t floats = row;
   for (size_t a = 0; a < 3; a++) {
-    if (axes[a].count == 0) {
-      *span = (Span){name, data, 0};
+    if (counts[a] == 0) {
+      *span = (Span){name, view.data, 0};
       return ATTEND_OK;
     }
-    floats =
-        size_add(floats, size_multiply(axes[a].count - 1, axes[a].stride, &overflow), &overflow);
+    const size_t reach = size_multiply(counts[a] - 1, strides[a], &overflow);
+    floats = size_add(floats, reach, &overflow);
   }
   size_multiply(floats, sizeof(float), &overflow);
   if (overflow) {
     return fault_set(fault, ATTEND_STATUS_OVERFLOW,
                      "%s with strides %zu (batch), %zu (token), %zu (head) spans more bytes than "
                      "can be counted",
-                     name, axes[0].stride, axes[1].stride, axes[2].stride);
+                     name, view.batch_stride, view.token_stride, view.head_stride);
   }
-  *span = (Span){name, data, floats};
+  *span = (Span){name, view.data, floats};
   return shape_check_pointer(*span, fault);
 }
 
+/* One dimension of an output: how many, how far apart. */
+typedef struct Axis {
+  size_t count, stride;
+} Axis;
+
 /* Sorted by stride, each axis of an output must step over everything inside it. */
-static AttendStatus check_rows_apart(const Axis axes[3], size_t row, Fault *fault) {
-  Axis sorted[3] = {axes[0], axes[1], axes[2]};
+static AttendStatus check_rows_apart(AttendOutputView out, const size_t counts[3], size_t row,
+                                     Fault *fault) {
+  Axis sorted[3] = {
+      {counts[0], out.batch_stride}, {counts[1], out.token_stride}, {counts[2], out.head_stride}};
   for (size_t i = 1; i < 3; i++) {
     for (size_t j = i; j > 0 && sorted[j].stride < sorted[j - 1].stride; j--) {
       const Axis swap = sorted[j];
@@ -202,25 +204,19 @@ AttendStatus problem_set_sizes(Problem *problem, const AttendShape *shape,
 AttendStatus problem_set_views(Problem *problem, AttendView query, AttendView key, AttendView value,
                                AttendOutputView out, float *lse, Fault *fault) {
   const AttendShape *const s = &problem->shape;
-#define AXES(view, tokens, heads)                                                                  \
-  (const Axis[3]) {                                                                                \
-    {s->batch, (view).batch_stride}, {tokens, (view).token_stride}, {                              \
-      heads, (view).head_stride                                                                    \
-    }                                                                                              \
-  }
-  const Axis *const out_axes = AXES(out, s->query_tokens, s->query_heads);
+  const size_t query_counts[3] = {s->batch, s->query_tokens, s->query_heads};
+  const size_t key_counts[3] = {s->batch, s->key_tokens, s->kv_heads};
+  const AttendView written = {out.data, out.batch_stride, out.token_stride, out.head_stride};
   Span spans[3], out_span;
-  if (span_of_view("query", query.data, AXES(query, s->query_tokens, s->query_heads), s->head_dim,
-                   &spans[0], fault) ||
-      span_of_view("key", key.data, AXES(key, s->key_tokens, s->kv_heads), s->head_dim, &spans[1],
-                   fault) ||
-      span_of_view("value", value.data, AXES(value, s->key_tokens, s->kv_heads), s->value_dim,
-                   &spans[2], fault) ||
-      span_of_view("out", out.data, out_axes, s->value_dim, &out_span, fault)) {
+  if (shape_span_of_view("query", query, query_counts, s->head_dim, &spans[0], fault) ||
+      shape_span_of_view("key", key, key_counts, s->head_dim, &spans[1], fault) ||
+      shape_span_of_view("value", value, key_counts, s->value_dim, &spans[2], fault) ||
+      shape_span_of_view("out", written, query_counts, s->value_dim, &out_span, fault)) {
     return fault->status;
   }
-  if (out_span.floats && check_rows_apart(out_axes, s->value_dim, fault)) return fault->status;
-#undef AXES
+  if (out_span.floats && check_rows_apart(out, query_counts, s->value_dim, fault)) {
+    return fault->status;
+  }
 
   const Span lse_span = {"lse", lse, lse ? s->batch * s->query_heads * s->query_tokens : 0};
   if (shape_check_pointer(lse_span, fault)) return fault->status;

@@ -399,6 +399,28 @@ static void scores_of_minus_infinity(void **state) {
   }
 }
 
+/* A row whose scores are all -inf is zero whatever the values; once it has a finite score, a NaN among
+ * the values that it sees reaches it, even with weight 0. */
+static void nan_values_behind_scores_of_minus_infinity(void **state) {
+  (void)state;
+  for (int bidirectional = 0; bidirectional < 2; bidirectional++) {
+    const CoreCase spec = {.shape = shape_of(40, 40), .bidirectional = bidirectional != 0};
+    CoreProblem problem = problem_new(&spec);
+    for (size_t i = 0; i < 40; i++) {
+      for (size_t d = 0; d < 32; d++) {
+        for (size_t h = 0; h < 2; h++) problem_row(&problem.query, 0, i, h)[d] = 0.25f;
+        if (i < 30 || bidirectional) problem_row(&problem.key, 0, i, 0)[d] = -INFINITY;
+      }
+    }
+    problem_row(&problem.value, 0, 2, 0)[7] = NAN;
+    problem_expect(&problem);
+    Engine engines[MAX_ENGINES];
+    const size_t count = list_engines(engines);
+    for (size_t k = 0; k < count; k++) problem_check_engine(&problem, engines[k], 2);
+    problem_free(&problem);
+  }
+}
+
 /* With equal keys all weights are equal: a row is the mean of the values that it sees, whatever the
  * score. The mean is formed here, without the oracle. */
 static void equal_scores_give_the_mean(void **state) {
@@ -422,18 +444,22 @@ static void equal_scores_give_the_mean(void **state) {
   problem_free(&problem);
 }
 
-/* Scores of some 1e4 in size, by large data and by a large factor, also a negative one. */
+/* Scores of some 1e4 in size, by large data and by a large factor, also a negative one. With D = 1 a
+ * score is one product, so that its bound is tight and shows a constant that is wrong in its sixth
+ * digit. */
 static void huge_scores(void **state) {
   (void)state;
   static const struct {
     float bound, scale;
   } sizes[] = {{1.0f, 3000.0f}, {100.0f, 0.0f}, {1.0f, -3000.0f}, {1000.0f, 1.0f}};
+  static const size_t dims[] = {1, 32};
   for (size_t k = 0; k < COUNT_OF(sizes); k++) {
-    for (int bidirectional = 0; bidirectional < 2; bidirectional++) {
-      const CoreCase spec = {.shape = shape_of(120, 120),
-                             .bound = sizes[k].bound,
-                             .scale = sizes[k].scale,
-                             .bidirectional = bidirectional != 0};
+    for (size_t d = 0; d < COUNT_OF(dims); d++) {
+      CoreCase spec = {
+          .shape = shape_of(120, 120), .bound = sizes[k].bound, .scale = sizes[k].scale};
+      spec.shape.head_dim = dims[d];
+      check_case(&spec, 2);
+      spec.bidirectional = true;
       check_case(&spec, 2);
     }
   }
@@ -519,6 +545,7 @@ int main(void) {
       cmocka_unit_test(hidden_data_does_not_leak),
       cmocka_unit_test(visible_nan_and_inf_reach_their_rows),
       cmocka_unit_test(scores_of_minus_infinity),
+      cmocka_unit_test(nan_values_behind_scores_of_minus_infinity),
       cmocka_unit_test(equal_scores_give_the_mean),
       cmocka_unit_test(huge_scores),
       cmocka_unit_test(scales),

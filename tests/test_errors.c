@@ -88,6 +88,10 @@ static void the_call_to_be_broken_is_right(void **state) {
     call.shape.batch = 2;
     assert_ok(context, core_run(context, &call));
     assert_string_equal(attend_get_error(context), "");
+    call.shape.batch = 0;
+    assert_int_equal(core_run(context, &call), ATTEND_STATUS_BAD_SIZE);
+    assert_ok(context, attend_set_tap(context, NULL, NULL));
+    assert_string_equal(attend_get_error(context), "");
     attend_close(&context);
     guarded_free(call.memory, "memory");
   }

@@ -157,7 +157,8 @@ ATTEND_API AttendStatus attend_open(AttendContext **context, const AttendSetting
 ATTEND_API void attend_close(AttendContext **context);
 
 /* One sentence on why the last call with this context failed, with the argument, the value found and
- * the value expected; "" after a call that succeeded. Valid until the next call with the context. */
+ * the value expected; "" after a call that succeeded (reading the profile leaves it as it is). Valid
+ * until the next call with the context. */
 ATTEND_API const char *attend_get_error(const AttendContext *context);
 
 /* Gives the context scratch memory to use in place of its own; it must stay valid while the context
@@ -358,7 +359,7 @@ ATTEND_API size_t attend_cache_capacity(const AttendCache *cache);
 ATTEND_API size_t attend_cache_token_bytes(const AttendCache *cache);
 
 /* Appends tokens computed elsewhere: key [B, tokens, Hk, D], value [B, tokens, Hk, Dv].
- * Returns OK; NULL_POINTER; MISALIGNED; CACHE_FULL. On failure the cache is as before. */
+ * Returns OK; NULL_POINTER; MISALIGNED; OVERFLOW; CACHE_FULL. On failure the cache is as before. */
 ATTEND_API AttendStatus attend_append_cache(AttendContext *context, AttendCache *cache,
                                             size_t tokens, AttendView key, AttendView value);
 

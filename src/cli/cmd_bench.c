@@ -107,9 +107,8 @@ static void print_help(void) {
         "  --prefill, --decode    all tokens at once (default), or one token after N - 1 cached\n"
         "  --part PART            layer (default), or core: attention without the projections\n"
         "  --bidirectional        no causal mask\n"
-        "\n",
-        stdout);
-  fputs("How:\n"
+        "\n"
+        "How:\n"
         "  --repeat R             samples of each row (default: 3 or more, by length)\n"
         "  --time-limit S         seconds that a row may take (default 10)\n"
         "  --memory-limit BYTES   most that score matrices may take (default 2 GiB)\n"
@@ -220,18 +219,16 @@ static void sort_sizes(SizeList *list) {
 }
 
 static bool check_paths(const PathList *paths) {
-  bool seen[ATTEND_PATH_COUNT] = {false};
+  bool refused[ATTEND_PATH_COUNT] = {[ATTEND_PATH_AUTO] = true};
   for (size_t i = 0; i < paths->count; i++) {
-    const char *const name = attend_path_name(paths->items[i]);
-    if (paths->items[i] == ATTEND_PATH_AUTO) {
-      usage_error("--paths: \"%s\" cannot be measured; give tiled, blas or naive.", name);
+    const AttendPath path = paths->items[i];
+    if (refused[path]) {
+      usage_error("--paths: \"%s\" %s; give some of tiled, blas and naive, each once.",
+                  attend_path_name(path),
+                  path == ATTEND_PATH_AUTO ? "is no path of its own" : "is there twice");
       return false;
     }
-    if (seen[paths->items[i]]) {
-      usage_error("--paths: \"%s\" is there twice; each path is measured once.", name);
-      return false;
-    }
-    seen[paths->items[i]] = true;
+    refused[path] = true;
   }
   return true;
 }
@@ -248,14 +245,11 @@ static bool check_isa(AttendIsa isa) {
   return false;
 }
 
-static bool add_default_models(ModelList *models) {
-  return models->count > 0 || parse_models("--model", "qwen2.5-0.5b,llama-7b", models);
-}
-
 /* The layer of --d-model and its kin is one more model. */
-static bool add_dimensions(BenchOptions *options) {
+static bool complete_models(BenchOptions *options) {
   ModelList *const models = &options->models;
-  if (!dimensions_given(&options->dimensions)) return true;
+  if (!dimensions_given(&options->dimensions))
+    return models->count > 0 || parse_models("--model", "qwen2.5-0.5b,llama-7b", models);
   if (models->count == OPTION_LIST_MAX) {
     usage_error("there are more than %d models; give fewer.", OPTION_LIST_MAX);
     return false;
@@ -277,7 +271,7 @@ static bool complete_options(BenchOptions *options) {
                 options->plot);
     return false;
   }
-  if (!add_dimensions(options) || !add_default_models(&options->models)) return false;
+  if (!complete_models(options)) return false;
   if (options->tokens.count == 0)
     options->tokens = options->config.mode == BENCH_DECODE ? decode : prefill;
   if (options->paths.count == 0) options->paths = all;
@@ -305,20 +299,12 @@ static void fill_config(BenchOptions *options) {
   config->seed = options->seed;
 }
 
-static bool print_report(const BenchRun *run, Form form, FILE *stream) {
-  if (form == FORM_JSON) return report_json(run, stream);
-  if (form == FORM_CSV)
-    report_csv(run, stream);
-  else
-    report_table(run, stream);
-  return true;
-}
-
 static int write_report(const BenchRun *run, const BenchOptions *options, OutputFile *output) {
-  if (!print_report(run, options->form, options->output ? output->stream : stdout)) {
-    output_file_discard(output);
+  FILE *const stream = options->output ? output->stream : stdout;
+  if (options->form != FORM_JSON)
+    (options->form == FORM_CSV ? report_csv : report_table)(run, stream);
+  else if (!report_json(run, stream))
     return failure("memory for the report is missing.");
-  }
   if (!options->output) return finish_stdout();
   if (output_file_commit(output)) return EXIT_SUCCESS;
   return failure("%s could not be written: %s.", options->output, strerror(errno));
