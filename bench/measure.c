@@ -1,0 +1,277 @@
+/* measure.c - decides what runs, how often, and takes the samples.
+ *
+ * A path goes through open, plan, predict, reserve and warm up, and drops out of the group with a reason at
+ * the first of them that says no; those that are left are sampled in turns. A call that is too short
+ * for the clock is repeated inside its sample until the sample lasts SAMPLE_SECONDS, as FFTW's timer
+ * does. Nothing is allocated by the calls that are timed: the workspace is reserved first.
+ */
+#include "bench/measure.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bench/allocation.h"
+#include "bench/interrupt.h"
+#include "bench/timer.h"
+#include "bench/units.h"
+
+#define SAMPLE_SECONDS 3e-3
+/* A call that takes this long in the warm-up is a sample by itself. */
+#define LONG_CALL_SECONDS 0.05
+#define ROW_SECONDS 0.25
+#define SAMPLES_LEAST 3
+#define SAMPLES_MOST 64
+#define CALLS_MOST 1000000
+/* A path without a rate is tried on a few rows first if a full call has more FLOPs than this. */
+#define PROBE_FLOPS 2e9
+#define PROBE_TOKENS 16
+
+/* One path of the group while it is measured. */
+typedef struct Contender {
+  BenchRow *row;
+  PathRate *rate;
+  AttendContext *context;
+  double call_seconds; /* of the warm-up */
+  double spent;        /* seconds of all samples */
+  bool active;
+} Contender;
+
+static void drop(Contender *contender, BenchStatus status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void drop(Contender *contender, BenchStatus status, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(contender->row->reason, sizeof contender->row->reason, format, arguments);
+  va_end(arguments);
+  contender->row->status = status;
+  contender->active = false;
+}
+
+static void open_context(const BenchConfig *config, Contender *contender) {
+  AttendSettings settings;
+  attend_default_settings(&settings);
+  settings.threads = contender->row->threads;
+  settings.isa = config->isa;
+  settings.path = contender->row->path;
+  settings.profile = true;
+  settings.score_memory_limit_bytes = config->score_memory_limit_bytes;
+  const AttendStatus status = attend_open(&contender->context, &settings);
+  contender->active = status == ATTEND_OK;
+  if (!contender->active)
+    drop(contender, BENCH_FAILED, "the context could not be opened: %s",
+         attend_status_message(status));
+}
+
+static char *plan_text(const AttendPlan *plan) {
+  const size_t size = attend_describe_plan(plan, NULL, 0) + 1;
+  char *const text = malloc(size);
+  if (text) attend_describe_plan(plan, text, size);
+  return text;
+}
+
+static void read_plan(const MeasureGroup *group, Contender *contender) {
+  BenchRow *const row = contender->row;
+  AttendPlan plan;
+  const AttendStatus status = workload_plan(group->workload, contender->context, &plan);
+  const AttendPathVerdict *const verdict = &plan.verdicts[row->path];
+  row->score_bytes = verdict->score_bytes;
+  row->scratch_bytes = status == ATTEND_OK ? plan.workspace_bytes : verdict->workspace_bytes;
+  row->bytes = workload_bytes(group->workload);
+  if (group->config->explain) row->plan_text = plan_text(&plan);
+  if (status != ATTEND_OK) {
+    drop(contender, BENCH_SKIPPED, "%s%s", attend_get_error(contender->context),
+         status == ATTEND_STATUS_MEMORY_LIMIT ? "; --memory-limit raises it" : "");
+    return;
+  }
+  row->isa = plan.isa;
+  row->flops = plan.core_flops + plan.projection_flops;
+  row->core_flops = plan.core_flops;
+}
+
+static void reserve(Contender *contender) {
+  const double bytes = (double)contender->row->scratch_bytes;
+  if (!allocation_fits(bytes))
+    drop(contender, BENCH_SKIPPED, "its scratch of %s is more memory than is available",
+         unit_bytes(bytes).text);
+  else if (attend_reserve_workspace(contender->context, contender->row->scratch_bytes) != ATTEND_OK)
+    drop(contender, BENCH_SKIPPED, "%s", attend_get_error(contender->context));
+}
+
+/* Runs a few rows to learn the path's rate. False if the call failed. */
+static bool probe(const MeasureGroup *group, const Contender *contender) {
+  const size_t tokens =
+      PROBE_TOKENS < group->workload->queries ? PROBE_TOKENS : group->workload->queries;
+  const double start = timer_seconds();
+  if (workload_call_prefix(group->workload, contender->context, tokens) != ATTEND_OK) return false;
+  const double seconds = timer_seconds() - start;
+  AttendProfile profile;
+  attend_get_profile(contender->context, &profile);
+  double flops = 0;
+  for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++) flops += profile.phases[p].flops;
+  *contender->rate = (PathRate){flops / seconds, tokens};
+  return true;
+}
+
+/* Drops the path if a warm-up and one sample would take longer than the limit. */
+static void predict(const MeasureGroup *group, Contender *contender) {
+  const BenchRow *const row = contender->row;
+  const bool unknown = contender->rate->flops_per_second <= 0;
+  if (unknown && group->config->mode == BENCH_PREFILL && row->flops > PROBE_FLOPS &&
+      !probe(group, contender)) {
+    drop(contender, BENCH_FAILED, "%s", attend_get_error(contender->context));
+    return;
+  }
+  const PathRate *const rate = contender->rate;
+  if (rate->flops_per_second <= 0) return;
+  const double seconds = row->flops / rate->flops_per_second;
+  if (2 * seconds <= group->config->time_limit_seconds) return;
+  drop(
+      contender, BENCH_SKIPPED,
+      "%s would take about %s a call at the %.3g GFLOP/s it had at N = %zu; a warm-up and a sample "
+      "do not fit into the limit of %g s, which --time-limit raises",
+      attend_path_name(row->path), unit_seconds(seconds).text, 1e-9 * rate->flops_per_second,
+      rate->tokens, group->config->time_limit_seconds);
+}
+
+/* Opens the reference when the first path of the workload needs it. False: interrupted or failed. */
+static bool have_reference(const MeasureGroup *group, Contender *contender) {
+  if (group->reference->count) return true;
+  progress_show(group->progress, "%s, N = %zu: oracle", contender->row->model->name,
+                contender->row->tokens);
+  char reason[BENCH_REASON_SIZE];
+  if (reference_open(group->workload, interrupt_seen, group->reference, reason)) return true;
+  if (*reason)
+    drop(contender, BENCH_FAILED, "%s", reason);
+  else
+    contender->active = false;
+  return false;
+}
+
+static void verify(const MeasureGroup *group, Contender *contender) {
+  BenchRow *const row = contender->row;
+  reference_compare(group->reference, group->workload->output, &row->error, &row->error_share);
+  row->rows_checked = group->reference->count;
+  if (!(row->error_share <= 1))
+    drop(contender, BENCH_FAILED,
+         "its output differs from the float64 oracle by %.3g, %.3g times what rounding explains",
+         row->error, row->error_share);
+}
+
+static void warm_up(const MeasureGroup *group, Contender *contender) {
+  BenchRow *const row = contender->row;
+  if (!have_reference(group, contender)) return;
+  progress_show(group->progress, "%s, N = %zu, %s: warm-up", row->model->name, row->tokens,
+                attend_path_name(row->path));
+  reference_spoil(group->workload);
+  const double start = timer_seconds();
+  if (workload_call(group->workload, contender->context) != ATTEND_OK) {
+    drop(contender, BENCH_FAILED, "%s", attend_get_error(contender->context));
+    return;
+  }
+  contender->call_seconds = timer_seconds() - start;
+  *contender->rate = (PathRate){row->flops / contender->call_seconds, row->tokens};
+  verify(group, contender);
+}
+
+static double time_calls(const MeasureGroup *group, const Contender *contender, size_t calls) {
+  const double start = timer_seconds();
+  for (size_t i = 0; i < calls; i++) workload_call(group->workload, contender->context);
+  return timer_seconds() - start;
+}
+
+/* Calls in a sample: as many as make it last SAMPLE_SECONDS, found by doubling. The least of three
+ * tries counts, so that a try that another program interrupts does not pass for a long one. */
+static void count_calls(const MeasureGroup *group, Contender *contender) {
+  size_t calls = 1;
+  while (contender->call_seconds < LONG_CALL_SECONDS && calls < CALLS_MOST) {
+    double least = INFINITY;
+    for (size_t i = 0; i < 3; i++) least = fmin(least, time_calls(group, contender, calls));
+    contender->call_seconds = least / (double)calls;
+    if (least >= SAMPLE_SECONDS) break;
+    calls *= 2;
+  }
+  contender->row->calls_per_sample = calls;
+  attend_reset_profile(contender->context);
+}
+
+/* Whether the path should be sampled again. */
+static bool wants_more(const BenchConfig *config, const Contender *contender) {
+  const BenchRow *const row = contender->row;
+  const size_t count = row->samples.count;
+  if (count == 0) return true;
+  const double next = contender->spent / (double)count;
+  if (contender->spent + contender->call_seconds + next > config->time_limit_seconds) return false;
+  if (config->repeat) return count < config->repeat;
+  if (count >= SAMPLES_MOST) return false;
+  const size_t least = row->path == ATTEND_PATH_NAIVE ? 1 : SAMPLES_LEAST;
+  return count < least || contender->spent < ROW_SECONDS;
+}
+
+static void take_sample(const MeasureGroup *group, Contender *contender) {
+  BenchRow *const row = contender->row;
+  AttendStatus status = ATTEND_OK;
+  const double start = timer_seconds();
+  for (size_t i = 0; i < row->calls_per_sample && status == ATTEND_OK; i++)
+    status = workload_call(group->workload, contender->context);
+  const double seconds = timer_seconds() - start;
+  if (status != ATTEND_OK)
+    drop(contender, BENCH_FAILED, "%s", attend_get_error(contender->context));
+  else if (!samples_add(&row->samples, seconds / (double)row->calls_per_sample))
+    drop(contender, BENCH_FAILED, "there is no memory for its samples");
+  contender->spent += seconds;
+}
+
+/* Samples in turns until no path wants more. */
+static void sample_in_turns(const MeasureGroup *group, Contender *contenders) {
+  bool sampled = true;
+  while (sampled && !interrupt_seen()) {
+    sampled = false;
+    for (size_t i = 0; i < group->config->path_count && !interrupt_seen(); i++) {
+      Contender *const contender = &contenders[i];
+      if (!contender->active || !wants_more(group->config, contender)) continue;
+      progress_show(group->progress, "%s, N = %zu, %s: sample %zu", contender->row->model->name,
+                    contender->row->tokens, attend_path_name(contender->row->path),
+                    contender->row->samples.count + 1);
+      take_sample(group, contender);
+      sampled = true;
+    }
+  }
+}
+
+static void prepare(const MeasureGroup *group, Contender *contender) {
+  open_context(group->config, contender);
+  if (contender->active) read_plan(group, contender);
+  if (contender->active) predict(group, contender);
+  if (contender->active) reserve(contender);
+  if (contender->active) warm_up(group, contender);
+  if (contender->active) count_calls(group, contender);
+}
+
+static void finish(Contender *contender) {
+  BenchRow *const row = contender->row;
+  AttendProfile profile;
+  if (contender->active && row->samples.count &&
+      attend_get_profile(contender->context, &profile) == ATTEND_OK && profile.calls) {
+    for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++)
+      row->phase_seconds[p] = profile.phases[p].seconds / (double)profile.calls;
+  }
+  if (contender->active && row->samples.count) row->status = BENCH_MEASURED;
+  attend_close(&contender->context);
+}
+
+void measure_group(const MeasureGroup *group) {
+  Contender contenders[ATTEND_PATH_COUNT] = {0};
+  const size_t count = group->config->path_count;
+  for (size_t i = 0; i < count; i++) {
+    contenders[i].row = &group->rows[i];
+    contenders[i].rate = &group->rates[i];
+    if (!interrupt_seen()) prepare(group, &contenders[i]);
+  }
+  sample_in_turns(group, contenders);
+  for (size_t i = 0; i < count; i++) finish(&contenders[i]);
+  for (size_t i = 0; i < count; i++)
+    group->progress->done += group->rows[i].status != BENCH_PENDING;
+}

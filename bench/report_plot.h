@@ -1,0 +1,38 @@
+/* report_plot.h - a run as a picture, drawn by gnuplot.
+ *
+ * Two files belong to a plot: FILE.dat with the figures, and FILE.svg or FILE.png. The figures are
+ * written whether or not there is a gnuplot on this machine.
+ */
+#ifndef BENCH_REPORT_PLOT_H
+#define BENCH_REPORT_PLOT_H
+
+#include "bench/output_file.h"
+#include "bench/results.h"
+
+typedef struct ReportPlot {
+  OutputFile image, data;
+  char data_path[PATH_MAX];
+  bool svg;
+} ReportPlot;
+
+typedef enum PlotOutcome {
+  PLOT_DRAWN,
+  PLOT_UNWRITABLE, /* errno says why; the data may or may not be there */
+  PLOT_NO_GNUPLOT, /* the data are written */
+  PLOT_FAILED,     /* likewise; gnuplot has said why on stderr */
+} PlotOutcome;
+
+/* Whether the name ends in .svg or .png, which decide the form of the picture. */
+bool report_plot_accepts(const char *path);
+
+/* Opens both files before the measurement. On failure nothing is left of them, errno says why and
+ * *refused is the path that cannot be written. */
+bool report_plot_open(ReportPlot *plot, const char *path, const char **refused);
+
+/* Writes the data and has them drawn. Closes both files in any case. */
+PlotOutcome report_plot_write(ReportPlot *plot, const BenchRun *run);
+
+/* Leaves no trace of a plot that was opened and not written. Allowed on a zero struct. */
+void report_plot_discard(ReportPlot *plot);
+
+#endif

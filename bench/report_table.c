@@ -1,0 +1,215 @@
+/* report_table.c - the run as tables for people, at most 120 columns wide.
+ *
+ * For each model two tables over the same rows: what a call costs and how far it is from the
+ * machine's limits, and where its time goes. A row without figures has its reason in their place.
+ */
+#include <string.h>
+
+#include "bench/report.h"
+#include "bench/units.h"
+
+#define LINE_WIDTH 120
+/* Columns before the first figure: N, path and threads. */
+#define CASE_WIDTH 19
+
+static bool has_figures(const BenchRow *row) {
+  return row->samples.count > 0;
+}
+
+/* Words from `column` on, broken between words, continued at `column`. */
+static void print_wrapped(FILE *stream, size_t column, const char *text) {
+  size_t used = column;
+  while (*text) {
+    const size_t word = strcspn(text, " ");
+    if (used > column && used + 1 + word > LINE_WIDTH) {
+      fprintf(stream, "\n%*s", (int)column, "");
+      used = column;
+    }
+    used += (size_t)fprintf(stream, "%s%.*s", used > column ? " " : "", (int)word, text);
+    text += word;
+    text += strspn(text, " ");
+  }
+  fputc('\n', stream);
+}
+
+static void print_header(const BenchRun *run, FILE *stream) {
+  const BenchConfig *const config = run->config;
+  const AttendMachine *const machine = &run->machine;
+  fprintf(stream, "attend %s bench: %s, %s, %s, B = %zu\n", attend_version(),
+          bench_part_name(config->part), bench_mode_name(config->mode),
+          config->causal ? "causal" : "bidirectional", config->batch);
+  fprintf(stream, "machine    %s, %zu core%s, kernels up to %s", machine->processor, machine->cores,
+          machine->cores == 1 ? "" : "s", attend_isa_name(machine->isa_best));
+  if (machine->l3_bytes) fprintf(stream, ", L3 %s", unit_bytes((double)machine->l3_bytes).text);
+  fprintf(stream, "\nOpenBLAS   %s, core %s, threads by %s\n", machine->blas_version,
+          machine->blas_core, run->blas_threading);
+}
+
+static void print_yardsticks(const BenchRun *run, FILE *stream) {
+  for (size_t t = 0; t < run->config->thread_count; t++) {
+    const Yardsticks *const limits = &run->yardsticks[t];
+    const size_t threads = run->config->threads[t];
+    if (limits->fma_gflops <= 0) continue;
+    fprintf(stream,
+            "limits     %zu thread%s: FMA peak (%s) %.1f GFLOP/s, sgemm %.1f GFLOP/s, read %.1f "
+            "GB/s\n",
+            threads, threads == 1 ? "" : "s", attend_isa_name(run->machine.isa_best),
+            limits->fma_gflops, limits->sgemm_gflops, limits->read_gbps);
+  }
+}
+
+static void print_model(const AttendModel *model, FILE *stream) {
+  const AttendLayerShape *const shape = &model->shape;
+  fprintf(stream, "\n%s: E %zu, Hq %zu, Hk %zu, D %zu", model->name, shape->width,
+          shape->query_heads, shape->kv_heads, shape->head_dim);
+  if (shape->value_dim != shape->head_dim) fprintf(stream, ", Dv %zu", shape->value_dim);
+  if (model->qkv_bias || model->output_bias)
+    fprintf(stream, ", biases on%s%s%s", model->qkv_bias ? " QKV" : "",
+            model->qkv_bias && model->output_bias ? " and" : "",
+            model->output_bias ? " output" : "");
+  fputc('\n', stream);
+}
+
+static void print_case(const BenchRow *row, FILE *stream) {
+  fprintf(stream, "%7zu  %-6s %3zu", row->tokens, attend_path_name(row->path), row->threads);
+}
+
+static void print_reason(const BenchRow *row, FILE *stream) {
+  char text[BENCH_REASON_SIZE + 16];
+  snprintf(text, sizeof text, "%s: %s", row->status == BENCH_FAILED ? "FAILED" : "skipped",
+           row->reason);
+  fputs("  ", stream);
+  print_wrapped(stream, CASE_WIDTH + 2, text);
+}
+
+static void print_cost_head(BenchMode mode, FILE *stream) {
+  const bool decode = mode == BENCH_DECODE;
+  fprintf(stream, "%7s  %-6s %3s %9s %9s %9s %8s %6s %6s  %15s %9s %9s %9s\n", "N", "path", "thr",
+          "median", "min", "tokens/s", "GFLOP/s", decode ? "GB/s" : "peak",
+          decode ? "read" : "sgemm", "limit", "scratch", "scores", "max error");
+}
+
+static void print_cost(const BenchRow *row, const BenchConfig *config, FILE *stream) {
+  char speed[16];
+  snprintf(speed, sizeof speed, "%.1f", row_gbps(row));
+  const bool decode = config->mode == BENCH_DECODE;
+  print_case(row, stream);
+  fprintf(stream, " %9s %9s %9s %8.1f", unit_seconds(row_seconds(row)).text,
+          unit_seconds(samples_min(&row->samples)).text,
+          unit_count(row_tokens_per_second(row, config)).text, row_gflops(row));
+  fprintf(stream, " %6s %6s  %9s %5s", decode ? speed : unit_share(row_peak_share(row)).text,
+          unit_share(decode ? row_read_share(row) : row_sgemm_share(row)).text,
+          bench_limit_name(row_limit(row)), unit_share(row_limit_share(row)).text);
+  fprintf(stream, " %9s %9s %9.1e\n", unit_bytes((double)row->scratch_bytes).text,
+          row->score_bytes ? unit_bytes((double)row->score_bytes).text : "none", row->error);
+}
+
+static void print_costs(const BenchRow *rows, size_t count, const BenchConfig *config,
+                        FILE *stream) {
+  print_cost_head(config->mode, stream);
+  for (size_t r = 0; r < count; r++) {
+    if (rows[r].status == BENCH_PENDING) continue;
+    if (r > 0 && rows[r].tokens != rows[r - 1].tokens) fputc('\n', stream);
+    if (has_figures(&rows[r])) print_cost(&rows[r], config, stream);
+    if (*rows[r].reason) {
+      if (has_figures(&rows[r]))
+        fprintf(stream, "%*s", CASE_WIDTH, "");
+      else
+        print_case(&rows[r], stream);
+      print_reason(&rows[r], stream);
+    }
+  }
+}
+
+static double core_seconds(const BenchRow *row) {
+  return row->phase_seconds[ATTEND_PHASE_SCORES] + row->phase_seconds[ATTEND_PHASE_SOFTMAX] +
+         row->phase_seconds[ATTEND_PHASE_WEIGHTED_SUM] + row->phase_seconds[ATTEND_PHASE_ATTENTION];
+}
+
+/* The speed of the attention between the projections, without packing. */
+static void print_core_speed(const BenchRow *row, FILE *stream) {
+  const double seconds = core_seconds(row);
+  if (seconds > 0)
+    fprintf(stream, " %12.1f\n", 1e-9 * row->core_flops / seconds);
+  else
+    fprintf(stream, " %12s\n", "-");
+}
+
+static void print_phases(const BenchRow *row, FILE *stream) {
+  double whole = row_other_seconds(row);
+  for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++) whole += row->phase_seconds[p];
+  print_case(row, stream);
+  for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++)
+    fprintf(stream, " %9s", whole > 0 ? unit_share(row->phase_seconds[p] / whole).text : "-");
+  fprintf(stream, " %9s", whole > 0 ? unit_share(row_other_seconds(row) / whole).text : "-");
+  print_core_speed(row, stream);
+}
+
+static void print_phase_table(const BenchRow *rows, size_t count, FILE *stream) {
+  size_t measured = 0;
+  for (size_t r = 0; r < count; r++) measured += has_figures(&rows[r]);
+  if (!measured) return;
+  fprintf(stream, "\n  Where the time goes, in shares of a call:\n");
+  fprintf(stream, "%7s  %-6s %3s %9s %9s %9s %9s %9s %9s %9s %9s %12s\n", "N", "path", "thr", "QKV",
+          "packing", "scores", "softmax", "weighted", "attention", "output", "other",
+          "core GFLOP/s");
+  for (size_t r = 0; r < count; r++)
+    if (has_figures(&rows[r])) print_phases(&rows[r], stream);
+}
+
+static void print_plans(const BenchRow *rows, size_t count, FILE *stream) {
+  for (size_t r = 0; r < count; r++) {
+    if (!rows[r].plan_text) continue;
+    fputs("\n  Plan of", stream);
+    print_case(&rows[r], stream);
+    fprintf(stream, "\n%s%s", rows[r].plan_text,
+            rows[r].plan_text[strlen(rows[r].plan_text) - 1] == '\n' ? "" : "\n");
+  }
+}
+
+/* A row whose data stay in the cache can beat the bandwidth of memory. */
+static void print_cache_note(const BenchRun *run, FILE *stream) {
+  for (size_t r = 0; r < run->row_count; r++) {
+    const BenchRow *const row = &run->rows[r];
+    if (!has_figures(row) || row->bytes > (double)run->machine.l3_bytes) continue;
+    if (row_limit(row) != BENCH_BANDWIDTH) continue;
+    print_wrapped(stream, 0,
+                  "A row whose weights, K and V fit into the L3 cache can read faster than memory, "
+                  "and its share of the bandwidth can exceed 100%.");
+    return;
+  }
+}
+
+static void print_footer(const BenchRun *run, FILE *stream) {
+  fputc('\n', stream);
+  print_wrapped(
+      stream, 0,
+      "median, min: of one call. limit: what bounds the row on this machine, and the share "
+      "of it that was reached. scores: the part of the scratch that holds whole score "
+      "matrices. max error: against a float64 oracle, over all rows of the output or, "
+      "where there are many, over the first, the last and some between. core GFLOP/s: of "
+      "the attention between the projections; only visible pairs count.");
+  print_cache_note(run, stream);
+  fprintf(stream, "%zu rows measured, %zu skipped, %zu failed in %.0f s.\n",
+          run_count(run, BENCH_MEASURED), run_count(run, BENCH_SKIPPED),
+          run_count(run, BENCH_FAILED), run->seconds);
+  if (run->interrupted)
+    fprintf(stream, "Interrupted: %zu rows were not reached.\n", run_count(run, BENCH_PENDING));
+}
+
+void report_table(const BenchRun *run, FILE *stream) {
+  print_header(run, stream);
+  print_yardsticks(run, stream);
+  const size_t count = run->row_count / run->config->model_count;
+  for (size_t m = 0; m < run->config->model_count; m++) {
+    const BenchRow *const rows = run->rows + m * count;
+    size_t pending = 0;
+    for (size_t r = 0; r < count; r++) pending += rows[r].status == BENCH_PENDING;
+    if (pending == count) continue;
+    print_model(rows->model, stream);
+    print_costs(rows, count, run->config, stream);
+    print_phase_table(rows, count, stream);
+    print_plans(rows, count, stream);
+  }
+  print_footer(run, stream);
+}

@@ -1,0 +1,78 @@
+/* results.c - figures that follow from a row's samples, sizes and yardsticks.
+ *
+ * Every figure is computed here and nowhere else, so that the table, CSV, JSON and the plot cannot
+ * disagree. A share of a yardstick that was not measured is 0.
+ */
+#include "bench/results.h"
+
+static double ratio(double part, double whole) {
+  return whole > 0 ? part / whole : 0;
+}
+
+double row_seconds(const BenchRow *row) {
+  return samples_median(&row->samples);
+}
+
+double row_gflops(const BenchRow *row) {
+  return 1e-9 * ratio(row->flops, row_seconds(row));
+}
+
+double row_gbps(const BenchRow *row) {
+  return 1e-9 * ratio(row->bytes, row_seconds(row));
+}
+
+double row_peak_share(const BenchRow *row) {
+  return ratio(row_gflops(row), row->yardsticks->fma_gflops);
+}
+
+double row_sgemm_share(const BenchRow *row) {
+  return ratio(row_gflops(row), row->yardsticks->sgemm_gflops);
+}
+
+double row_read_share(const BenchRow *row) {
+  return ratio(row_gbps(row), row->yardsticks->read_gbps);
+}
+
+double row_tokens_per_second(const BenchRow *row, const BenchConfig *config) {
+  const size_t tokens = config->mode == BENCH_DECODE ? 1 : row->tokens;
+  return ratio((double)config->batch * (double)tokens, row_seconds(row));
+}
+
+double row_other_seconds(const BenchRow *row) {
+  double other = ratio(samples_sum(&row->samples), (double)row->samples.count);
+  for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++) other -= row->phase_seconds[p];
+  return other > 0 ? other : 0;
+}
+
+BenchLimit row_limit(const BenchRow *row) {
+  const double compute = ratio(row->flops, row->yardsticks->fma_gflops);
+  const double bandwidth = ratio(row->bytes, row->yardsticks->read_gbps);
+  return compute >= bandwidth ? BENCH_COMPUTE : BENCH_BANDWIDTH;
+}
+
+double row_limit_share(const BenchRow *row) {
+  return row_limit(row) == BENCH_COMPUTE ? row_peak_share(row) : row_read_share(row);
+}
+
+size_t run_count(const BenchRun *run, BenchStatus status) {
+  size_t count = 0;
+  for (size_t r = 0; r < run->row_count; r++) count += run->rows[r].status == status;
+  return count;
+}
+
+const char *bench_part_name(BenchPart part) {
+  return part == BENCH_LAYER ? "layer" : "core";
+}
+
+const char *bench_mode_name(BenchMode mode) {
+  return mode == BENCH_PREFILL ? "prefill" : "decode";
+}
+
+const char *bench_status_name(BenchStatus status) {
+  static const char *const names[] = {"pending", "measured", "skipped", "failed"};
+  return names[status];
+}
+
+const char *bench_limit_name(BenchLimit limit) {
+  return limit == BENCH_COMPUTE ? "compute" : "bandwidth";
+}

@@ -1,0 +1,115 @@
+/* results.h - what a run of the benchmark was asked for, and what came out of it.
+ *
+ * A run is a list of rows, one for each model, length, number of threads and path, in that order.
+ * Every row that was asked for is in the list from the beginning: it ends as measured, skipped or
+ * failed, and only an interrupted run has rows that are still pending. The reports read these
+ * structs and measure nothing.
+ */
+#ifndef BENCH_RESULTS_H
+#define BENCH_RESULTS_H
+
+#include <time.h>
+
+#include "attend/attend.h"
+#include "bench/statistics.h"
+#include "bench/yardstick.h"
+
+#define BENCH_REASON_SIZE 512
+
+typedef enum BenchPart { BENCH_LAYER, BENCH_CORE } BenchPart;
+typedef enum BenchMode { BENCH_PREFILL, BENCH_DECODE } BenchMode;
+
+/* What to measure. The arrays belong to the caller and outlive the run. */
+typedef struct BenchConfig {
+  const AttendModel *models;
+  const size_t *tokens; /* prefill: query tokens; decode: keys that the one query sees */
+  const size_t *threads;
+  const AttendPath *paths;
+  size_t model_count, token_count, thread_count, path_count;
+  AttendIsa isa; /* of the tiled path */
+  BenchPart part;
+  BenchMode mode;
+  bool causal;
+  size_t batch;
+  size_t repeat;             /* samples of a row; 0: as many as the row's length asks for */
+  double time_limit_seconds; /* of one row */
+  size_t score_memory_limit_bytes;
+  uint64_t seed;
+  bool explain; /* keep the text of each row's plan */
+} BenchConfig;
+
+typedef enum BenchStatus {
+  BENCH_PENDING,
+  BENCH_MEASURED,
+  BENCH_SKIPPED, /* too slow, too large or refused; reason says which */
+  BENCH_FAILED, /* a call failed, or its output is further from the oracle than rounding explains */
+} BenchStatus;
+
+/* The limit that no implementation can beat on this machine: the longer of the time that the FLOPs
+ * take at the FMA peak and the time that the bytes take at the read bandwidth. */
+typedef enum BenchLimit { BENCH_COMPUTE, BENCH_BANDWIDTH } BenchLimit;
+
+typedef struct BenchRow {
+  const AttendModel *model;
+  const Yardsticks *yardsticks; /* of the row's number of threads */
+  size_t tokens, threads;
+  AttendPath path;
+  AttendIsa isa;
+  BenchStatus status;
+  char reason[BENCH_REASON_SIZE]; /* of SKIPPED and FAILED */
+
+  /* From the plan; zero where it did not come so far. */
+  double flops;      /* of one call, visible pairs only */
+  double core_flops; /* part of them that is not projections */
+  size_t scratch_bytes, score_bytes;
+  char *plan_text; /* null without explain */
+
+  double bytes; /* weights, K, V, input and output: what one call must read or write */
+
+  /* Of MEASURED rows, and of FAILED ones that ran. */
+  Samples samples; /* seconds of one call each */
+  size_t calls_per_sample;
+  double phase_seconds[ATTEND_PHASE_COUNT]; /* of one call, mean over all samples */
+  size_t rows_checked;                      /* output rows held against the oracle */
+  double error;                             /* largest |output - oracle| in them */
+  double error_share;                       /* largest |output - oracle| / tolerance in them */
+} BenchRow;
+
+typedef struct BenchRun {
+  const BenchConfig *config;
+  AttendMachine machine;
+  const char *blas_threading; /* word for machine.blas_threading */
+  Yardsticks *yardsticks;     /* one for each of config->threads */
+  BenchRow *rows;
+  size_t row_count;
+  time_t started;
+  double seconds; /* the whole run */
+  bool interrupted;
+} BenchRun;
+
+/* Derived figures of a row that has samples; 0 where a yardstick is missing. */
+double row_seconds(const BenchRow *row); /* the median */
+double row_gflops(const BenchRow *row);
+double row_gbps(const BenchRow *row);
+double row_peak_share(const BenchRow *row);
+double row_sgemm_share(const BenchRow *row);
+double row_read_share(const BenchRow *row);
+/* Tokens that come out per second: B * N of a prefill, B of a decode step. */
+double row_tokens_per_second(const BenchRow *row, const BenchConfig *config);
+/* Seconds of a call that no phase accounts for. */
+double row_other_seconds(const BenchRow *row);
+
+BenchLimit row_limit(const BenchRow *row);
+double row_limit_share(const BenchRow *row);
+
+/* Rows of that status. */
+size_t run_count(const BenchRun *run, BenchStatus status);
+
+/* Words of options and reports: "layer", "core"; "prefill", "decode"; "pending", "measured",
+ * "skipped", "failed"; "compute", "bandwidth". */
+const char *bench_part_name(BenchPart part);
+const char *bench_mode_name(BenchMode mode);
+const char *bench_status_name(BenchStatus status);
+const char *bench_limit_name(BenchLimit limit);
+
+#endif

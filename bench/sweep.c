@@ -1,0 +1,150 @@
+/* sweep.c - owns a run's rows and yardsticks, and the order in which things are measured.
+ *
+ * What cannot be set up makes rows that are skipped with the reason, and the sweep goes on: no row
+ * is ever left out of a run that was not interrupted.
+ */
+#include "bench/sweep.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bench/interrupt.h"
+#include "bench/measure.h"
+#include "bench/timer.h"
+
+#define YARDSTICK_SECONDS 0.25
+/* The yardsticks are measured again when this many seconds have passed. */
+#define YARDSTICK_INTERVAL 4.0
+
+/* Rows of the model at index m from its length at index n on. */
+static BenchRow *rows_at(const BenchRun *run, size_t m, size_t n) {
+  const BenchConfig *const config = run->config;
+  return run->rows + (m * config->token_count + n) * config->thread_count * config->path_count;
+}
+
+static void name_rows(BenchRun *run) {
+  const BenchConfig *const config = run->config;
+  BenchRow *row = run->rows;
+  for (size_t m = 0; m < config->model_count; m++)
+    for (size_t n = 0; n < config->token_count; n++)
+      for (size_t t = 0; t < config->thread_count; t++)
+        for (size_t p = 0; p < config->path_count; p++)
+          *row++ = (BenchRow){.model = &config->models[m],
+                              .yardsticks = &run->yardsticks[t],
+                              .tokens = config->tokens[n],
+                              .threads = config->threads[t],
+                              .path = config->paths[p],
+                              .isa = config->isa};
+}
+
+bool sweep_open(const BenchConfig *config, BenchRun *run) {
+  const size_t count =
+      config->model_count * config->token_count * config->thread_count * config->path_count;
+  *run = (BenchRun){.config = config,
+                    .yardsticks = calloc(config->thread_count, sizeof *run->yardsticks),
+                    .rows = calloc(count, sizeof *run->rows),
+                    .row_count = count,
+                    .started = time(NULL)};
+  if (!run->yardsticks || !run->rows) {
+    sweep_close(run);
+    return false;
+  }
+  attend_describe_machine(&run->machine);
+  name_rows(run);
+  return true;
+}
+
+void sweep_close(BenchRun *run) {
+  for (size_t r = 0; run->rows && r < run->row_count; r++) {
+    samples_free(&run->rows[r].samples);
+    free(run->rows[r].plan_text);
+  }
+  free(run->rows);
+  free(run->yardsticks);
+  *run = (BenchRun){0};
+}
+
+static double larger(double a, double b) {
+  return a > b ? a : b;
+}
+
+/* Measures every number of threads and keeps the best so far. Done again after each model that
+ * took its time, because a limit that was measured while another program ran is none. */
+static void measure_yardsticks(BenchRun *run, const Progress *progress) {
+  for (size_t t = 0; t < run->config->thread_count && !interrupt_seen(); t++) {
+    Yardsticks now, *const best = &run->yardsticks[t];
+    progress_show(progress, "yardsticks with %zu thread%s", run->config->threads[t],
+                  run->config->threads[t] == 1 ? "" : "s");
+    yardstick_measure(ATTEND_ISA_AUTO, run->config->threads[t], YARDSTICK_SECONDS, &now);
+    best->fma_gflops = larger(best->fma_gflops, now.fma_gflops);
+    best->sgemm_gflops = larger(best->sgemm_gflops, now.sgemm_gflops);
+    best->read_gbps = larger(best->read_gbps, now.read_gbps);
+  }
+}
+
+static void skip_rows(BenchRow *rows, size_t count, const char *reason, Progress *progress) {
+  for (size_t r = 0; r < count; r++) {
+    rows[r].status = BENCH_SKIPPED;
+    snprintf(rows[r].reason, sizeof rows[r].reason, "%s", reason);
+  }
+  progress->done += count;
+}
+
+/* All threads and paths of one model at one length. */
+static void measure_length(BenchRun *run, const ModelWeights *weights, size_t m, size_t n,
+                           PathRate *rates, Progress *progress) {
+  const BenchConfig *const config = run->config;
+  BenchRow *const rows = rows_at(run, m, n);
+  char reason[BENCH_REASON_SIZE];
+  Workload workload;
+  progress_show(progress, "%s, N = %zu: inputs", rows->model->name, rows->tokens);
+  if (!workload_open(config, rows->model, weights, rows->tokens, &workload, reason)) {
+    skip_rows(rows, config->thread_count * config->path_count, reason, progress);
+    return;
+  }
+  Reference reference = {0};
+  for (size_t t = 0; t < config->thread_count && !interrupt_seen(); t++) {
+    const size_t first = t * config->path_count;
+    const MeasureGroup group = {config,        &workload,    &reference,
+                                rates + first, rows + first, progress};
+    measure_group(&group);
+  }
+  reference_close(&reference);
+  workload_close(&workload);
+}
+
+static void measure_model(BenchRun *run, size_t m, Progress *progress) {
+  const BenchConfig *const config = run->config;
+  const AttendModel *const model = &config->models[m];
+  const size_t groups = config->thread_count * config->path_count;
+  char reason[BENCH_REASON_SIZE] = "there is no memory to keep the rates of its paths";
+  ModelWeights weights = {0};
+  PathRate *const rates = calloc(groups, sizeof *rates);
+  progress_show(progress, "%s: weights", model->name);
+  if (rates && weights_open(config, model, &weights, reason)) {
+    for (size_t n = 0; n < config->token_count && !interrupt_seen(); n++)
+      measure_length(run, &weights, m, n, rates, progress);
+  } else {
+    skip_rows(rows_at(run, m, 0), config->token_count * groups, reason, progress);
+  }
+  weights_close(&weights);
+  free(rates);
+}
+
+void sweep_measure(BenchRun *run) {
+  Progress progress;
+  interrupt_catch();
+  progress_start(&progress, run->row_count);
+  measure_yardsticks(run, &progress);
+  double measured_at = timer_seconds();
+  for (size_t m = 0; m < run->config->model_count && !interrupt_seen(); m++) {
+    measure_model(run, m, &progress);
+    if (timer_seconds() - measured_at < YARDSTICK_INTERVAL) continue;
+    measure_yardsticks(run, &progress);
+    measured_at = timer_seconds();
+  }
+  progress_clear(&progress);
+  run->seconds = timer_seconds() - progress.start;
+  run->interrupted = interrupt_seen();
+  interrupt_release();
+}

@@ -1,0 +1,20 @@
+/* sweep.h - goes through all rows of a run.
+ *
+ * Models are taken one after the other, so that one model's weights are in memory at a time, and
+ * lengths in ascending order within a model, so that a shorter length predicts the next one.
+ */
+#ifndef BENCH_SWEEP_H
+#define BENCH_SWEEP_H
+
+#include "bench/results.h"
+
+/* Lists the rows of the run, all pending. False if memory is missing; the run is then zero. */
+bool sweep_open(const BenchConfig *config, BenchRun *run);
+
+/* Measures yardsticks and rows, and verifies. Catches Ctrl-C meanwhile (interrupt.h) and marks the
+ * run as interrupted if it came. */
+void sweep_measure(BenchRun *run);
+
+void sweep_close(BenchRun *run);
+
+#endif

@@ -1,0 +1,319 @@
+/* test_bench_units.c - the parts of `attend bench` that decide what a figure is worth: statistics,
+ * derived figures, numbers for people, files, random inputs, and above all the comparison with the
+ * oracle, which must notice an output that is wrong.
+ */
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "bench/output_file.h"
+#include "bench/random.h"
+#include "bench/units.h"
+#include "bench/verify.h"
+
+static void add_all(Samples *samples, const double *values, size_t count) {
+  for (size_t i = 0; i < count; i++) assert_true(samples_add(samples, values[i]));
+}
+
+static void median_and_minimum(void **state) {
+  (void)state;
+  Samples samples = {0};
+  assert_true(samples_median(&samples) == 0 && samples_min(&samples) == 0);
+  add_all(&samples, (const double[]){5}, 1);
+  assert_true(samples_median(&samples) == 5 && samples_min(&samples) == 5);
+  add_all(&samples, (const double[]){2}, 1);
+  assert_true(samples_median(&samples) == 3.5);
+  add_all(&samples, (const double[]){9, 2, 2}, 3);
+  assert_true(samples_median(&samples) == 2 && samples_min(&samples) == 2);
+  assert_true(samples_sum(&samples) == 20);
+  samples_free(&samples);
+  assert_null(samples.values);
+}
+
+static void samples_keep_their_order(void **state) {
+  (void)state;
+  Samples samples = {0};
+  for (size_t i = 0; i < 100; i++) assert_true(samples_add(&samples, (double)(i * 37 % 100)));
+  assert_true(samples_median(&samples) == 49.5 && samples_min(&samples) == 0);
+  for (size_t i = 0; i < 100; i++) assert_true(samples.values[i] == (double)(i * 37 % 100));
+  samples_free(&samples);
+}
+
+static void units_for_people(void **state) {
+  (void)state;
+  assert_string_equal(unit_seconds(1.5e-9).text, "1.50 ns");
+  assert_string_equal(unit_seconds(12.34e-6).text, "12.3 us");
+  assert_string_equal(unit_seconds(0.9996).text, "1000 ms");
+  assert_string_equal(unit_seconds(1).text, "1.00 s");
+  assert_string_equal(unit_seconds(9.999).text, "10.0 s");
+  assert_string_equal(unit_bytes(0).text, "0");
+  assert_string_equal(unit_bytes(1023).text, "1023 B");
+  assert_string_equal(unit_bytes(1536).text, "1.50 KiB");
+  assert_string_equal(unit_bytes(0x1p31).text, "2.00 GiB");
+  assert_string_equal(unit_count(512).text, "512");
+  assert_string_equal(unit_count(12345).text, "12.3 k");
+  assert_string_equal(unit_share(0).text, "-");
+  assert_string_equal(unit_share(0.0123).text, "1.2%");
+  assert_string_equal(unit_share(0.714).text, "71%");
+}
+
+/* 4e9 FLOPs and 1e9 bytes in 0.1 s on a machine of 100 GFLOP/s and 20 GB/s. */
+static void figures_of_a_row(void **state) {
+  (void)state;
+  const Yardsticks limits = {.fma_gflops = 100, .sgemm_gflops = 80, .read_gbps = 20};
+  const BenchConfig config = {.batch = 2, .mode = BENCH_PREFILL};
+  BenchRow row = {.yardsticks = &limits, .tokens = 50, .flops = 4e9, .bytes = 1e9};
+  add_all(&row.samples, (const double[]){0.1, 0.1, 0.1}, 3);
+  row.phase_seconds[ATTEND_PHASE_ATTENTION] = 0.06;
+  assert_true(fabs(row_gflops(&row) - 40) < 1e-9 && fabs(row_gbps(&row) - 10) < 1e-9);
+  assert_true(fabs(row_peak_share(&row) - 0.4) < 1e-9);
+  assert_true(fabs(row_sgemm_share(&row) - 0.5) < 1e-9);
+  assert_true(fabs(row_read_share(&row) - 0.5) < 1e-9);
+  assert_true(fabs(row_tokens_per_second(&row, &config) - 1000) < 1e-9);
+  assert_true(fabs(row_other_seconds(&row) - 0.04) < 1e-9);
+  assert_int_equal(row_limit(&row), BENCH_BANDWIDTH); /* 50 ms of bytes, 40 ms of FLOPs */
+  row.bytes = 0.5e9;
+  assert_int_equal(row_limit(&row), BENCH_COMPUTE);
+  assert_true(fabs(row_limit_share(&row) - 0.4) < 1e-9);
+  samples_free(&row.samples);
+}
+
+static void random_numbers_repeat(void **state) {
+  (void)state;
+  enum { COUNT = 10000 };
+  static float first[COUNT], second[COUNT], other[COUNT];
+  random_fill(7, 1, 2.0f, first, COUNT);
+  random_fill(7, 1, 2.0f, second, COUNT);
+  random_fill(7, 2, 2.0f, other, COUNT);
+  assert_memory_equal(first, second, sizeof first);
+  double sum = 0, squares = 0, product = 0;
+  for (size_t i = 0; i < COUNT; i++) {
+    assert_true(first[i] >= -2.0f && first[i] < 2.0f);
+    sum += (double)first[i];
+    squares += (double)first[i] * (double)first[i];
+    product += (double)first[i] * (double)other[i];
+  }
+  /* Mean 0, variance 4/3, and no correlation between streams, each within five deviations. */
+  assert_true(fabs(sum / COUNT) < 5 * 1.155 / 100);
+  assert_true(fabs(squares / COUNT - 4.0 / 3) < 5 * 1.193 / 100);
+  assert_true(fabs(product / COUNT) < 5 * 1.334 / 100);
+}
+
+static char *read_file(const char *path, char *text, size_t size) {
+  FILE *const file = fopen(path, "r");
+  assert_non_null(file);
+  text[fread(text, 1, size - 1, file)] = '\0';
+  fclose(file);
+  return text;
+}
+
+static int open_directory(void **state) {
+  char *const directory = strdup("/tmp/test_bench_units.XXXXXX");
+  *state = directory;
+  return directory && mkdtemp(directory) ? 0 : -1;
+}
+
+/* Fails if a test has left anything behind. */
+static int remove_directory(void **state) {
+  const int status = rmdir(*state);
+  free(*state);
+  return status;
+}
+
+static void file_appears_when_committed(void **state) {
+  char path[PATH_MAX], text[16];
+  OutputFile file;
+  snprintf(path, sizeof path, "%s/rows", (const char *)*state);
+  assert_true(output_file_open(&file, path));
+  fputs("first", file.stream);
+  assert_int_equal(access(path, F_OK), -1);
+  assert_true(output_file_commit(&file));
+  assert_string_equal(read_file(path, text, sizeof text), "first");
+
+  struct stat status;
+  const mode_t mask = umask(0);
+  umask(mask);
+  assert_int_equal(stat(path, &status), 0);
+  assert_int_equal(status.st_mode & 0777, 0666 & ~mask);
+
+  assert_true(output_file_open(&file, path));
+  fputs("second", file.stream);
+  output_file_discard(&file);
+  assert_string_equal(read_file(path, text, sizeof text), "first");
+  assert_int_equal(unlink(path), 0);
+}
+
+static void link_is_followed(void **state) {
+  char path[PATH_MAX], link[PATH_MAX], text[16];
+  OutputFile file;
+  struct stat status;
+  snprintf(path, sizeof path, "%s/rows", (const char *)*state);
+  snprintf(link, sizeof link, "%s/link", (const char *)*state);
+  fclose(fopen(path, "w"));
+  assert_int_equal(symlink("rows", link), 0);
+  assert_true(output_file_open(&file, link));
+  fputs("through", file.stream);
+  assert_true(output_file_commit(&file));
+  assert_string_equal(read_file(path, text, sizeof text), "through");
+  assert_int_equal(lstat(link, &status), 0);
+  assert_true(S_ISLNK(status.st_mode));
+  assert_int_equal(unlink(link), 0);
+  assert_int_equal(unlink(path), 0);
+}
+
+static void unwritable_file_is_refused(void **state) {
+  OutputFile file;
+  assert_false(output_file_open(&file, *state));
+  assert_int_equal(errno, EISDIR);
+  assert_null(file.stream);
+  assert_false(output_file_open(&file, "/nonexistent/rows"));
+  assert_int_equal(errno, ENOENT);
+  assert_false(output_file_open(&file, ""));
+  assert_int_equal(errno, ENOENT);
+}
+
+static bool never(void) {
+  return false;
+}
+
+static bool always(void) {
+  return true;
+}
+
+/* A workload with its reference, and a context that runs it. */
+typedef struct Verified {
+  AttendModel model;
+  ModelWeights weights;
+  Workload workload;
+  Reference reference;
+  AttendContext *context;
+} Verified;
+
+static void open_verified(const BenchConfig *config, size_t tokens, Verified *verified) {
+  char reason[BENCH_REASON_SIZE];
+  *verified = (Verified){.model = {.name = "small",
+                                   .shape = {24, 4, 2, 8, 6},
+                                   .qkv_bias = true,
+                                   .output_bias = true,
+                                   .layers = 1}};
+  assert_int_equal(attend_open(&verified->context, NULL), ATTEND_OK);
+  assert_true(weights_open(config, &verified->model, &verified->weights, reason));
+  assert_true(workload_open(config, &verified->model, &verified->weights, tokens,
+                            &verified->workload, reason));
+  assert_true(reference_open(&verified->workload, never, &verified->reference, reason));
+}
+
+static void close_verified(Verified *verified) {
+  reference_close(&verified->reference);
+  workload_close(&verified->workload);
+  weights_close(&verified->weights);
+  attend_close(&verified->context);
+}
+
+static double compare(const Verified *verified) {
+  double error, share;
+  reference_compare(&verified->reference, verified->workload.output, &error, &share);
+  return share;
+}
+
+/* What the oracle confirms, and what it must not let pass. */
+static void check_verdicts(const BenchConfig *config, size_t tokens) {
+  Verified verified;
+  open_verified(config, tokens, &verified);
+  float *const output = verified.workload.output;
+  const size_t last = config->batch * verified.workload.queries * verified.workload.width - 1;
+
+  reference_spoil(&verified.workload);
+  assert_true(isinf(compare(&verified)));
+  assert_int_equal(workload_call(&verified.workload, verified.context), ATTEND_OK);
+  assert_true(compare(&verified) < 1);
+  const double first = compare(&verified);
+  assert_int_equal(workload_call(&verified.workload, verified.context), ATTEND_OK);
+  assert_true(compare(&verified) == first);
+
+  const float kept = output[last];
+  output[last] = kept + 1e-4f;
+  assert_true(compare(&verified) > 1);
+  output[last] = NAN;
+  assert_true(isinf(compare(&verified)));
+  output[last] = kept;
+  assert_true(compare(&verified) < 1);
+  close_verified(&verified);
+}
+
+static void outputs_are_judged(void **state) {
+  (void)state;
+  for (int part = BENCH_LAYER; part <= BENCH_CORE; part++)
+    for (int mode = BENCH_PREFILL; mode <= BENCH_DECODE; mode++)
+      for (int causal = 0; causal <= 1; causal++) {
+        const BenchConfig config = {.part = (BenchPart)part,
+                                    .mode = (BenchMode)mode,
+                                    .causal = causal,
+                                    .batch = 2,
+                                    .seed = 1};
+        check_verdicts(&config, 1);
+        check_verdicts(&config, 37);
+      }
+}
+
+/* An output of a neighbouring problem is wrong: without the mask, and with one key less. */
+static void small_mistakes_are_noticed(void **state) {
+  (void)state;
+  const BenchConfig causal = {.causal = true, .batch = 1, .seed = 1};
+  BenchConfig other = causal;
+  Verified verified;
+  open_verified(&causal, 37, &verified);
+  other.causal = false;
+  verified.workload.config = &other;
+  assert_int_equal(workload_call(&verified.workload, verified.context), ATTEND_OK);
+  assert_true(compare(&verified) > 100);
+  close_verified(&verified);
+
+  const BenchConfig decode = {.mode = BENCH_DECODE, .causal = true, .batch = 1, .seed = 1};
+  open_verified(&decode, 37, &verified);
+  assert_int_equal(attend_truncate_cache(verified.workload.cache, 35), ATTEND_OK);
+  verified.workload.past = 35;
+  assert_int_equal(workload_call(&verified.workload, verified.context), ATTEND_OK);
+  assert_true(compare(&verified) > 100);
+  close_verified(&verified);
+}
+
+static void oracle_can_be_cancelled(void **state) {
+  (void)state;
+  const BenchConfig config = {.causal = true, .batch = 1, .seed = 1};
+  Verified verified;
+  Reference reference;
+  char reason[BENCH_REASON_SIZE] = "unset";
+  open_verified(&config, 5, &verified);
+  assert_false(reference_open(&verified.workload, always, &reference, reason));
+  assert_string_equal(reason, "");
+  assert_null(reference.rows);
+  close_verified(&verified);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(median_and_minimum),
+      cmocka_unit_test(samples_keep_their_order),
+      cmocka_unit_test(units_for_people),
+      cmocka_unit_test(figures_of_a_row),
+      cmocka_unit_test(random_numbers_repeat),
+      cmocka_unit_test_setup_teardown(file_appears_when_committed, open_directory,
+                                      remove_directory),
+      cmocka_unit_test_setup_teardown(link_is_followed, open_directory, remove_directory),
+      cmocka_unit_test_setup_teardown(unwritable_file_is_refused, open_directory, remove_directory),
+      cmocka_unit_test(outputs_are_judged),
+      cmocka_unit_test(small_mistakes_are_noticed),
+      cmocka_unit_test(oracle_can_be_cancelled),
+  };
+  return cmocka_run_group_tests_name("bench_units", tests, NULL, NULL);
+}
