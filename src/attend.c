@@ -20,7 +20,11 @@ static AttendStatus add_alignment(size_t *bytes, Fault *fault) {
   return fault_set(fault, ATTEND_STATUS_OVERFLOW, "the workspace cannot be counted in bytes");
 }
 
-static AttendStatus check_plan_struct(const AttendPlan *plan, Fault *fault) {
+/* What both plans check of their arguments before anything else. */
+static AttendStatus check_plan_arguments(const void *shape, const AttendPlan *plan, Fault *fault) {
+  if (!shape || !plan) {
+    return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "%s is null", shape ? "plan" : "shape");
+  }
   if (plan->struct_size == sizeof *plan) return ATTEND_OK;
   return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
                    "plan.struct_size is %zu; set it to sizeof(AttendPlan), %zu", plan->struct_size,
@@ -32,11 +36,8 @@ AttendStatus attend_plan_core(AttendContext *context, const AttendShape *shape,
   if (!context) return ATTEND_STATUS_NULL_POINTER;
   Fault *const fault = &context->fault;
   fault_clear(fault);
-  if (!shape || !plan) {
-    return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "%s is null", shape ? "plan" : "shape");
-  }
   Problem problem;
-  if (check_plan_struct(plan, fault)) return fault->status;
+  if (check_plan_arguments(shape, plan, fault)) return fault->status;
   if (problem_set_sizes(&problem, shape, options, fault)) return fault->status;
   if (plan_choose(context, &problem, plan, fault)) return fault->status;
   return add_alignment(&plan->workspace_bytes, fault);
@@ -72,10 +73,7 @@ AttendStatus attend_plan_layer(AttendContext *context, const AttendLayerShape *s
   if (!context) return ATTEND_STATUS_NULL_POINTER;
   Fault *const fault = &context->fault;
   fault_clear(fault);
-  if (!shape || !plan) {
-    return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "%s is null", shape ? "plan" : "shape");
-  }
-  if (check_plan_struct(plan, fault)) return fault->status;
+  if (check_plan_arguments(shape, plan, fault)) return fault->status;
   LayerCall call = {.batch = batch, .tokens = tokens, .past = past, .has_cache = has_cache};
   if (layer_plan(context, shape, options, &call, plan, fault)) return fault->status;
   return add_alignment(&plan->workspace_bytes, fault);

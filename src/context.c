@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cpu.h"
+#include "memory.h"
 #include "parallel.h"
 #include "size.h"
 
@@ -102,7 +103,7 @@ static AttendStatus grow_workspace(AttendContext *context, size_t bytes, Fault *
                      "the workspace supplied has %zu bytes; this call needs %zu",
                      context->workspace.bytes, bytes);
   }
-  void *const memory = malloc(bytes);
+  void *const memory = memory_allocate(bytes);
   if (!memory) {
     return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY,
                      "%zu bytes of workspace could not be allocated", bytes);

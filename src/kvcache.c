@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "context.h"
+#include "memory.h"
 #include "shape.h"
 #include "size.h"
 
@@ -43,7 +44,7 @@ AttendStatus attend_open_cache(AttendContext *context, const AttendLayerShape *s
                      "be counted in bytes",
                      batch, shape->kv_heads, capacity, shape->head_dim, shape->value_dim);
   }
-  void *const memory = aligned_alloc(SIZE_ALIGNMENT, layout.bytes);
+  void *const memory = memory_allocate(layout.bytes);
   if (!memory) {
     return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY,
                      "%zu bytes for a cache of %zu tokens could not be allocated", layout.bytes,

@@ -238,5 +238,5 @@ const Path path_blas = {
     .nature = "whole score matrix of a head by cblas_sgemm",
     .consider = consider,
     .run = run,
-    .project = project_with_blas,
+    .project = project_rows,
 };

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "context.h"
+#include "memory.h"
 #include "size.h"
 
 void attend_default_weight_source(AttendWeightSource *source) {
@@ -141,7 +142,7 @@ AttendStatus attend_pack_weights(AttendContext *context, const AttendLayerShape 
   const size_t qkv_bias_at = layout_floats(&layout, biased ? c.qkv : 0, 1);
   const size_t output_at = layout_floats(&layout, c.context, shape->width);
   const size_t output_bias_at = layout_floats(&layout, source->output_bias ? shape->width : 0, 1);
-  void *const memory = layout.overflow ? NULL : aligned_alloc(SIZE_ALIGNMENT, layout.bytes);
+  void *const memory = layout.overflow ? NULL : memory_allocate(layout.bytes);
   if (!memory) {
     return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY,
                      "%zu bytes for packed weights could not be allocated", layout.bytes);

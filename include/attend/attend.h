@@ -330,8 +330,8 @@ typedef struct AttendCache AttendCache;
  *   cache null: the N tokens attend to each other. Else their keys and values are appended to the
  *   cache, which must be of the weights' heads and of this batch, and they attend to all of it;
  *   causal positions then count from the cache's first token.
- * N = 0 is allowed and does nothing. The projections use cblas_sgemm (one row: cblas_sgemv), except
- * in the naive path, which has loops of its own.
+ * N = 0 is allowed and does nothing. The projections use cblas_sgemm (up to 16 rows: a kernel
+ * of this library), except in the naive path, which has loops of its own.
  * Returns what attend_core_forward() returns, and: SHAPE_MISMATCH (cache and weights, or batch);
  * CACHE_FULL; BAD_OPTION (q_start set together with a cache). On failure y and the cache are as
  * before. */
@@ -394,7 +394,7 @@ typedef struct AttendPlan {
   size_t query_tile;       /* rows of a tile (br) of the tiled path, else 0 */
   size_t key_tile;         /* keys of a tile (bc) of the tiled path, else 0 */
   size_t workspace_bytes;  /* scratch of the whole call, alignment included */
-  double core_flops;       /* 4-ish per visible pair: (2 D + 2 Dv) * Hq * visible pairs */
+  double core_flops;       /* 2 (D + Dv) per query head and visible pair */
   double projection_flops; /* 2 * rows * in * out of both projections; 0 in a core plan */
   AttendPathVerdict verdicts[ATTEND_PATH_COUNT]; /* indexed by AttendPath; [AUTO] is not used */
 } AttendPlan;

@@ -27,6 +27,8 @@
 /* Upper bounds of R and W over all ISAs, for fixed arrays. */
 #define KERNEL_MAX_ROWS 12
 #define KERNEL_MAX_PANEL 32
+/* Rows that `project` takes at most, whatever the ISA. */
+#define KERNEL_PROJECT_ROWS 16
 
 /* pack_keys: one K panel. panel[d*W + j] = key[j*key_stride + d] for j < keys <= W, 0 for
  *   keys <= j < W.
@@ -52,6 +54,17 @@
  *   in one chain, of weights[r*weight_stride + j] * values[p*panel_stride + j*W + c].
  *   rescale null means 1.
  *
+ * direct_scores: what pack_keys and scores give for `keys` row-major keys, with the same bits:
+ *   score[r*score_stride + j] for j < keys, and 0 for keys <= j < keys rounded up to W.
+ * direct_weigh: what pack_values and weigh give for row-major values of `columns` columns, with the
+ *   same bits, rescale not null. Columns of sum beyond `columns`, up to whole lanes, stay 0 if they
+ *   were 0. Both read only elements that exist, and prefetch the rows in `ahead`, one for each of
+ *   their own.
+ *
+ * project: y[r*y_stride + c] += sum over i < in, in this order and in one chain, of
+ *   x[r*x_stride + i] * weight[i*weight_stride + c].  r < rows <= KERNEL_PROJECT_ROWS, c < columns.
+ *   x, weight and y need no alignment beyond that of a float; y does not overlap the others.
+ *
  * exp2: y = 2^x for x <= 0, the function that softmax uses. Exactly 1 at 0, exactly 0 for
  *   x < -126.5 and -inf, NaN for NaN. Largest error and its witness: docs/numerics.md and
  *   tests/test_kernels.c.
@@ -61,6 +74,13 @@
  * read: sums `count` floats as `streams` (1, 2, 4 or 8) equal contiguous parts read side by side;
  *   what does not divide evenly is left out. Returns the sum.
  */
+/* Rows that will be read next: rows[j*stride .. + floats). rows null, floats 0: none. */
+typedef struct KernelAhead {
+  const float *rows;
+  size_t stride;
+  size_t floats;
+} KernelAhead;
+
 typedef struct Kernels {
   AttendIsa isa;
   size_t rows;  /* R */

@@ -59,10 +59,23 @@ void MEMBER(pack_values)(size_t keys, size_t columns, const float *value, size_t
   }
 }
 
+_Static_assert(ROWS <= LANES, "pack_queries turns one block of LANES rows");
+
 void MEMBER(pack_queries)(size_t rows, size_t depth, const float *const *query, float scale,
                           float *packed) {
-  for (size_t r = 0; r < rows; r++) {
-    const float *const row = query[r];
-    for (size_t d = 0; d < depth; d++) packed[d * ROWS + r] = scale * row[d];
+  const vfloat factor = v_set1(scale);
+  for (size_t d = 0; d < depth; d += LANES) {
+    const size_t left = depth - d < LANES ? depth - d : LANES;
+    vfloat block[LANES];
+    BODY_UNROLL for (size_t r = 0; r < LANES; r++) {
+      block[r] = v_set1(0.0f);
+      if (r < rows)
+        block[r] = left == LANES ? v_load(query[r] + d) : v_load_first(left, query[r] + d);
+      block[r] = v_mul(factor, block[r]);
+    }
+    v_transpose(block);
+    BODY_UNROLL for (size_t i = 0; i < LANES; i++) {
+      if (i < left) v_store_first(rows, packed + (d + i) * ROWS, block[i]);
+    }
   }
 }

@@ -16,6 +16,7 @@
 #define ROWS 6
 #define VECTORS 2
 #define PEAK_CHAINS 12
+#define MAX_STRIP 4
 
 typedef __m256 vfloat;
 
@@ -34,6 +35,10 @@ static inline __m256i v_mask_first(size_t n) {
 
 static inline vfloat v_load_first(size_t n, const float *p) {
   return _mm256_maskload_ps(p, v_mask_first(n));
+}
+
+static inline void v_store_first(size_t n, float *p, vfloat x) {
+  _mm256_maskstore_ps(p, v_mask_first(n), x);
 }
 
 static inline vfloat v_set1(float x) {

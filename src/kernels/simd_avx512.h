@@ -17,6 +17,7 @@
 #define ROWS 12
 #define VECTORS 2
 #define PEAK_CHAINS 24
+#define MAX_STRIP 8
 
 typedef __m512 vfloat;
 
@@ -34,6 +35,10 @@ static inline __mmask16 v_mask_first(size_t n) {
 
 static inline vfloat v_load_first(size_t n, const float *p) {
   return _mm512_maskz_loadu_ps(v_mask_first(n), p);
+}
+
+static inline void v_store_first(size_t n, float *p, vfloat x) {
+  _mm512_mask_storeu_ps(p, v_mask_first(n), x);
 }
 
 static inline vfloat v_set1(float x) {

@@ -21,6 +21,7 @@
 #define ROWS 4
 #define VECTORS 2
 #define PEAK_CHAINS 8
+#define MAX_STRIP 4
 
 typedef float vfloat __attribute__((vector_size(16)));
 typedef int32_t vint __attribute__((vector_size(16)));
@@ -40,6 +41,11 @@ static inline vfloat v_load_first(size_t n, const float *p) {
   float x[LANES] = {0};
   for (size_t i = 0; i < n && i < LANES; i++) x[i] = p[i];
   return v_load(x);
+}
+
+/* Writes the first n lanes and nothing behind them. */
+static inline void v_store_first(size_t n, float *p, vfloat x) {
+  for (size_t i = 0; i < n && i < LANES; i++) p[i] = x[i];
 }
 
 static inline vfloat v_set1(float x) {
