@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "bench/kernel_cases.h"
 #include "bench/output_file.h"
 #include "bench/random.h"
 #include "bench/units.h"
@@ -69,9 +70,17 @@ static void units_for_people(void **state) {
 /* 4e9 FLOPs and 1e9 bytes in 0.1 s on a machine of 100 GFLOP/s and 20 GB/s. */
 static void figures_of_a_row(void **state) {
   (void)state;
-  const Yardsticks limits = {.fma_gflops = 100, .sgemm_gflops = 80, .read_gbps = 20};
+  const Yardsticks limits = {.fma_gflops = {[ATTEND_ISA_AVX2] = 50, [ATTEND_ISA_AVX512] = 100},
+                             .sgemm_gflops = 80,
+                             .read_gbps = 20};
   const BenchConfig config = {.batch = 2, .mode = BENCH_PREFILL};
-  BenchRow row = {.yardsticks = &limits, .tokens = 50, .flops = 4e9, .bytes = 1e9};
+  BenchRow row = {.yardsticks = &limits,
+                  .tokens = 50,
+                  .core_isa = ATTEND_ISA_AVX512,
+                  .projection_isa = ATTEND_ISA_AVX512,
+                  .flops = 4e9,
+                  .core_flops = 1e9,
+                  .bytes = 1e9};
   add_all(&row.samples, (const double[]){0.1, 0.1, 0.1}, 3);
   row.phase_seconds[ATTEND_PHASE_ATTENTION] = 0.06;
   assert_true(fabs(row_gflops(&row) - 40) < 1e-9 && fabs(row_gbps(&row) - 10) < 1e-9);
@@ -84,7 +93,59 @@ static void figures_of_a_row(void **state) {
   row.bytes = 0.5e9;
   assert_int_equal(row_limit(&row), BENCH_COMPUTE);
   assert_true(fabs(row_limit_share(&row) - 0.4) < 1e-9);
+
+  /* 30 ms of projections at 100 GFLOP/s, and 20 ms of a core that is held to 50. */
+  row.core_isa = ATTEND_ISA_AVX2;
+  assert_true(fabs(row_compute_seconds(&row) - 0.05) < 1e-9);
+  assert_true(fabs(row_peak_gflops(&row) - 80) < 1e-6);
+  assert_true(fabs(row_peak_share(&row) - 0.5) < 1e-9);
+  assert_true(fabs(row_limit_share(&row) - 0.5) < 1e-9);
+  row.core_isa = ATTEND_ISA_SCALAR; /* whose peak was not measured */
+  assert_true(row_peak_share(&row) == 0 && row_peak_gflops(&row) == 0);
+  assert_int_equal(row_limit(&row), BENCH_BANDWIDTH);
   samples_free(&row.samples);
+}
+
+/* Every family of the manifest has a case, every case belongs to a family and says what it works on. */
+static void every_family_is_timed(void **state) {
+  (void)state;
+  for (const char *const *family = kernels_families(); *family; family++) {
+    size_t timings = 0;
+    for (size_t c = 0; c < kernel_case_count(); c++)
+      timings += strcmp(kernel_case_at(c)->family, *family) == 0;
+    if (!timings) fail_msg("the family \"%s\" has no case in bench/kernel_cases.c", *family);
+  }
+  for (size_t c = 0; c < kernel_case_count(); c++) {
+    bool listed = false;
+    for (const char *const *family = kernels_families(); *family; family++)
+      listed = listed || strcmp(kernel_case_at(c)->family, *family) == 0;
+    if (!listed) fail_msg("no family \"%s\" is in the manifest", kernel_case_at(c)->family);
+  }
+  assert_null(kernel_case_at(kernel_case_count()));
+}
+
+/* Calls of every case leave the operands as they must be for the next: finite, and not denormal, which
+ * would be timed in place of the kernel. */
+static void kernel_operands_stay_normal(void **state) {
+  (void)state;
+  AttendMachine machine;
+  KernelData data;
+  attend_describe_machine(&machine);
+  const Kernels *const kernels = kernels_get(machine.isa_best);
+  assert_true(kernel_data_open(0, 0.001, &data));
+  for (size_t c = 0; c < kernel_case_count(); c++) {
+    const KernelCase *const timing = kernel_case_at(c);
+    for (size_t i = 0; i < 20; i++) {
+      const KernelWork work = timing->call(timing, kernels, &data);
+      if (!(work.flops > 0 || work.bytes > 0)) fail_msg("%s does nothing", timing->family);
+    }
+    const float *const near = (const float *)data.near;
+    for (size_t i = 0; i < sizeof *data.near / sizeof *near; i++)
+      if (near[i] != 0 && !isnormal(near[i]))
+        fail_msg("after %s, %s: number %zu is %g", timing->family, timing->size, i,
+                 (double)near[i]);
+  }
+  kernel_data_close(&data);
 }
 
 static void random_numbers_repeat(void **state) {
@@ -306,6 +367,8 @@ int main(void) {
       cmocka_unit_test(samples_keep_their_order),
       cmocka_unit_test(units_for_people),
       cmocka_unit_test(figures_of_a_row),
+      cmocka_unit_test(every_family_is_timed),
+      cmocka_unit_test(kernel_operands_stay_normal),
       cmocka_unit_test(random_numbers_repeat),
       cmocka_unit_test_setup_teardown(file_appears_when_committed, open_directory,
                                       remove_directory),

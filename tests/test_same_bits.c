@@ -5,76 +5,8 @@
  * shape is held against the oracle, so that the bits are also the right ones. Shapes with many keys
  * and few queries are those where work may be split over keys.
  */
-#include "tests/support.h"
+#include "tests/core_result.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-/* Dense results of one run: out [B, Nq, Hq, Dv], lse [B, Hq, Nq]. */
-typedef struct Result {
-  float *out, *lse;
-  size_t out_floats, lse_floats;
-} Result;
-
-static Result result_new(const AttendShape *s) {
-  Result result = {.out_floats = s->batch * s->query_tokens * s->query_heads * s->value_dim,
-                   .lse_floats = s->batch * s->query_heads * s->query_tokens};
-  result.out = guarded_new(result.out_floats * sizeof(float), 0);
-  result.lse = guarded_new(result.lse_floats * sizeof(float), 0);
-  return result;
-}
-
-static void result_free(Result *result) {
-  guarded_free(result->out, "out");
-  guarded_free(result->lse, "lse");
-  *result = (Result){0};
-}
-
-static Result run(AttendContext *context, const AttendShape *shape, AttendView query,
-                  AttendView key, AttendView value, const AttendOptions *options) {
-  const Result result = result_new(shape);
-  assert_ok(context, attend_core_forward(context, shape, query, key, value, options,
-                                         attend_output_bnhd(result.out, shape->query_tokens,
-                                                            shape->query_heads, shape->value_dim),
-                                         result.lse));
-  return result;
-}
-
-static Result run_problem(const CoreProblem *problem, Engine engine, size_t threads) {
-  AttendContext *context = engine_open(engine, threads);
-  const Result result = run(context, &problem->spec.shape, problem->query, problem->key,
-                            problem->value, &problem->options);
-  attend_close(&context);
-  return result;
-}
-
-/* Fails with the case unless the row of `got` at query token i is that of `expected` at token at. */
-static void same_row(const char *label, const AttendShape *got_shape, const Result *got,
-                     size_t batch, size_t i, const AttendShape *expected_shape,
-                     const Result *expected, size_t expected_batch, size_t at) {
-  const AttendShape *const s = got_shape, *const e = expected_shape;
-  const size_t row = s->query_heads * s->value_dim;
-  const float *const a = got->out + (batch * s->query_tokens + i) * row;
-  const float *const b = expected->out + (expected_batch * e->query_tokens + at) * row;
-  for (size_t c = 0; c < row; c++)
-    if (memcmp(a + c, b + c, sizeof *a) != 0)
-      fail_msg("%s: Nq=%zu Nk=%zu row %zu column %zu is %.9g, was %.9g", label, s->query_tokens,
-               s->key_tokens, i, c, (double)a[c], (double)b[c]);
-  for (size_t h = 0; h < s->query_heads; h++) {
-    const float x = got->lse[(batch * s->query_heads + h) * s->query_tokens + i];
-    const float y = expected->lse[(expected_batch * e->query_heads + h) * e->query_tokens + at];
-    if (memcmp(&x, &y, sizeof x) != 0)
-      fail_msg("%s: Nq=%zu Nk=%zu lse of row %zu head %zu is %.9g, was %.9g", label,
-               s->query_tokens, s->key_tokens, i, h, (double)x, (double)y);
-  }
-}
-
-static void same_result(const char *label, const AttendShape *shape, const Result *got,
-                        const Result *expected) {
-  for (size_t b = 0; b < shape->batch; b++)
-    for (size_t i = 0; i < shape->query_tokens; i++)
-      same_row(label, shape, got, b, i, shape, expected, b, i);
-}
 
 /* Shapes on both sides of every choice that a tiled path may make: one and many query tiles, keys of
  * one tile and of several splits, few and many heads, ragged ends. */
@@ -117,9 +49,9 @@ static void cases_match_the_oracle(void **state) {
 
 static void check_threads(const CoreProblem *problem, Engine engine) {
   static const size_t threads[] = {2, 3, 5, 8};
-  Result expected = run_problem(problem, engine, 1);
+  Result expected = core_run_problem(problem, engine, 1);
   for (size_t t = 0; t < COUNT_OF(threads); t++) {
-    Result got = run_problem(problem, engine, threads[t]);
+    Result got = core_run_problem(problem, engine, threads[t]);
     same_result("other threads", &problem->spec.shape, &got, &expected);
     result_free(&got);
   }
@@ -133,11 +65,11 @@ static void any_number_of_threads(void **state) {
 
 static void check_repeats(const CoreProblem *problem, Engine engine) {
   AttendContext *context = engine_open(engine, 3);
-  Result expected = run(context, &problem->spec.shape, problem->query, problem->key, problem->value,
-                        &problem->options);
+  Result expected = core_run(context, &problem->spec.shape, problem->query, problem->key,
+                             problem->value, &problem->options);
   for (int repeat = 0; repeat < 5; repeat++) {
-    Result got = run(context, &problem->spec.shape, problem->query, problem->key, problem->value,
-                     &problem->options);
+    Result got = core_run(context, &problem->spec.shape, problem->query, problem->key,
+                          problem->value, &problem->options);
     same_result("another run", &problem->spec.shape, &got, &expected);
     result_free(&got);
   }
@@ -157,12 +89,13 @@ static AttendView sequence_of(AttendView view, size_t batch) {
 
 static void check_batch(const CoreProblem *problem, Engine engine) {
   AttendShape alone = problem->spec.shape;
-  Result expected = run_problem(problem, engine, 2);
+  Result expected = core_run_problem(problem, engine, 2);
   AttendContext *context = engine_open(engine, 3);
   alone.batch = 1;
   for (size_t b = 0; b < problem->spec.shape.batch; b++) {
-    Result got = run(context, &alone, sequence_of(problem->query, b), sequence_of(problem->key, b),
-                     sequence_of(problem->value, b), &problem->options);
+    Result got =
+        core_run(context, &alone, sequence_of(problem->query, b), sequence_of(problem->key, b),
+                 sequence_of(problem->value, b), &problem->options);
     for (size_t i = 0; i < alone.query_tokens; i++)
       same_row("alone", &alone, &got, 0, i, &problem->spec.shape, &expected, b, i);
     result_free(&got);
@@ -194,7 +127,7 @@ static void check_chunks_of(const CoreProblem *problem, Engine engine, size_t ch
     }
     AttendView query = problem->query;
     query.data += first * query.token_stride;
-    Result got = run(context, &part, query, problem->key, problem->value, &options);
+    Result got = core_run(context, &part, query, problem->key, problem->value, &options);
     for (size_t b = 0; b < part.batch; b++)
       for (size_t i = 0; i < part.query_tokens; i++)
         same_row("in chunks", &part, &got, b, i, whole, expected, b, first + i);
@@ -204,7 +137,7 @@ static void check_chunks_of(const CoreProblem *problem, Engine engine, size_t ch
 }
 
 static void check_chunks(const CoreProblem *problem, Engine engine) {
-  Result expected = run_problem(problem, engine, 2);
+  Result expected = core_run_problem(problem, engine, 2);
   const AttendPlan plan = plan_of(engine, &problem->spec.shape, &problem->options);
   const size_t chunks[] = {1, 7, 64, plan.query_tile + 1};
   for (size_t c = 0; c < COUNT_OF(chunks); c++)
@@ -220,7 +153,7 @@ static void a_prompt_cut_in_chunks(void **state) {
 /* Keys beyond those that a causal row sees change nothing. */
 static void check_more_keys(const CoreProblem *problem, Engine engine) {
   if (problem->spec.bidirectional) return;
-  Result expected = run_problem(problem, engine, 2);
+  Result expected = core_run_problem(problem, engine, 2);
   AttendShape shorter = problem->spec.shape;
   AttendContext *context = engine_open(engine, 2);
   for (size_t i = 0; i < problem->spec.shape.query_tokens; i += 16) {
@@ -228,8 +161,8 @@ static void check_more_keys(const CoreProblem *problem, Engine engine) {
     if (known <= 0) continue;
     shorter.query_tokens = i + 1;
     shorter.key_tokens = (size_t)known;
-    Result got =
-        run(context, &shorter, problem->query, problem->key, problem->value, &problem->options);
+    Result got = core_run(context, &shorter, problem->query, problem->key, problem->value,
+                          &problem->options);
     for (size_t b = 0; b < shorter.batch; b++)
       same_row("fewer keys", &shorter, &got, b, i, &problem->spec.shape, &expected, b, i);
     result_free(&got);
@@ -252,12 +185,12 @@ static void layouts_and_single_heads(void **state) {
     const Engine engine = {ATTEND_PATH_TILED, isas[k]};
     CoreCase spec = {.shape = {2, 90, 300, 6, 2, 48, 40}, .q_start = 210};
     CoreProblem problem = problem_new(&spec);
-    Result expected = run_problem(&problem, engine, 2);
+    Result expected = core_run_problem(&problem, engine, 2);
     static const Layout layouts[] = {LAYOUT_BHND, LAYOUT_NBHD, LAYOUT_PADDED};
     for (size_t l = 0; l < COUNT_OF(layouts); l++) {
       spec.layout = layouts[l];
       CoreProblem other = problem_new(&spec);
-      Result got = run_problem(&other, engine, 2);
+      Result got = core_run_problem(&other, engine, 2);
       same_result("another layout", &spec.shape, &got, &expected);
       result_free(&got);
       problem_free(&other);
@@ -270,7 +203,7 @@ static void layouts_and_single_heads(void **state) {
       query.data += h * query.head_stride;
       key.data += h / 3 * key.head_stride;
       value.data += h / 3 * value.head_stride;
-      Result got = run(context, &single, query, key, value, &problem.options);
+      Result got = core_run(context, &single, query, key, value, &problem.options);
       for (size_t r = 0; r < 180; r++)
         assert_memory_equal(got.out + r * 40, expected.out + (r * 6 + h) * 40, 40 * sizeof(float));
       result_free(&got);
