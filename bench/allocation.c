@@ -5,12 +5,13 @@
  */
 #include "bench/allocation.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define ALIGNMENT 64
+#include "memory.h"
 
 static double available_bytes(void) {
   double bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
@@ -31,8 +32,6 @@ bool allocation_fits(double bytes) {
 }
 
 float *allocate_floats(double count) {
-  const double bytes = count * sizeof(float) + ALIGNMENT;
-  if (!allocation_fits(bytes)) return NULL;
-  const size_t whole = (size_t)bytes / ALIGNMENT * ALIGNMENT;
-  return aligned_alloc(ALIGNMENT, whole);
+  const double bytes = fmax(count, 1) * sizeof(float);
+  return allocation_fits(bytes) ? memory_allocate((size_t)bytes) : NULL;
 }

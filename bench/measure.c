@@ -1,7 +1,7 @@
 /* measure.c - decides what runs, how often, and takes the samples.
  *
- * A path goes through open, plan, predict, reserve and warm up, and drops out of the group with a reason at
- * the first of them that says no; those that are left are sampled in turns. A call that is too short
+ * A path goes through open, plan, predict, reserve and warm up, and drops out of the group with a reason
+ * at the first of them that says no; those that are left are sampled in turns. A call that is too short
  * for the clock is repeated inside its sample until the sample lasts SAMPLE_SECONDS, as FFTW's timer
  * does. Nothing is allocated by the calls that are timed: the workspace is reserved first.
  */
@@ -16,6 +16,7 @@
 #include "bench/interrupt.h"
 #include "bench/timer.h"
 #include "bench/units.h"
+#include "kernels/kernels.h"
 
 #define SAMPLE_SECONDS 3e-3
 /* A call that takes this long in the warm-up is a sample by itself. */
@@ -72,6 +73,15 @@ static char *plan_text(const AttendPlan *plan) {
   return text;
 }
 
+/* Which ISA does the FLOPs. What is left to OpenBLAS or to the compiler counts as the widest, whatever
+ * --isa holds the kernels to: a core of OpenBLAS that is too low shows as a low share. */
+static void judge_by(const MeasureGroup *group, BenchRow *row) {
+  const size_t rows = group->config->batch * group->workload->queries;
+  const bool few_rows = rows <= KERNEL_PROJECT_ROWS && row->path != ATTEND_PATH_NAIVE;
+  row->core_isa = row->path == ATTEND_PATH_TILED ? row->isa : group->widest;
+  row->projection_isa = few_rows ? row->isa : group->widest;
+}
+
 static void read_plan(const MeasureGroup *group, Contender *contender) {
   BenchRow *const row = contender->row;
   AttendPlan plan;
@@ -87,6 +97,7 @@ static void read_plan(const MeasureGroup *group, Contender *contender) {
     return;
   }
   row->isa = plan.isa;
+  judge_by(group, row);
   row->flops = plan.core_flops + plan.projection_flops;
   row->core_flops = plan.core_flops;
 }

@@ -28,6 +28,7 @@ ci    command gcc          gcc
 ci    command clang        clang
 ci    command clang-format clang-format
 ci    openmp  clang        libomp-dev
+ci    command qemu-x86_64  qemu-user
 '
 
 say() {

@@ -111,7 +111,7 @@ static void write_series(const Series *series, FILE *stream) {
     write_figure(stream, timed, samples_min(&row->samples));
     write_figure(stream, planned && row->score_bytes > 0, (double)row->score_bytes);
     write_figure(stream, planned, (double)row->scratch_bytes);
-    write_figure(stream, timed && row->yardsticks->fma_gflops > 0, 100 * row_peak_share(row));
+    write_figure(stream, timed && row_compute_seconds(row) > 0, 100 * row_peak_share(row));
     write_figure(stream, timed && row->yardsticks->read_gbps > 0, 100 * row_read_share(row));
     fputc('\n', stream);
   }
@@ -212,7 +212,9 @@ static void write_log_range(const BenchRun *run, size_t model, Panel panel, doub
   if (high <= 0) return;
   low = pow(base, floor(log(low) / log(base)));
   high = pow(base, ceil(log(high) / log(base)));
-  fprintf(stream, "set yrange [%.17g:%.17g]\n", low, high > low ? high : low * base);
+  if (high <= low) high = low * base;
+  /* A hair more, or the label at an end falls to rounding. */
+  fprintf(stream, "set yrange [%.17g:%.17g]\n", low / 1.001, high * 1.001);
 }
 
 /* Every third power of two, spelled out: gnuplot's own prefixes print 256 KiB as 255. */
@@ -280,7 +282,8 @@ static void write_terminal(const ReportPlot *plot, const BenchRun *run, FILE *st
   fputs("\ndata = ", stream);
   quote(stream, plot->data_path);
   fprintf(stream,
-          "\nset datafile missing '?'\nset grid\nset key below vertical maxrows %zu samplen 2\n",
+          "\nset datafile missing '?'\nset grid back lc rgb '#dddddd' lt 1\nset border 3\n"
+          "set tics nomirror\nset key below horizontal maxcols %zu samplen 2 height 1\n",
           run->config->path_count);
 }
 

@@ -49,12 +49,13 @@ static void print_yardsticks(const BenchRun *run, FILE *stream) {
   for (size_t t = 0; t < run->config->thread_count; t++) {
     const Yardsticks *const limits = &run->yardsticks[t];
     const size_t threads = run->config->threads[t];
-    if (limits->fma_gflops <= 0) continue;
-    fprintf(stream,
-            "limits     %zu thread%s: FMA peak (%s) %.1f GFLOP/s, sgemm %.1f GFLOP/s, read %.1f "
-            "GB/s\n",
-            threads, threads == 1 ? "" : "s", attend_isa_name(run->machine.isa_best),
-            limits->fma_gflops, limits->sgemm_gflops, limits->read_gbps);
+    if (limits->read_gbps <= 0) continue;
+    fprintf(stream, "limits     %zu thread%s: FMA peak", threads, threads == 1 ? "" : "s");
+    for (int isa = ATTEND_ISA_COUNT - 1; isa > ATTEND_ISA_AUTO; isa--)
+      if (limits->fma_gflops[isa] > 0)
+        fprintf(stream, " %s %.1f,", attend_isa_name((AttendIsa)isa), limits->fma_gflops[isa]);
+    fprintf(stream, " sgemm %.1f GFLOP/s, read %.1f GB/s\n", limits->sgemm_gflops,
+            limits->read_gbps);
   }
 }
 
@@ -184,8 +185,9 @@ static void print_footer(const BenchRun *run, FILE *stream) {
   fputc('\n', stream);
   print_wrapped(
       stream, 0,
-      "median, min: of one call. limit: what bounds the row on this machine, and the share "
-      "of it that was reached. scores: the part of the scratch that holds whole score "
+      "median, min: of one call. limit: what bounds the row on this machine, the FLOPs at the FMA "
+      "peak of their ISA or the bytes at the read bandwidth, and the share of it that was reached. "
+      "scores: the part of the scratch that holds whole score "
       "matrices. max error: against a float64 oracle, over all rows of the output or, "
       "where there are many, over the first, the last and some between. core GFLOP/s: of "
       "the attention between the projections; only visible pairs count.");

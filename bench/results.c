@@ -21,8 +21,23 @@ double row_gbps(const BenchRow *row) {
   return 1e-9 * ratio(row->bytes, row_seconds(row));
 }
 
+double row_compute_seconds(const BenchRow *row) {
+  const double *const peaks = row->yardsticks->fma_gflops;
+  const double core = peaks[row->core_isa], projection = peaks[row->projection_isa];
+  if (!(core > 0 && projection > 0)) return 0;
+  return 1e-9 * (row->core_flops / core + (row->flops - row->core_flops) / projection);
+}
+
+double row_bandwidth_seconds(const BenchRow *row) {
+  return 1e-9 * ratio(row->bytes, row->yardsticks->read_gbps);
+}
+
+double row_peak_gflops(const BenchRow *row) {
+  return 1e-9 * ratio(row->flops, row_compute_seconds(row));
+}
+
 double row_peak_share(const BenchRow *row) {
-  return ratio(row_gflops(row), row->yardsticks->fma_gflops);
+  return ratio(row_compute_seconds(row), row_seconds(row));
 }
 
 double row_sgemm_share(const BenchRow *row) {
@@ -30,7 +45,7 @@ double row_sgemm_share(const BenchRow *row) {
 }
 
 double row_read_share(const BenchRow *row) {
-  return ratio(row_gbps(row), row->yardsticks->read_gbps);
+  return ratio(row_bandwidth_seconds(row), row_seconds(row));
 }
 
 double row_tokens_per_second(const BenchRow *row, const BenchConfig *config) {
@@ -45,13 +60,15 @@ double row_other_seconds(const BenchRow *row) {
 }
 
 BenchLimit row_limit(const BenchRow *row) {
-  const double compute = ratio(row->flops, row->yardsticks->fma_gflops);
-  const double bandwidth = ratio(row->bytes, row->yardsticks->read_gbps);
-  return compute >= bandwidth ? BENCH_COMPUTE : BENCH_BANDWIDTH;
+  return row_compute_seconds(row) >= row_bandwidth_seconds(row) ? BENCH_COMPUTE : BENCH_BANDWIDTH;
 }
 
 double row_limit_share(const BenchRow *row) {
   return row_limit(row) == BENCH_COMPUTE ? row_peak_share(row) : row_read_share(row);
+}
+
+bool run_needs_peak(const BenchRun *run, AttendIsa isa) {
+  return isa == run->machine.isa_best || isa == run->config->isa;
 }
 
 size_t run_count(const BenchRun *run, BenchStatus status) {

@@ -33,6 +33,7 @@ typedef struct BenchConfig {
   size_t batch;
   size_t repeat;             /* samples of a row; 0: as many as the row's length asks for */
   double time_limit_seconds; /* of one row */
+  double yardstick_seconds;  /* of one yardstick */
   size_t score_memory_limit_bytes;
   uint64_t seed;
   bool explain; /* keep the text of each row's plan */
@@ -45,8 +46,9 @@ typedef enum BenchStatus {
   BENCH_FAILED, /* a call failed, or its output is further from the oracle than rounding explains */
 } BenchStatus;
 
-/* The limit that no implementation can beat on this machine: the longer of the time that the FLOPs
- * take at the FMA peak and the time that the bytes take at the read bandwidth. */
+/* The limit that no implementation can beat on this machine is the longer of two times: that of the
+ * FLOPs at the FMA peak of the ISA that does them, and that of the bytes at the read bandwidth. A
+ * row's share of it is that time by the row's own. */
 typedef enum BenchLimit { BENCH_COMPUTE, BENCH_BANDWIDTH } BenchLimit;
 
 typedef struct BenchRow {
@@ -54,7 +56,8 @@ typedef struct BenchRow {
   const Yardsticks *yardsticks; /* of the row's number of threads */
   size_t tokens, threads;
   AttendPath path;
-  AttendIsa isa;
+  AttendIsa isa;                      /* of the library's kernels */
+  AttendIsa core_isa, projection_isa; /* that the FLOPs of each part are held against */
   BenchStatus status;
   char reason[BENCH_REASON_SIZE]; /* of SKIPPED and FAILED */
 
@@ -64,7 +67,7 @@ typedef struct BenchRow {
   size_t scratch_bytes, score_bytes;
   char *plan_text; /* null without explain */
 
-  double bytes; /* weights, K, V, input and output: what one call must read or write */
+  double bytes; /* what one call must read or write: workload_bytes() */
 
   /* Of MEASURED rows, and of FAILED ones that ran. */
   Samples samples; /* seconds of one call each */
@@ -91,6 +94,11 @@ typedef struct BenchRun {
 double row_seconds(const BenchRow *row); /* the median */
 double row_gflops(const BenchRow *row);
 double row_gbps(const BenchRow *row);
+/* Seconds of the FLOPs at their FMA peaks and of the bytes at the read bandwidth; and the peak that
+ * the first amounts to: that of the ISA, or between two where the parts of a row differ in theirs. */
+double row_compute_seconds(const BenchRow *row);
+double row_bandwidth_seconds(const BenchRow *row);
+double row_peak_gflops(const BenchRow *row);
 double row_peak_share(const BenchRow *row);
 double row_sgemm_share(const BenchRow *row);
 double row_read_share(const BenchRow *row);
@@ -101,6 +109,9 @@ double row_other_seconds(const BenchRow *row);
 
 BenchLimit row_limit(const BenchRow *row);
 double row_limit_share(const BenchRow *row);
+
+/* Whether rows are judged against the FMA peak of this ISA: the widest, and the one asked for. */
+bool run_needs_peak(const BenchRun *run, AttendIsa isa);
 
 /* Rows of that status. */
 size_t run_count(const BenchRun *run, BenchStatus status);

@@ -5,6 +5,7 @@
  */
 #include "bench/sweep.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,7 +13,6 @@
 #include "bench/measure.h"
 #include "bench/timer.h"
 
-#define YARDSTICK_SECONDS 0.25
 /* The yardsticks are measured again when this many seconds have passed. */
 #define YARDSTICK_INTERVAL 4.0
 
@@ -64,21 +64,21 @@ void sweep_close(BenchRun *run) {
   *run = (BenchRun){0};
 }
 
-static double larger(double a, double b) {
-  return a > b ? a : b;
-}
-
 /* Measures every number of threads and keeps the best so far. Done again after each model that
  * took its time, because a limit that was measured while another program ran is none. */
 static void measure_yardsticks(BenchRun *run, const Progress *progress) {
+  const double seconds = run->config->yardstick_seconds;
   for (size_t t = 0; t < run->config->thread_count && !interrupt_seen(); t++) {
-    Yardsticks now, *const best = &run->yardsticks[t];
-    progress_show(progress, "yardsticks with %zu thread%s", run->config->threads[t],
-                  run->config->threads[t] == 1 ? "" : "s");
-    yardstick_measure(ATTEND_ISA_AUTO, run->config->threads[t], YARDSTICK_SECONDS, &now);
-    best->fma_gflops = larger(best->fma_gflops, now.fma_gflops);
-    best->sgemm_gflops = larger(best->sgemm_gflops, now.sgemm_gflops);
-    best->read_gbps = larger(best->read_gbps, now.read_gbps);
+    Yardsticks *const best = &run->yardsticks[t];
+    const size_t threads = run->config->threads[t];
+    progress_show(progress, "yardsticks with %zu thread%s", threads, threads == 1 ? "" : "s");
+    for (int isa = ATTEND_ISA_SCALAR; isa < ATTEND_ISA_COUNT; isa++) {
+      if (!run_needs_peak(run, (AttendIsa)isa)) continue;
+      best->fma_gflops[isa] =
+          fmax(best->fma_gflops[isa], yardstick_peak((AttendIsa)isa, threads, seconds));
+    }
+    best->sgemm_gflops = fmax(best->sgemm_gflops, yardstick_sgemm(threads, seconds));
+    best->read_gbps = fmax(best->read_gbps, yardstick_read(threads, seconds));
   }
 }
 
@@ -105,8 +105,13 @@ static void measure_length(BenchRun *run, const ModelWeights *weights, size_t m,
   Reference reference = {0};
   for (size_t t = 0; t < config->thread_count && !interrupt_seen(); t++) {
     const size_t first = t * config->path_count;
-    const MeasureGroup group = {config,        &workload,    &reference,
-                                rates + first, rows + first, progress};
+    const MeasureGroup group = {.config = config,
+                                .workload = &workload,
+                                .widest = run->machine.isa_best,
+                                .reference = &reference,
+                                .rates = rates + first,
+                                .rows = rows + first,
+                                .progress = progress};
     measure_group(&group);
   }
   reference_close(&reference);

@@ -286,8 +286,10 @@ double workload_bytes(const Workload *workload) {
   const AttendLayerShape *const shape = &workload->model->shape;
   const double weights =
       workload->weights->packed ? (double)attend_weights_bytes(workload->weights->packed) : 0;
-  const double keys = (double)workload->config->batch * (double)shape->kv_heads *
-                      (double)workload->tokens * (double)(shape->head_dim + shape->value_dim);
+  const bool stored = workload->config->part == BENCH_CORE || workload->cache;
+  const double tokens = stored ? (double)workload->tokens : 0;
+  const double keys = (double)workload->config->batch * (double)shape->kv_heads * tokens *
+                      (double)(shape->head_dim + shape->value_dim);
   const double rows = x_rows(workload) * (double)(x_width(workload) + workload->width);
   return weights + sizeof(float) * (keys + rows);
 }

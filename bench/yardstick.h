@@ -3,25 +3,38 @@
  * A time on a shared machine says little; its share of a limit measured minutes apart on the same
  * cores says more. The three limits are the multiply-adds that fit in registers, OpenBLAS's product
  * of large square matrices, and reading memory that no cache holds.
+ *
+ * Each measurement repeats itself for about `seconds` with `threads` threads, at least three times,
+ * and gives the fastest repetition, summed over the threads; 0 if it could not be made (memory for it is
+ * missing, or the ISA is not usable here). Setting up the memory takes some tenths of a second more.
+ * One of less than YARDSTICK_BRIEF seconds is a sketch on smaller operands, for tests.
  */
 #ifndef BENCH_YARDSTICK_H
 #define BENCH_YARDSTICK_H
 
 #include "attend/attend.h"
 
-/* The fastest repetition of each measurement, summed over the threads. 0: it could not be made
- * (memory for it is missing, or the ISA is not in this build). */
+#define YARDSTICK_BRIEF 0.05
+
 typedef struct Yardsticks {
-  double fma_gflops;   /* fp32 multiply-adds in registers, 2 FLOPs each */
-  double sgemm_gflops; /* cblas_sgemm, square, YARDSTICK_SGEMM_SIZE */
-  double read_gbps;    /* 1e9 bytes per second, best of 1, 2, 4 and 8 streams per thread */
+  double
+      fma_gflops[ATTEND_ISA_COUNT]; /* 0 also where an ISA was not asked for; [AUTO] is not used */
+  double sgemm_gflops;
+  double read_gbps; /* 1e9 bytes per second */
 } Yardsticks;
 
-#define YARDSTICK_SGEMM_SIZE 2048
+/* GFLOP/s of fp32 multiply-adds in registers, 2 FLOPs each, with the kernels of `isa` (not AUTO). */
+double yardstick_peak(AttendIsa isa, size_t threads, double seconds);
 
-/* Measures all three with `threads` threads and the kernels of `isa` (AUTO: the widest that is
- * usable), repeating each for about seconds_per_measure (at least three repetitions). Setting up
- * the memory for them takes a few tenths of a second more. */
-void yardstick_measure(AttendIsa isa, size_t threads, double seconds_per_measure, Yardsticks *out);
+/* GFLOP/s of cblas_sgemm on square matrices; and how many rows they have. */
+double yardstick_sgemm(size_t threads, double seconds);
+size_t yardstick_sgemm_size(double seconds);
+
+/* GB/s of reading, on huge pages where the system offers them: the best of 1, 2, 4 and 8 streams per
+ * thread with the kernels of every usable ISA, because the widest loads are not always the fastest. */
+double yardstick_read(size_t threads, double seconds);
+
+/* How large memory is that no cache holds, given the size of the last level. */
+size_t yardstick_read_bytes(size_t cache_bytes, double seconds);
 
 #endif

@@ -12,7 +12,8 @@ json_check=${2:?usage: test_bench.sh TOOL JSON_CHECK}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 out=$scratch/out err=$scratch/err
-small=(--d-model 64 --heads 4 --kv-heads 2 --head-dim 16 --no-restart)
+brief=(--yardstick-time 0.001 --no-restart)
+small=(--d-model 64 --heads 4 --kv-heads 2 --head-dim 16 --repeat 2 "${brief[@]}")
 
 # run ARGUMENT...: runs `attend bench`; its output is in $out and $err, its exit status in $status.
 run() {
@@ -87,7 +88,7 @@ table_has_every_row() {
   run "${small[@]}" --tokens 5,33
   exits 0 && out_has '^E64-Hq4-Hk2-D16: E 64, Hq 4, Hk 2, D 16$' &&
     out_has '^ +5  tiled ' && out_has '^ +33  naive ' && out_has '^6 rows measured, 0 skipped, 0 failed' &&
-    out_has 'Where the time goes' && out_has '^limits .*FMA peak .*sgemm .*read '
+    out_has 'Where the time goes' && out_has '^limits .*FMA peak [a-z0-9]+ .*sgemm .*read '
 }
 
 table_fits_120_columns() {
@@ -175,6 +176,88 @@ isa_is_forced() {
   exits 0 && csv_is 'scalar|measured' isa status
 }
 
+# peaks ISA: of the JSON in $out, the FMA peak of one thread; "null" where it was not measured.
+peak_of() {
+  sed -n "/\"fma_gflops\"/,/}/s/^ *\"$1\": \([0-9.e+null]*\),\{0,1\}\$/\1/p" "$out" | head -n 1
+}
+
+# The core of a forced ISA is held against that ISA's peak, and both peaks are in the report.
+forced_isa_has_its_own_peak() {
+  run "${small[@]}" --part core --tokens 33 --paths tiled,blas --isa scalar --json
+  exits 0 && json_has rows.0.isa=scalar && local scalar best widest &&
+    widest=$(sed -n 's/^ *"isa_best": "\(.*\)",$/\1/p' "$out") && scalar=$(peak_of scalar) &&
+    best=$(peak_of "$widest") && [ "$scalar" != null ] && [ "$best" != null ] || return
+  sed -n 's/^ *"peak_gflops": \(.*\),$/\1/p' "$out" | paste -sd ' ' |
+    awk -v scalar="$scalar" -v best="$best" '
+      function differ(a, b) { return a - b > 1e-6 * b || b - a > 1e-6 * b }
+      { exit NF != 2 || differ($1, scalar) || differ($2, best) }' ||
+    disagree "tiled against $scalar and blas against $best GFLOP/s"
+}
+
+# Half of what makes these figures is checked by figures_agree; here: which limit is which.
+limit_is_the_longer_of_two_times() {
+  csv flops fma_gflops bytes read_gbps seconds_median limit limit_share | awk -F'|' '
+    { compute = $1 / $2 / 1e9; bandwidth = $3 / $4 / 1e9
+      bound = compute >= bandwidth ? compute : bandwidth
+      if ($6 != (compute >= bandwidth ? "compute" : "bandwidth")) { print "limit: " $0; bad = 1 }
+      if ((share = bound / $5 - $7) > 1e-6 * $7 || -share > 1e-6 * $7) { print "share: " $0; bad = 1 } }
+    END { exit bad || NR == 0 }' || disagree 'the limit that takes longer'
+}
+
+several_models_in_every_mode() {
+  local models=(--model class-2x32,class-2x32 --config "$scratch/config.json" --d-model 32 --heads 2)
+  local mode
+  cat >"$scratch/config.json" <<'JSON'
+{"model_type": "qwen2", "hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2,
+ "num_hidden_layers": 1}
+JSON
+  for mode in --prefill --decode --bidirectional '--part core' '--part core --decode'; do
+    # shellcheck disable=SC2086
+    run "${models[@]}" $mode --tokens 9,3 --threads 2,1 --paths blas,tiled --repeat 1 "${brief[@]}" --csv
+    exits 0 && [ "$(csv status | grep -c '^measured$')" -eq 32 ] || disagree '32 rows measured' || return
+  done
+}
+
+# --- kernels ---
+
+kernels_of_every_isa() {
+  run --kernels --repeat 2 "${brief[@]}"
+  local isa families
+  families=$("$tool" info --json --no-restart 2>/dev/null |
+    sed -n '/"families"/,/]/s/^ *"\([a-z0-9_]*\)",\{0,1\}$/\1/p')
+  [ -n "$families" ] || disagree 'the families of the manifest' || return
+  exits 0 && out_has '^limits +FMA peak .*GFLOP/s, read .* GB/s$' && ! out_has 'no timing' >/dev/null &&
+    for isa in $(awk '$1 == "R" { for (i = 3; i < NF; i += 2) print $i }' "$out"); do
+      for family in $families; do
+        out_has "^$family .* $isa .*(compute|bandwidth) +[0-9.]+%\$" || return
+      done
+    done && table_fits_120_columns
+}
+
+kernels_as_csv() {
+  run --kernels --isa scalar --repeat 3 "${brief[@]}" --csv
+  exits 0 && csv kernel isa samples ns_median ns_min flops bytes gflops gbps limit limit_share \
+    fma_gflops read_gbps | awk -F'|' '
+    function differ(a, b) { return a - b > 1e-6 * b || b - a > 1e-6 * b }
+    function wrong(what) { print what ": " $0; bad = 1 }
+    $2 != "scalar" || $3 != 3 { wrong("isa, samples") }
+    $5 <= 0 || $5 > $4 { wrong("the minimum is not in (0, median]") }
+    $6 ? differ($8 * $4, $6) : $8 != "" { wrong("gflops") }
+    $7 ? differ($9 * $4, $7) : $9 != "" { wrong("gbps") }
+    $10 == "compute" ? differ($11 * $12, $8) : differ($11 * $13, $9) { wrong("share") }
+    $10 == "compute" ? $6 / $12 < $7 / $13 : $6 / $12 >= $7 / $13 { wrong("limit") }
+    END { exit bad || NR < 13 }' || disagree 'figures that agree'
+}
+
+kernels_as_json() {
+  run --kernels --isa scalar --repeat 1 "${brief[@]}" --json --output "$scratch/kernels.json"
+  exits 0 && out_is_empty && mv "$scratch/kernels.json" "$out" &&
+    json_has schema=attend-kernels schema_version=1 interrupted=false machine.processor \
+      yardsticks.threads=1 yardsticks.fma_gflops.scalar yardsticks.read_gbps rows.0.kernel=pack_keys \
+      rows.0.isa=scalar rows.0.flops=0.0 rows.0.bytes rows.0.time.samples#1 rows.0.time.gflops=null \
+      rows.0.time.limit=bandwidth rows.0.time.limit_share
+}
+
 # The tiled path gives the same bits, so that the largest error is that of the inputs alone.
 seed_decides_the_inputs() {
   local first second
@@ -192,7 +275,7 @@ config_in_place_of_a_model() {
 {"_name_or_path": "small, \"quoted\"", "model_type": "qwen2", "hidden_size": 64,
  "num_attention_heads": 4, "num_key_value_heads": 2, "num_hidden_layers": 1}
 JSON
-  run --config "$scratch/config.json" --no-restart --tokens 5 --paths tiled --csv
+  run --config "$scratch/config.json" "${brief[@]}" --repeat 1 --tokens 5 --paths tiled --csv
   exits 0 && csv_is 'small, "quoted"|64|4|2|16|measured' model d_model heads kv_heads head_dim status
 }
 
@@ -207,8 +290,8 @@ repeat_decides_the_samples() {
 
 json_of_a_layer() {
   run "${small[@]}" --tokens 5,33 --repeat 4 --threads 1,2 --json --explain
-  exits 0 && json_has schema=attend-bench schema_version=1 interrupted=false rows_not_reached=0 \
-    rows#12 yardsticks#2 yardsticks.1.threads=2 yardsticks.0.fma_gflops machine.processor blas.core \
+  exits 0 && json_has schema=attend-bench schema_version=2 interrupted=false rows_not_reached=0 \
+    rows#12 yardsticks#2 yardsticks.1.threads=2 yardsticks.0.fma_gflops.scalar machine.processor blas.core \
     blas.threading options.part=layer options.seed=1 \
     rows.0.status=measured rows.0.path=tiled rows.0.reason=null rows.0.time.samples#4 \
     rows.0.time.seconds_median rows.0.time.phase_seconds#8 rows.0.check.rows=5 \
@@ -303,12 +386,12 @@ slow_rows_are_skipped() {
 }
 
 slow_rows_are_skipped_without_a_shorter_one() {
-  run --d-model 64 --heads 4 --no-restart --tokens 6000 --paths naive --time-limit 0.01
+  run --d-model 64 --heads 4 "${brief[@]}" --tokens 6000 --paths naive --time-limit 0.01
   exits 0 && out_has '^ +6000  naive +[0-9]+  skipped: naive would take' && out_has '^0 rows measured, 1 skipped'
 }
 
 rows_beyond_memory_are_skipped() {
-  run --d-model 1048576 --heads 1 --no-restart --tokens 16777216 --paths tiled,blas --json
+  run --d-model 1048576 --heads 1 "${brief[@]}" --tokens 16777216 --paths tiled,blas --json
   exits 0 && json_has rows#2 rows.0.status=skipped rows.1.status=skipped &&
     out_has 'GiB of memory, more than is available'
 }
@@ -346,14 +429,16 @@ usage_is_checked() {
     refuses '"all"' --part all && refuses 'neither .svg nor .png' --plot plot.gif &&
     refuses '[-]-explain' --explain --csv && refuses 'extra' extra && refuses 'd-model' --heads 2 &&
     refuses 'time-limit' --time-limit 0 && refuses 'batch' --batch -1 && refuses 'config' --config /nonexistent &&
-    refuses 'tokns' --tokns 5
+    refuses 'tokns' --tokns 5 && refuses 'yardstick-time' --yardstick-time 0 &&
+    refuses '[-]-kernels: --tokens is for layers' --kernels --tokens 5 &&
+    refuses '[-]-kernels: --plot is for layers' --kernels --plot x.svg
 }
 
 help_names_every_option() {
   run --help
   local option
   exits 0 && for option in model config tokens paths threads isa batch prefill decode part bidirectional \
-    d-model heads kv-heads head-dim value-dim repeat time-limit memory-limit seed csv json output plot \
+    d-model heads kv-heads head-dim value-dim kernels repeat time-limit memory-limit yardstick-time seed csv json output plot \
     explain blas-core no-restart; do
     out_has "(^|[ ,])--$option([ ,]|$)" || return
   done
@@ -364,12 +449,18 @@ check 'the table fits into 120 columns' table_fits_120_columns
 check 'CSV of a layer, lengths in ascending order' csv_of_a_layer
 check 'FLOPs are those of the formula' flops_of_a_layer
 check 'figures of a row agree with each other' figures_agree
+check 'the limit is the longer of two times' limit_is_the_longer_of_two_times
 check 'paths report their memory' paths_report_their_memory
 check 'decode of a layer' decode_of_a_layer
 check 'decode of the core' decode_of_the_core
 check 'core in both directions' core_in_both_directions
 check '--threads is a list' threads_are_a_list
 check '--isa is forced' isa_is_forced
+check 'a forced ISA is held against its own peak' forced_isa_has_its_own_peak
+check 'several models in every mode' several_models_in_every_mode
+check 'kernels of every ISA, as a table' kernels_of_every_isa
+check 'kernels as CSV' kernels_as_csv
+check 'kernels as JSON, into a file' kernels_as_json
 check '--seed decides the inputs' seed_decides_the_inputs
 check '--config in place of a model, with a name that CSV must quote' config_in_place_of_a_model
 check '--repeat decides the samples' repeat_decides_the_samples

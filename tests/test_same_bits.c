@@ -7,7 +7,6 @@
  */
 #include "tests/core_result.h"
 
-
 /* Shapes on both sides of every choice that a tiled path may make: one and many query tiles, keys of
  * one tile and of several splits, few and many heads, ragged ends. */
 static const CoreCase cases[] = {

@@ -54,8 +54,9 @@ static void print_help(void) {
       "\n"
       "Options:\n"
       "  --measure              measure FMA peak, sgemm and memory bandwidth, and what a low core\n"
-      "                         of OpenBLAS costs (some tens of seconds)\n"
-      "  --seconds S            time of each of those measurements (default 0.2)\n"
+      "                         of OpenBLAS costs (a few seconds)\n"
+      "  --seconds S            time of each of those measurements (default 0.2; below 0.05 on\n"
+      "                         smaller operands)\n"
       "  --threads T            threads to measure with, beside 1 (default: OpenMP's number)\n"
       "  --models               list the models that --model of other commands knows\n"
       "  --json                 print all of it, models included, as JSON\n" COMMON_OPTIONS_HELP,
@@ -85,26 +86,21 @@ static bool take_option(InfoOptions *options, int code, const char *value) {
   }
 }
 
-/* FMA peaks of every usable ISA; sgemm and bandwidth with the kernels of the chosen one. */
 static void measure_limits(const AttendMachine *machine, size_t threads, double seconds,
                            InfoLimits *limits) {
-  *limits = (InfoLimits){.threads = threads};
+  *limits = (InfoLimits){.threads = threads,
+                         .sgemm_gflops = yardstick_sgemm(threads, seconds),
+                         .read_gbps = yardstick_read(threads, seconds)};
   for (int isa = ATTEND_ISA_SCALAR; isa < ATTEND_ISA_COUNT; isa++) {
-    if (!machine->isa_usable[isa]) continue;
-    Yardsticks yardsticks;
-    yardstick_measure((AttendIsa)isa, threads, seconds, &yardsticks);
-    limits->fma_gflops[isa] = yardsticks.fma_gflops;
-    if ((AttendIsa)isa == machine->isa_best) {
-      limits->sgemm_gflops = yardsticks.sgemm_gflops;
-      limits->read_gbps = yardsticks.read_gbps;
-    }
+    if (machine->isa_usable[isa])
+      limits->fma_gflops[isa] = yardstick_peak((AttendIsa)isa, threads, seconds);
   }
 }
 
 static void measure(const InfoOptions *options, InfoReport *report) {
   DoctorFacts *facts = &report->facts;
   const size_t threads = options->threads > 0 ? options->threads : facts->machine.openmp_threads;
-  if (isatty(STDERR_FILENO)) notice("measuring; this takes some tens of seconds.");
+  if (isatty(STDERR_FILENO)) notice("measuring; this takes a few seconds.");
   measure_limits(&facts->machine, 1, options->seconds, &report->limits[0]);
   report->limit_count = 1;
   if (threads > 1) {

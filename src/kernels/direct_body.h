@@ -100,25 +100,50 @@ BODY_INLINE void weigh_strip(const size_t rows, const size_t vectors, size_t key
   }
 }
 
-/* Strips as wide as the registers allow beside so many rows: with few rows a whole row of V. */
+/* All columns over `keys` keys, in strips as wide as the registers allow beside so many rows. */
+BODY_INLINE void weigh_strips(const size_t rows, size_t keys, size_t columns, const float *weights,
+                              size_t weight_stride, const float *value, size_t value_stride,
+                              const float *rescale, float *sum, size_t sum_stride,
+                              KernelAhead ahead) {
+  const size_t room = ROWS * VECTORS / rows;
+  size_t c = 0;
+#define STRIPS(vectors)                                                                            \
+  for (; room >= (vectors) && c + (vectors)*LANES <= columns; c += (vectors)*LANES) {              \
+    weigh_strip(rows, vectors, keys, (vectors)*LANES, weights, weight_stride, value + c,           \
+                value_stride, rescale, sum + c, sum_stride, ahead);                                \
+    ahead.rows = NULL;                                                                             \
+  }
+#if MAX_STRIP >= 8
+  STRIPS(8)
+#endif
+  STRIPS(4)
+  STRIPS(2)
+  STRIPS(1)
+#undef STRIPS
+  if (c < columns) {
+    weigh_strip(rows, 1, keys, columns - c, weights, weight_stride, value + c, value_stride,
+                rescale, sum + c, sum_stride, ahead);
+  }
+}
+
+/* Where a row of V takes several strips, a few rows at a time, so that they come from memory once and
+ * whole, and the later strips find them in L1. */
 BODY_INLINE void direct_weigh_of(const size_t rows, size_t keys, size_t columns,
                                  const float *weights, size_t weight_stride, const float *value,
                                  size_t value_stride, const float *rescale, float *sum,
                                  size_t sum_stride, KernelAhead ahead) {
-  const size_t room = ROWS * VECTORS / rows;
-  const size_t widest = room >= MAX_STRIP ? MAX_STRIP : room >= 4 ? 4 : 2;
-  size_t c = 0;
-  for (; c + widest * LANES <= columns; c += widest * LANES) {
-    weigh_strip(rows, widest, keys, widest * LANES, weights, weight_stride, value + c, value_stride,
-                rescale, sum + c, sum_stride, ahead);
-    ahead.rows = NULL;
-  }
-  for (; c < columns; c += LANES) {
-    const size_t left = columns - c < LANES ? columns - c : LANES;
-    weigh_strip(rows, 1, keys, left, weights, weight_stride, value + c, value_stride, rescale,
-                sum + c, sum_stride, ahead);
-    ahead.rows = NULL;
-  }
+  float ones[ROWS];
+  for (size_t r = 0; r < rows; r++) ones[r] = 1.0f;
+  const size_t widest = ROWS * VECTORS / rows < MAX_STRIP ? ROWS * VECTORS / rows : MAX_STRIP;
+  const size_t chunk = columns <= widest * LANES ? keys : LINE;
+  size_t j = 0;
+  do {
+    const size_t here = keys - j < chunk ? keys - j : chunk;
+    weigh_strips(rows, here, columns, weights + j, weight_stride, value + j * value_stride,
+                 value_stride, j == 0 ? rescale : ones, sum, sum_stride, ahead);
+    if (ahead.rows) ahead.rows += here * ahead.stride;
+    j += chunk;
+  } while (j < keys);
 }
 
 void MEMBER(direct_weigh)(size_t rows, size_t keys, size_t columns, const float *weights,

@@ -16,7 +16,7 @@
 #define ROWS 6
 #define VECTORS 2
 #define PEAK_CHAINS 12
-#define MAX_STRIP 4
+#define MAX_STRIP 8
 
 typedef __m256 vfloat;
 

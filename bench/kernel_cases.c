@@ -1,0 +1,230 @@
+/* kernel_cases.c - one function for each family: a call with representative operands, and its work.
+ *
+ * Operands are small positive numbers and every kernel that works in place has a fixed point, so that
+ * after millions of calls no value is denormal, infinite or NaN: weights of softmax stay in
+ * [1/2, 1], sums of weigh shrink by half as much as they grow.
+ */
+#include "bench/kernel_cases.h"
+
+#include <stdlib.h>
+
+#include "bench/allocation.h"
+#include "bench/yardstick.h"
+#include "size.h"
+
+#define EXP2_FLOPS 17 /* 6 multiply-adds, 2 subtractions, addition, maximum, product */
+#define SOFTMAX_FLOPS (EXP2_FLOPS + 3) /* running maximum, shift, sum */
+#define EXP2_COUNT 4096
+#define PEAK_ROUNDS 4096
+#define READ_FLOATS ((size_t)16 << 20)
+#define FILL 0x1p-6f
+
+static size_t block_rows(const KernelCase *self, const Kernels *kernels) {
+  return self->rows ? self->rows : kernels->rows;
+}
+
+static size_t panels(size_t count, const Kernels *kernels) {
+  return size_ceil_divide(count, kernels->panel);
+}
+
+/* The next `floats` of far memory, with as much again behind them to be prefetched. */
+static const float *next_piece(KernelData *data, size_t floats) {
+  if (data->used + 2 * floats > data->far_floats) data->used = 0;
+  const float *const piece = data->far + data->used;
+  data->used += floats;
+  return piece;
+}
+
+static KernelWork pack_keys(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const size_t D = self->depth, W = kernels->panel;
+  const float *const key = next_piece(data, KERNEL_KEYS * D);
+  for (size_t j = 0; j < KERNEL_KEYS; j += W) {
+    kernels->pack_keys(size_min(W, KERNEL_KEYS - j), D, key + j * D, D, data->near->keys + j * D);
+  }
+  return (KernelWork){.bytes = (double)(KERNEL_KEYS * D * sizeof(float))};
+}
+
+static KernelWork pack_values(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const size_t D = self->depth, W = kernels->panel;
+  const float *const value = next_piece(data, KERNEL_KEYS * D);
+  for (size_t c = 0; c < D; c += W) {
+    kernels->pack_values(KERNEL_KEYS, size_min(W, D - c), value + c, D,
+                         data->near->values + c * KERNEL_KEYS);
+  }
+  return (KernelWork){.bytes = (double)(KERNEL_KEYS * D * sizeof(float))};
+}
+
+static KernelWork pack_queries(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const size_t D = self->depth, rows = block_rows(self, kernels);
+  const float *query[KERNEL_MAX_ROWS];
+  const float *const first = next_piece(data, rows * D);
+  for (size_t r = 0; r < rows; r++) query[r] = first + r * D;
+  kernels->pack_queries(rows, D, query, 1.0f, data->near->query);
+  return (KernelWork){.bytes = (double)(rows * D * sizeof(float))};
+}
+
+static KernelWork scores(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const size_t rows = block_rows(self, kernels), count = panels(KERNEL_KEYS, kernels);
+  kernels->scores(rows, self->depth, count, data->near->query, data->near->keys, data->near->scores,
+                  count * kernels->panel);
+  return (KernelWork){.flops = 2.0 * (double)(rows * self->depth * KERNEL_KEYS)};
+}
+
+static KernelWork softmax_full(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const size_t rows = block_rows(self, kernels);
+  const size_t width = size_round_up(KERNEL_KEYS, kernels->panel);
+  KernelNear *const near = data->near;
+  kernels->softmax_full(rows, width, near->scores, width, near->row_max, near->row_sum,
+                        near->rescale);
+  return (KernelWork){.flops = (double)(SOFTMAX_FLOPS * rows * width)};
+}
+
+/* The diagonal tile: each row sees one key more than the one before, the last all of them. */
+static KernelWork softmax_ragged(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const size_t rows = block_rows(self, kernels);
+  const size_t width = size_round_up(KERNEL_KEYS, kernels->panel);
+  KernelNear *const near = data->near;
+  size_t visible[KERNEL_MAX_ROWS], seen = 0;
+  for (size_t r = 0; r < rows; r++) {
+    visible[r] = KERNEL_KEYS - rows + 1 + r;
+    seen += visible[r];
+  }
+  kernels->softmax_ragged(rows, width, visible, near->scores, width, near->row_max, near->row_sum,
+                          near->rescale);
+  return (KernelWork){.flops = (double)(SOFTMAX_FLOPS * seen)};
+}
+
+static void halve(KernelNear *near) {
+  for (size_t r = 0; r < KERNEL_MAX_ROWS; r++) near->rescale[r] = 0.5f;
+}
+
+static KernelWork weigh(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const size_t rows = block_rows(self, kernels), count = panels(self->depth, kernels);
+  const size_t W = kernels->panel;
+  KernelNear *const near = data->near;
+  halve(near);
+  kernels->weigh(rows, KERNEL_KEYS, count, near->scores, size_round_up(KERNEL_KEYS, W),
+                 near->values, KERNEL_KEYS * W, near->rescale, near->sums, count * W);
+  return (KernelWork){.flops = 2.0 * (double)(rows * self->depth * KERNEL_KEYS)};
+}
+
+/* What a call on row-major keys or values does: it prefetches the piece behind its own. */
+static KernelWork direct_work(const KernelCase *self, size_t rows) {
+  const double elements = (double)(KERNEL_KEYS * self->depth);
+  return (KernelWork){.flops = 2 * (double)rows * elements, .bytes = sizeof(float) * elements};
+}
+
+static KernelWork direct_scores(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const size_t D = self->depth, rows = block_rows(self, kernels);
+  const float *const key = next_piece(data, KERNEL_KEYS * D);
+  kernels->direct_scores(rows, D, KERNEL_KEYS, data->near->query, key, D, data->near->scores,
+                         size_round_up(KERNEL_KEYS, kernels->panel),
+                         (KernelAhead){key + KERNEL_KEYS * D, D, D});
+  return direct_work(self, rows);
+}
+
+static KernelWork direct_weigh(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const size_t D = self->depth, rows = block_rows(self, kernels), W = kernels->panel;
+  const float *const value = next_piece(data, KERNEL_KEYS * D);
+  KernelNear *const near = data->near;
+  halve(near);
+  kernels->direct_weigh(rows, KERNEL_KEYS, D, near->scores, size_round_up(KERNEL_KEYS, W), value, D,
+                        near->rescale, near->sums, size_round_up(D, W),
+                        (KernelAhead){value + KERNEL_KEYS * D, D, D});
+  return direct_work(self, rows);
+}
+
+static KernelWork project(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const float *const weight = next_piece(data, (size_t)KERNEL_IN * KERNEL_OUT);
+  const double elements = (double)KERNEL_IN * KERNEL_OUT;
+  kernels->project(self->rows, KERNEL_IN, KERNEL_OUT, data->near->x, KERNEL_IN, weight, KERNEL_OUT,
+                   data->near->y, KERNEL_OUT);
+  return (KernelWork){.flops = 2 * (double)self->rows * elements,
+                      .bytes = sizeof(float) * elements};
+}
+
+static KernelWork exp2_of_weights(const KernelCase *self, const Kernels *kernels,
+                                  KernelData *data) {
+  (void)self;
+  kernels->exp2(EXP2_COUNT, data->near->x, data->near->y);
+  return (KernelWork){.flops = (double)KERNEL_EXP2_FLOPS * EXP2_COUNT};
+}
+
+static KernelWork peak(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  (void)self;
+  return (KernelWork){.flops = kernels->peak(PEAK_ROUNDS, data->near->sums)};
+}
+
+static KernelWork read_streams(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const float *const piece = next_piece(data, READ_FLOATS);
+  data->near->sums[0] = kernels->read(piece, READ_FLOATS, self->streams);
+  return (KernelWork){.bytes = (double)(READ_FLOATS * sizeof(float))};
+}
+
+static const KernelCase cases[] = {
+    {"pack_keys", "128 keys, D 64", pack_keys, .depth = 64},
+    {"pack_keys", "128 keys, D 128", pack_keys, .depth = 128},
+    {"pack_values", "128 keys, Dv 64", pack_values, .depth = 64},
+    {"pack_values", "128 keys, Dv 128", pack_values, .depth = 128},
+    {"pack_queries", "R rows, D 64", pack_queries, .depth = 64},
+    {"pack_queries", "R rows, D 128", pack_queries, .depth = 128},
+    {"scores", "R rows, D 64, 128 keys", scores, .depth = 64},
+    {"scores", "R rows, D 128, 128 keys", scores, .depth = 128},
+    {"softmax_full", "R rows, 128 keys", softmax_full, .rows = 0},
+    {"softmax_ragged", "R rows, 128 keys", softmax_ragged, .rows = 0},
+    {"weigh", "R rows, 128 keys, Dv 64", weigh, .depth = 64},
+    {"weigh", "R rows, 128 keys, Dv 128", weigh, .depth = 128},
+    {"direct_scores", "1 row, D 64, 128 keys", direct_scores, .depth = 64, .rows = 1},
+    {"direct_scores", "1 row, D 128, 128 keys", direct_scores, .depth = 128, .rows = 1},
+    {"direct_scores", "R rows, D 64, 128 keys", direct_scores, .depth = 64},
+    {"direct_scores", "R rows, D 128, 128 keys", direct_scores, .depth = 128},
+    {"direct_weigh", "1 row, 128 keys, Dv 64", direct_weigh, .depth = 64, .rows = 1},
+    {"direct_weigh", "1 row, 128 keys, Dv 128", direct_weigh, .depth = 128, .rows = 1},
+    {"direct_weigh", "R rows, 128 keys, Dv 64", direct_weigh, .depth = 64},
+    {"direct_weigh", "R rows, 128 keys, Dv 128", direct_weigh, .depth = 128},
+    {"project", "1 row, 4096 x 12288", project, .rows = 1},
+    {"project", "4 rows, 4096 x 12288", project, .rows = 4},
+    {"project", "16 rows, 4096 x 12288", project, .rows = 16},
+    {"exp2", "4096 numbers", exp2_of_weights, .rows = 0},
+    {"peak", "registers", peak, .rows = 0},
+    {"read", "1 stream", read_streams, .streams = 1},
+    {"read", "2 streams", read_streams, .streams = 2},
+    {"read", "4 streams", read_streams, .streams = 4},
+    {"read", "8 streams", read_streams, .streams = 8},
+};
+
+size_t kernel_case_count(void) {
+  return sizeof cases / sizeof *cases;
+}
+
+const KernelCase *kernel_case_at(size_t index) {
+  return index < kernel_case_count() ? &cases[index] : NULL;
+}
+
+static void fill(float *data, size_t floats, float value) {
+  for (size_t i = 0; i < floats; i++) data[i] = value;
+}
+
+bool kernel_data_open(size_t cache_bytes, double seconds, KernelData *data) {
+  const size_t largest = 2 * (size_t)KERNEL_IN * KERNEL_OUT;
+  const size_t wanted = yardstick_read_bytes(cache_bytes, seconds) / sizeof(float);
+  data->far_floats = size_max(wanted, largest);
+  data->used = 0;
+  data->far = allocate_floats((double)data->far_floats);
+  data->near = (KernelNear *)allocate_floats(sizeof(KernelNear) / (double)sizeof(float));
+  if (!data->far || !data->near) {
+    kernel_data_close(data);
+    return false;
+  }
+  fill(data->far, data->far_floats, FILL);
+  fill((float *)data->near, sizeof(KernelNear) / sizeof(float), FILL);
+  /* exp2 is asked for x <= 0 only. */
+  for (size_t i = 0; i < EXP2_COUNT; i++) data->near->x[i] = -FILL * (float)(i % 1024);
+  return true;
+}
+
+void kernel_data_close(KernelData *data) {
+  free(data->near);
+  free(data->far);
+  *data = (KernelData){0};
+}

@@ -1,0 +1,36 @@
+/* bench_options.h - what `attend bench` was asked for.
+ *
+ * Everything that can be refused is refused here, before anything is measured.
+ */
+#ifndef ATTEND_SRC_CLI_BENCH_OPTIONS_H
+#define ATTEND_SRC_CLI_BENCH_OPTIONS_H
+
+#include "bench/results.h"
+#include "cli/options.h"
+
+typedef enum Form { FORM_TABLE, FORM_CSV, FORM_JSON } Form;
+
+typedef struct BenchOptions {
+  CommonOptions common;
+  DimensionOptions dimensions;
+  ModelList models;
+  SizeList tokens, threads;
+  PathList paths;
+  BenchConfig config; /* what is no list, until bench_fill_config() */
+  size_t seed;
+  Form form;
+  const char *output, *plot; /* null: not given */
+  bool kernels;              /* the kernels by themselves, in place of layers */
+  bool help;                 /* print the help and nothing else */
+} BenchOptions;
+
+/* Reads the arguments. EXIT_SUCCESS, or EXIT_USAGE with the sentence printed. */
+int bench_read_options(int argc, char **argv, BenchOptions *options);
+
+void bench_print_help(void);
+
+/* Completes options->config, which points into *options. Called after the core of OpenBLAS is settled,
+ * because OpenMP's number is that of the process that measures. */
+void bench_fill_config(BenchOptions *options);
+
+#endif
