@@ -38,9 +38,8 @@ BODY_INLINE void score_lanes(const size_t rows, size_t depth, size_t keys, const
     }
     v_transpose(block);
     BODY_UNROLL for (size_t i = 0; i < LANES; i++) {
-      if (i >= left) break;
       BODY_UNROLL for (size_t r = 0; r < rows; r++) {
-        sum[r] = v_fma(v_set1(query[(d + i) * ROWS + r]), block[i], sum[r]);
+        if (i < left) sum[r] = v_fma(v_set1(query[(d + i) * ROWS + r]), block[i], sum[r]);
       }
     }
   }

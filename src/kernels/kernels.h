@@ -55,7 +55,8 @@
  *   rescale null means 1.
  *
  * direct_scores: what pack_keys and scores give for `keys` row-major keys, with the same bits:
- *   score[r*score_stride + j] for j < keys, and 0 for keys <= j < keys rounded up to W.
+ *   score[r*score_stride + j] for j < keys; behind them, up to whole panels, what a key of zeros
+ *   would give.
  * direct_weigh: what pack_values and weigh give for row-major values of `columns` columns, with the
  *   same bits, rescale not null. Columns of sum beyond `columns`, up to whole lanes, stay 0 if they
  *   were 0. Both read only elements that exist, and prefetch the rows in `ahead`, one for each of
@@ -67,7 +68,7 @@
  *
  * exp2: y = 2^x for x <= 0, the function that softmax uses. Exactly 1 at 0, exactly 0 for
  *   x < -126.5 and -inf, NaN for NaN. Largest error and its witness: docs/numerics.md and
- *   tests/test_kernels.c.
+ *   tests/kernel_exp2.c.
  *
  * peak: `rounds` rounds of independent multiply-adds in registers; returns the FLOPs done and
  *   leaves something in *sink that depends on all of them.
