@@ -14,8 +14,8 @@
 /* Whether that many bytes can be had without swapping. */
 bool allocation_fits(double bytes);
 
-/* `count` floats, aligned as the library aligns its own (memory.h) and on huge pages as there, or null
- * if they do not fit. Release with free(). */
+/* `count` floats, aligned as the library aligns its own (memory.h) and on huge pages as there, or
+ * null if they do not fit. Release with free(). */
 float *allocate_floats(double count);
 
 #endif

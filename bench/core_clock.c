@@ -1,7 +1,8 @@
-/* core_clock.c - the chain, in assembly so that no compiler and no debug build puts anything between.
+/* core_clock.c - the chain, in assembly so that no compiler and no debug build puts anything
+ * between.
  *
- * The addend is a register: processors that fold additions of constants while renaming registers would
- * take less than a cycle for those.
+ * The addend is a register: processors that fold additions of constants while renaming registers
+ * would take less than a cycle for those.
  */
 #include "bench/core_clock.h"
 

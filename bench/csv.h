@@ -1,7 +1,8 @@
 /* csv.h - one line of comma-separated values, RFC 4180.
  *
  * A column's name and its value are written by the same line of code, once for the header and once
- * for each row, so that they cannot come apart. A figure that a row does not have is an empty field.
+ * for each row, so that they cannot come apart. A figure that a row does not have is an empty
+ * field.
  */
 #ifndef BENCH_CSV_H
 #define BENCH_CSV_H

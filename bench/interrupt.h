@@ -1,7 +1,7 @@
 /* interrupt.h - Ctrl-C as a question that is asked between samples.
  *
- * A run that is interrupted keeps the rows measured so far. The handler only sets a flag; the second
- * Ctrl-C ends the process as usual, for whoever does not want to wait for the sample to end.
+ * A run that is interrupted keeps the rows measured so far. The handler only sets a flag; the
+ * second Ctrl-C ends the process as usual, for whoever does not want to wait for the sample to end.
  */
 #ifndef BENCH_INTERRUPT_H
 #define BENCH_INTERRUPT_H

@@ -1,7 +1,7 @@
 /* kernel_cases.c - one function for each family: a call with representative operands, and its work.
  *
- * Operands are small positive numbers and every kernel that works in place has a fixed point, so that
- * after millions of calls no value is denormal, infinite or NaN: weights of softmax stay in
+ * Operands are small positive numbers and every kernel that works in place has a fixed point, so
+ * that after millions of calls no value is denormal, infinite or NaN: weights of softmax stay in
  * [1/2, 1], sums of weigh shrink by half as much as they grow.
  */
 #include "bench/kernel_cases.h"

@@ -1,10 +1,10 @@
 /* kernel_cases.h - the sizes at which each kernel family is timed.
  *
  * A case is one call, or a loop over the panels of one tile, as the tiled path makes it: a register
- * block of all R rows against a tile of KERNEL_KEYS keys at D = Dv = 64 and 128, and projections of a
- * LLaMA-7B layer. Kernels that live on what a caller has just packed find it in cache, where it is on
- * every call; kernels that stream (packing, direct, project, read) find memory that no cache holds,
- * another piece on each call.
+ * block of all R rows against a tile of KERNEL_KEYS keys at D = Dv = 64 and 128, and projections
+ * of a LLaMA-7B layer. Kernels that live on what a caller has just packed find it in cache, where
+ * it is on every call; kernels that stream (packing, direct, project, read) find memory that no
+ * cache holds, another piece on each call.
  */
 #ifndef BENCH_KERNEL_CASES_H
 #define BENCH_KERNEL_CASES_H
@@ -46,8 +46,8 @@ typedef struct KernelData {
   size_t used; /* floats of `far` that calls have read since its beginning */
 } KernelData;
 
-/* Allocates and fills the operands; far is as large as a read yardstick of `seconds` wants it, and at
- * least two pieces of the largest case. False if memory is missing; *data is then zero. */
+/* Allocates and fills the operands; far is as large as a read yardstick of `seconds` wants it, and
+ * at least two pieces of the largest case. False if memory is missing; *data is then zero. */
 bool kernel_data_open(size_t cache_bytes, double seconds, KernelData *data);
 void kernel_data_close(KernelData *data);
 

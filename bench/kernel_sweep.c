@@ -1,7 +1,7 @@
 /* kernel_sweep.c - owns a run's rows, and takes the samples.
  *
- * A sample is as many calls as last SAMPLE_SECONDS, followed by a measurement of the core's clock. One
- * thread does everything.
+ * A sample is as many calls as last SAMPLE_SECONDS, followed by a measurement of the core's clock.
+ * One thread does everything.
  */
 #include "bench/kernel_sweep.h"
 
@@ -90,8 +90,8 @@ static double time_calls(KernelRow *row, KernelData *data, size_t calls) {
   return timer_seconds() - start;
 }
 
-/* Calls that make a sample last SAMPLE_SECONDS, found by doubling; the least of three tries counts, so
- * that one that another program interrupts does not pass for a long one. */
+/* Calls that make a sample last SAMPLE_SECONDS, found by doubling; the least of three tries
+ * counts, so that one that another program interrupts does not pass for a long one. */
 static void count_calls(KernelRow *row, KernelData *data) {
   for (row->calls_per_sample = 1;; row->calls_per_sample *= 2) {
     double least = INFINITY;

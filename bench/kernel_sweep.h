@@ -2,7 +2,8 @@
  *
  * A run is a list of rows, one for each case (kernel_cases.h) and ISA, in the manifest's order; the
  * ISAs of a case are sampled in turns. A family without a case has one row without samples, so that
- * it cannot be overlooked. What a kernel computes is for the tests to check and is not looked at here.
+ * it cannot be overlooked. What a kernel computes is for the tests to check and is not looked at
+ * here.
  */
 #ifndef BENCH_KERNEL_SWEEP_H
 #define BENCH_KERNEL_SWEEP_H
@@ -34,8 +35,8 @@ typedef struct KernelRun {
   bool interrupted;
 } KernelRun;
 
-/* Lists the rows: of one ISA, which must be usable, or of every usable one (AUTO). False if memory is
- * missing; the run is then zero. */
+/* Lists the rows: of one ISA, which must be usable, or of every usable one (AUTO). False if memory
+ * is missing; the run is then zero. */
 bool kernel_sweep_open(const BenchConfig *config, KernelRun *run);
 
 /* Measures limits and rows, and catches Ctrl-C meanwhile. False if the operands do not fit into
@@ -44,7 +45,8 @@ bool kernel_sweep_measure(KernelRun *run);
 
 void kernel_sweep_close(KernelRun *run);
 
-/* Derived figures of a row with samples: as in results.h, with the FMA peak of the row's own ISA. */
+/* Derived figures of a row with samples: as in results.h, with the FMA peak of the row's own ISA.
+ */
 double kernel_row_cycles(const KernelRow *row); /* of the fastest sample, at the fastest clock */
 double kernel_row_gflops(const KernelRow *row);
 double kernel_row_gbps(const KernelRow *row);

@@ -1,9 +1,10 @@
 /* measure.c - decides what runs, how often, and takes the samples.
  *
- * A path goes through open, plan, predict, reserve and warm up, and drops out of the group with a reason
- * at the first of them that says no; those that are left are sampled in turns. A call that is too short
- * for the clock is repeated inside its sample until the sample lasts SAMPLE_SECONDS, as FFTW's timer
- * does. Nothing is allocated by the calls that are timed: the workspace is reserved first.
+ * A path goes through open, plan, predict, reserve and warm up, and drops out of the group with a
+ * reason at the first of them that says no; those that are left are sampled in turns. A call that
+ * is too short for the clock is repeated inside its sample until the sample lasts SAMPLE_SECONDS,
+ * as FFTW's timer does. Nothing is allocated by the calls that are timed: the workspace is
+ * reserved first.
  */
 #include "bench/measure.h"
 
@@ -73,8 +74,8 @@ static char *plan_text(const AttendPlan *plan) {
   return text;
 }
 
-/* Which ISA does the FLOPs. What is left to OpenBLAS or to the compiler counts as the widest, whatever
- * --isa holds the kernels to: a core of OpenBLAS that is too low shows as a low share. */
+/* Which ISA does the FLOPs. What is left to OpenBLAS or to the compiler counts as the widest,
+ * whatever --isa holds the kernels to: a core of OpenBLAS that is too low shows as a low share. */
 static void judge_by(const MeasureGroup *group, BenchRow *row) {
   const size_t rows = group->config->batch * group->workload->queries;
   const bool few_rows = rows <= KERNEL_PROJECT_ROWS && row->path != ATTEND_PATH_NAIVE;
@@ -147,7 +148,8 @@ static void predict(const MeasureGroup *group, Contender *contender) {
       rate->tokens, group->config->time_limit_seconds);
 }
 
-/* Opens the reference when the first path of the workload needs it. False: interrupted or failed. */
+/* Opens the reference when the first path of the workload needs it. False: interrupted or failed.
+ */
 static bool have_reference(const MeasureGroup *group, Contender *contender) {
   if (group->reference->count) return true;
   progress_show(group->progress, "%s, N = %zu: oracle", contender->row->model->name,

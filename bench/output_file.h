@@ -21,8 +21,8 @@ typedef struct OutputFile {
 /* False with errno set, and *file zero, if the path cannot be written. */
 bool output_file_open(OutputFile *file, const char *path);
 
-/* Puts the file in its place. False with errno set if not all could be written; what was at the path
- * before is then still there. */
+/* Puts the file in its place. False with errno set if not all could be written; what was at the
+ * path before is then still there. */
 bool output_file_commit(OutputFile *file);
 
 /* Leaves no trace of a file that was opened and not committed. Allowed on a zero struct. */

@@ -10,7 +10,8 @@
 
 #include "bench/results.h"
 
-/* Raised when a member of the JSON form changes its meaning or goes away; see docs/bench-json.md. */
+/* Raised when a member of the JSON form changes its meaning or goes away; see docs/bench-json.md.
+ */
 #define BENCH_SCHEMA_VERSION 2
 
 /* For people: aligned tables of at most 120 columns. */

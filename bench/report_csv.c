@@ -1,4 +1,5 @@
-/* report_csv.c - the rows as comma-separated values: which columns there are, and in which order. */
+/* report_csv.c - the rows as comma-separated values: which columns there are, and in which order.
+ */
 #include "bench/csv.h"
 #include "bench/report.h"
 

@@ -1,7 +1,8 @@
 /* report_json.c - the run as one JSON object, for programs.
  *
- * Owns the names of its members, which docs/bench-json.md describes; BENCH_SCHEMA_VERSION tells when
- * one changes its meaning. Null stands for what is not known and for missing memory, as json.h says.
+ * Owns the names of its members, which docs/bench-json.md describes; BENCH_SCHEMA_VERSION tells
+ * when one changes its meaning. Null stands for what is not known and for missing memory, as
+ * json.h says.
  */
 #include "bench/json.h"
 #include "bench/report.h"

@@ -1,4 +1,5 @@
-/* report_kernels.h - the forms in which a run over kernels is printed; all show the same figures. */
+/* report_kernels.h - the forms in which a run over kernels is printed; all show the same figures.
+ */
 #ifndef BENCH_REPORT_KERNELS_H
 #define BENCH_REPORT_KERNELS_H
 
@@ -6,7 +7,8 @@
 
 #include "bench/kernel_sweep.h"
 
-/* Raised when a member of the JSON form changes its meaning or goes away; see docs/bench-json.md. */
+/* Raised when a member of the JSON form changes its meaning or goes away; see docs/bench-json.md.
+ */
 #define KERNELS_SCHEMA_VERSION 1
 
 void report_kernels_table(const KernelRun *run, FILE *stream);

@@ -198,8 +198,9 @@ static double panel_value(const BenchRow *row, Panel panel, bool least) {
   return (double)(least && row->score_bytes ? row->score_bytes : row->scratch_bytes);
 }
 
-/* The range of a logarithmic axis, out to whole powers of `base` on both sides, so that its ends have
- * labels and a single point has room. Gnuplot warns of the latter where it chooses the range. */
+/* The range of a logarithmic axis, out to whole powers of `base` on both sides, so that its ends
+ * have labels and a single point has room. Gnuplot warns of the latter where it chooses the range.
+ */
 static void write_log_range(const BenchRun *run, size_t model, Panel panel, double base,
                             FILE *stream) {
   double low = INFINITY, high = 0;

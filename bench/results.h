@@ -95,7 +95,8 @@ double row_seconds(const BenchRow *row); /* the median */
 double row_gflops(const BenchRow *row);
 double row_gbps(const BenchRow *row);
 /* Seconds of the FLOPs at their FMA peaks and of the bytes at the read bandwidth; and the peak that
- * the first amounts to: that of the ISA, or between two where the parts of a row differ in theirs. */
+ * the first amounts to: that of the ISA, or between two where the parts of a row differ in theirs.
+ */
 double row_compute_seconds(const BenchRow *row);
 double row_bandwidth_seconds(const BenchRow *row);
 double row_peak_gflops(const BenchRow *row);

@@ -2,14 +2,14 @@
  *
  * Tolerance. Values of the benchmark are of the order of 1, so a sum of K products in one chain has
  * partial sums of that order and rounds each of them by at most u = 2^-24; the K errors add up as a
- * random walk, to about u sqrt(K). Two such sums follow each other on the way to a score and two more
- * on the way to an output. An output y is accepted when
+ * random walk, to about u sqrt(K). Two such sums follow each other on the way to a score and two
+ * more on the way to an output. An output y is accepted when
  *
  *   |y - ref| <= max(1, sqrt(K / 1024)) * (1e-5 + 5e-6 |ref|)
  *
  * with K the longest sum of the workload: E, Hq Dv and N for a layer, D and N for a core. The
- * constant is 5 u sqrt(K) where the factor is above 1, and stays at its value for K = 1024 below it.
- * A mask that is off by one or a head that reads another's keys moves outputs by 1e-3 and more.
+ * constant is 5 u sqrt(K) where the factor is above 1, and stays at its value for K = 1024 below
+ * it. A mask that is off by one or a head that reads another's keys moves outputs by 1e-3 and more.
  */
 #ifndef BENCH_VERIFY_H
 #define BENCH_VERIFY_H

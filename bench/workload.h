@@ -58,7 +58,8 @@ AttendOptions workload_options(const Workload *workload);
 AttendView workload_view(const Workload *workload, const float *data, size_t dim);
 
 /* Bytes that a call must read or write: weights, input, output, and K and V where they come from
- * outside (a core, a cache), each once. A prefill layer makes K and V itself and need not store them. */
+ * outside (a core, a cache), each once. A prefill layer makes K and V itself and need not store
+ * them. */
 double workload_bytes(const Workload *workload);
 
 #endif

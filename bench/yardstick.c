@@ -19,14 +19,15 @@
 #define SGEMM_SIZE 2048
 #define SGEMM_SIZE_BRIEF 512
 /* The buffer that is read: this large, or this many times the last level of cache if that is more;
- * halved while memory for it is missing, down to the least. Twice a cache is not enough for a limit,
- * because caches that keep some of what streams through would still hold a part of it. */
+ * halved while memory for it is missing, down to the least. Twice a cache is not enough for a
+ * limit, because caches that keep some of what streams through would still hold a part of it. */
 #define READ_BYTES ((size_t)512 << 20)
 #define READ_CACHES 4
 #define READ_BYTES_BRIEF ((size_t)64 << 20)
 #define READ_CACHES_BRIEF 2
 #define READ_BYTES_LEAST ((size_t)32 << 20)
-/* A repetition reads one of these, in turn: short enough to come through undisturbed now and then. */
+/* A repetition reads one of these, in turn: short enough to come through undisturbed now and then.
+ */
 #define READ_SLICES 8
 /* One repetition of the peak lasts at least this long: starting threads takes a hundredth of it. */
 #define PEAK_SECONDS 2e-3

@@ -5,9 +5,9 @@
  * of large square matrices, and reading memory that no cache holds.
  *
  * Each measurement repeats itself for about `seconds` with `threads` threads, at least three times,
- * and gives the fastest repetition, summed over the threads; 0 if it could not be made (memory for it is
- * missing, or the ISA is not usable here). Setting up the memory takes some tenths of a second more.
- * One of less than YARDSTICK_BRIEF seconds is a sketch on smaller operands, for tests.
+ * and gives the fastest repetition, summed over the threads; 0 if it could not be made (memory for
+ * it is missing, or the ISA is not usable here). Setting up the memory takes some tenths of a
+ * second more. One of less than YARDSTICK_BRIEF seconds is a sketch on smaller operands, for tests.
  */
 #ifndef BENCH_YARDSTICK_H
 #define BENCH_YARDSTICK_H
@@ -23,15 +23,17 @@ typedef struct Yardsticks {
   double read_gbps; /* 1e9 bytes per second */
 } Yardsticks;
 
-/* GFLOP/s of fp32 multiply-adds in registers, 2 FLOPs each, with the kernels of `isa` (not AUTO). */
+/* GFLOP/s of fp32 multiply-adds in registers, 2 FLOPs each, with the kernels of `isa` (not AUTO).
+ */
 double yardstick_peak(AttendIsa isa, size_t threads, double seconds);
 
 /* GFLOP/s of cblas_sgemm on square matrices; and how many rows they have. */
 double yardstick_sgemm(size_t threads, double seconds);
 size_t yardstick_sgemm_size(double seconds);
 
-/* GB/s of reading, on huge pages where the system offers them: the best of 1, 2, 4 and 8 streams per
- * thread with the kernels of every usable ISA, because the widest loads are not always the fastest. */
+/* GB/s of reading, on huge pages where the system offers them: the best of 1, 2, 4 and 8 streams
+ * per thread with the kernels of every usable ISA, because the widest loads are not always the
+ * fastest. */
 double yardstick_read(size_t threads, double seconds);
 
 /* How large memory is that no cache holds, given the size of the last level. */

@@ -1,7 +1,7 @@
 /* context.c - opens and closes contexts and owns their scratch memory.
  *
- * A context's settings are fixed once it is open. Its workspace grows when a call needs more than it
- * has, unless the caller supplied it; it never shrinks.
+ * A context's settings are fixed once it is open. Its workspace grows when a call needs more than
+ * it has, unless the caller supplied it; it never shrinks.
  */
 #include "context.h"
 

@@ -95,7 +95,8 @@ AttendStatus layer_plan(const AttendContext *context, const AttendLayerShape *sh
   return ATTEND_OK;
 }
 
-/* What the phases compute and must move at least once: FLOPs of visible pairs, bytes of operands. */
+/* What the phases compute and must move at least once: FLOPs of visible pairs, bytes of operands.
+ */
 static void count_core(AttendContext *context, const Path *path, const Problem *p) {
   Profiler *const profiler = &context->profiler;
   const AttendShape *const s = &p->shape;

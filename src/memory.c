@@ -1,9 +1,9 @@
 /* memory.c - allocates large blocks on huge pages where the system offers them.
  *
- * Streaming through weights and keys touches a new 4 KiB page every 64 cache lines, and a walk down a
- * column of W_qkv one in every row. On pages of 2 MiB reading is faster by a sixth to a quarter
- * (one core of a Zen 4, 201 MB of weights: 33.8 GB/s against 26.2). The advice may be refused; the
- * memory is the same then, only slower.
+ * Streaming through weights and keys touches a new 4 KiB page every 64 cache lines, and a walk
+ * down a column of W_qkv one in every row. On pages of 2 MiB reading is faster by a sixth to a
+ * quarter (one core of a Zen 4, 201 MB of weights: 33.8 GB/s against 26.2). The advice may be
+ * refused; the memory is the same then, only slower.
  */
 #include "memory.h"
 

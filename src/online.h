@@ -1,9 +1,9 @@
 /* online.h - the state of an online softmax: m, l and the accumulator of a block of rows.
  *
- * For the keys seen so far, a row holds m = max s, l = sum 2^(s - m) and acc = sum 2^(s - m) v, with
- * scores s in the log2 domain (Milakov and Gimelshein 2018; FlashAttention: Dao et al. 2022). The
- * empty state is m = -inf, l = 0, acc = 0. Two states over disjoint keys merge into the state over
- * both; merging an empty one changes nothing, bit for bit. Kernels update a state in place.
+ * For the keys seen so far, a row holds m = max s, l = sum 2^(s - m) and acc = sum 2^(s - m) v,
+ * with scores s in the log2 domain (Milakov and Gimelshein 2018; FlashAttention: Dao et al. 2022).
+ * The empty state is m = -inf, l = 0, acc = 0. Two states over disjoint keys merge into the state
+ * over both; merging an empty one changes nothing, bit for bit. Kernels update a state in place.
  */
 #ifndef ATTEND_SRC_ONLINE_H
 #define ATTEND_SRC_ONLINE_H

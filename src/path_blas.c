@@ -11,9 +11,9 @@
  *
  * Threads go over heads and each product runs on one thread, as long as there are as many heads as
  * threads; otherwise heads run in turn and the BLAS has the threads. Measured on 2 cores (Zen 4,
- * OpenBLAS 0.3.21, causal core): over heads is faster by 1.19 (LLaMA-7B, N = 2048), 1.21 (Qwen2.5-0.5B,
- * 2048), 1.28 (LLaMA-7B, 512) and 1.52 (Qwen2.5-0.5B, 512), because a block's product is too small
- * to be split and the softmax between two products would run on one thread.
+ * OpenBLAS 0.3.21, causal core): over heads is faster by 1.19 (LLaMA-7B, N = 2048), 1.21
+ * (Qwen2.5-0.5B, 2048), 1.28 (LLaMA-7B, 512) and 1.52 (Qwen2.5-0.5B, 512), because a block's
+ * product is too small to be split and the softmax between two products would run on one thread.
  *
  * The same bits for the same row are not promised here: OpenBLAS picks kernels by shape.
  */

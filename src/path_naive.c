@@ -7,8 +7,8 @@
  * key/value head g = h / (Hq / Hk). Everything is row-major.
  *
  * This path is kept plain on purpose. It uses no BLAS and no intrinsics, it multiplies every pair
- * before the mask hides some of them, and it takes memory for three Nq x Nk matrices a thread. It is
- * what the other paths are compared with.
+ * before the mask hides some of them, and it takes memory for three Nq x Nk matrices a thread. It
+ * is what the other paths are compared with.
  */
 #include <math.h>
 
@@ -63,9 +63,10 @@ static void mask(const Problem *p, Head *head) {
   }
 }
 
-/* Pass 4. weights = softmax of each row: exp(s - m) / l, where m is the row's largest score and l the
- * sum of exp(s - m). Subtracting m changes nothing in the quotient and keeps exp from overflowing.
- * A row without any score above minus infinity has no weights: all zero, and an LSE of -inf. */
+/* Pass 4. weights = softmax of each row: exp(s - m) / l, where m is the row's largest score and l
+ * the sum of exp(s - m). Subtracting m changes nothing in the quotient and keeps exp from
+ * overflowing. A row without any score above minus infinity has no weights: all zero, and an LSE
+ * of -inf. */
 static void softmax(const Problem *p, size_t b, size_t h, Head *head) {
   const size_t Nq = p->shape.query_tokens, Nk = p->shape.key_tokens;
   for (size_t i = 0; i < Nq; i++) {
@@ -86,8 +87,8 @@ static void softmax(const Problem *p, size_t b, size_t h, Head *head) {
   }
 }
 
-/* Pass 5. context = weights V: each row is a mean of the visible values. Only they are added up, and
- * only by a row that has weights, so that a hidden NaN stays hidden (0 * NaN would be NaN). */
+/* Pass 5. context = weights V: each row is a mean of the visible values. Only they are added up,
+ * and only by a row that has weights, so that a hidden NaN stays hidden (0 * NaN would be NaN). */
 static void weigh(const Problem *p, Head *head) {
   const size_t Nq = p->shape.query_tokens, Nk = p->shape.key_tokens, Dv = p->shape.value_dim;
   for (size_t i = 0; i < Nq; i++) {

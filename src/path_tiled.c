@@ -6,24 +6,26 @@
  *   (br rows)   │  full  │  full  │  full  │ ragged │   row = token * group + head in group
  *               └────────┴────────┴────────┴────────┘
  *
- * A query tile is a list of register blocks of R rows. For each tile of keys, each block goes through
- * scores, softmax and weigh while the tile's K and V panels (128 KiB at D = Dv = 128) stay in L2.
- * Tiles that no row of a block sees are skipped; only ragged ones see a mask.
+ * A query tile is a list of register blocks of R rows. For each tile of keys, each block goes
+ * through scores, softmax and weigh while the tile's K and V panels (128 KiB at D = Dv = 128) stay
+ * in L2. Tiles that no row of a block sees are skipped; only ragged ones see a mask.
  *
  * Same row, same bits: a row's state starts empty in each split, takes the tiles of the split in
- * order, and the splits merge in order. Every chain of operations belongs to one row, so neither the
- * tile's height, the rows beside it, the threads nor the order of work changes a bit.
+ * order, and the splits merge in order. Every chain of operations belongs to one row, so neither
+ * the tile's height, the rows beside it, the threads nor the order of work changes a bit.
  *
  * Where the kernels find K and V, with the same bits:
  *   head     a kv head is a piece of work: a thread packs its K and V, which then stay in that
- *            core's caches, and takes all its query tiles. Prefill with as many kv heads as threads.
+ *            core's caches, and takes all its query tiles. Prefill with as many kv heads as
+ *            threads.
  *   shared   packed once for all kv heads, by all threads; then every (kv head, query tile) is a
  *            piece of work. Prefill with fewer heads, or heads that do not divide well.
  *   local    one query tile holds all rows of a kv head, so nobody else would use a packed copy:
- *            each tile of keys is packed into the thread's scratch when its turn comes. Short chunks.
+ *            each tile of keys is packed into the thread's scratch when its turn comes. Short
+ *            chunks.
  *   direct   one register block holds all rows: K and V are read where they are. Decode.
- * In the last two, if heads are too few for the threads, each split is a piece of work of its own and
- * the partial states merge afterwards.
+ * In the last two, if heads are too few for the threads, each split is a piece of work of its own
+ * and the partial states merge afterwards.
  */
 #include "online.h"
 #include "parallel.h"
@@ -175,7 +177,7 @@ static void score_block(const Job *job, const Scratch *s, size_t rows, size_t ke
                        tile->key, s->scores, KEY_TILE);
 }
 
-/* state := rescale * state + weights V over keys from .. to of a tile, for `rows` rows of scores. */
+/* state := rescale * state + weights V over keys from .. to of a tile, for `rows` score rows. */
 static void weigh_block(const Job *job, size_t rows, size_t from, size_t to, const float *weights,
                         const Tile *tile, const float *rescale, Online state) {
   const Tiling *const t = &job->tiling;
@@ -226,7 +228,7 @@ static void attend_block(const Job *job, const Scratch *s, size_t row, size_t ro
   }
 }
 
-/* Rows row .. row + rows of a kv head against the visible tiles of one split, into an empty state. */
+/* Rows row .. row + rows of a kv head against the visible tiles of a split, from an empty state. */
 static void attend_split(const Job *job, const Scratch *s, size_t head, size_t row, size_t rows,
                          size_t split, Online state) {
   const Problem *const p = job->problem;

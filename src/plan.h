@@ -4,9 +4,9 @@
 
 #include "path.h"
 
-/* Asks every path, takes the first that accepts (or the one the settings name), and writes down what
- * each said. On success plan->path is the choice; workspace_bytes is the core's alone. Everything in
- * *plan but struct_size is set, also on failure. */
+/* Asks every path, takes the first that accepts (or the one the settings name), and writes down
+ * what each said. On success plan->path is the choice; workspace_bytes is the core's alone.
+ * Everything in *plan but struct_size is set, also on failure. */
 AttendStatus plan_choose(const AttendContext *context, const Problem *problem, AttendPlan *plan,
                          Fault *fault);
 

@@ -1,8 +1,8 @@
 /* project.c - linear maps for the tiled and blas paths.
  *
- * Many rows are one cblas_sgemm. For few rows its cost is that of reading the weights, which it does
- * at a fraction of the memory's speed (measured at 4096 x 12288 on one core of a Zen 4: 28 ms for two
- * rows and 41 ms for 16, against 8 and 25 ms of the `project` kernel), so rows up to
+ * Many rows are one cblas_sgemm. For few rows its cost is that of reading the weights, which it
+ * does at a fraction of the memory's speed (measured at 4096 x 12288 on one core of a Zen 4: 28 ms
+ * for two rows and 41 ms for 16, against 8 and 25 ms of the `project` kernel), so rows up to
  * KERNEL_PROJECT_ROWS go through that kernel, in strips of columns over the threads.
  *
  * The bias is written into y first and the product added to it, so that it costs no second pass.

@@ -29,7 +29,8 @@ typedef struct Span {
 /* NULL_POINTER or MISALIGNED if the span is not empty and its pointer is null or odd. */
 AttendStatus shape_check_pointer(Span span, Fault *fault);
 
-/* The span of a view [batch, tokens, heads, row] of an argument: OVERFLOW, NULL_POINTER, MISALIGNED. */
+/* The span of a view [batch, tokens, heads, row] of an argument: OVERFLOW, NULL_POINTER,
+ * MISALIGNED. */
 AttendStatus shape_span_of_view(const char *name, AttendView view, const size_t counts[3],
                                 size_t row, Span *span, Fault *fault);
 

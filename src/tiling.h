@@ -1,7 +1,7 @@
 /* tiling.h - how the tiled path cuts one problem, and where everything lies in the workspace.
  *
- * Owns the sizes of tiles and splits. A tiling is a function of the problem's sizes, the kernels and
- * the number of threads, so that a plan and the run that follows agree.
+ * Owns the sizes of tiles and splits. A tiling is a function of the problem's sizes, the kernels
+ * and the number of threads, so that a plan and the run that follows agree.
  */
 #ifndef ATTEND_SRC_TILING_H
 #define ATTEND_SRC_TILING_H

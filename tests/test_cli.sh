@@ -6,39 +6,14 @@
 # case that needs a core below the processor's takes $low, and is skipped where there is none.
 set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
-. "$here/tap.sh"
-
-tool=${1:?usage: test_cli.sh TOOL JSON_CHECK}
-json_check=${2:?usage: test_cli.sh TOOL JSON_CHECK}
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-out=$scratch/out err=$scratch/err
+. "$here/tool.sh"
 
 # Nothing of the caller's environment decides a case.
 unset OPENBLAS_CORETYPE ATTEND_BLAS_CORE_APPLIED OMP_NUM_THREADS OPENBLAS_NUM_THREADS
 
-# run ARGUMENT...: runs the tool; its output is in $out and $err, its exit status in $status. Variables
-# before the call (A=B run ...) reach the tool.
 run() {
-  ran="attend $*"
-  status=0
-  "$tool" "$@" >"$out" 2>"$err" || status=$?
+  run_tool "$@"
 }
-
-# Statements about the last run. A false one says what was seen.
-disagree() {
-  printf '%s: expected %s; exit status %d\n' "$ran" "$1" "$status"
-  sed 's/^/stdout: /' "$out" | head -n 40
-  sed 's/^/stderr: /' "$err" | head -n 10
-  return 1
-}
-exits() { [ "$status" -eq "$1" ] || disagree "exit status $1"; }
-out_has() { grep -qE -e "$1" "$out" || disagree "/$1/ on stdout"; }
-out_is_empty() { [ ! -s "$out" ] || disagree 'nothing on stdout'; }
-err_has() { grep -qE -e "$1" "$err" || disagree "/$1/ on stderr"; }
-err_is_empty() { [ ! -s "$err" ] || disagree 'nothing on stderr'; }
-err_lines() { [ "$(wc -l <"$err")" -eq "$1" ] || disagree "$1 lines on stderr"; }
-json_has() { "$json_check" "$out" "$@" || disagree "JSON with $*"; }
 
 # refuses PATTERN ARGUMENT...: exit status 2, one sentence on stderr that matches, nothing else.
 refuses() {

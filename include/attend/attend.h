@@ -91,7 +91,8 @@ ATTEND_API const char *attend_status_name(AttendStatus status);
 /* The status's sentence, or one that says that the number is no status. Never null. */
 ATTEND_API const char *attend_status_message(AttendStatus status);
 
-/* The version of the library that is loaded, as "MAJOR.MINOR.PATCH". Compare with ATTEND_VERSION_*. */
+/* The version of the library that is loaded, as "MAJOR.MINOR.PATCH". Compare with
+ * ATTEND_VERSION_*. */
 ATTEND_API const char *attend_version(void);
 
 /* ------------------------------------------------------------------------------------------------
@@ -156,21 +157,21 @@ ATTEND_API AttendStatus attend_open(AttendContext **context, const AttendSetting
 /* Frees the context and its workspace and sets *context to null. Null is allowed at both levels. */
 ATTEND_API void attend_close(AttendContext **context);
 
-/* One sentence on why the last call with this context failed, with the argument, the value found and
- * the value expected; "" after a call that succeeded (reading the profile leaves it as it is). Valid
- * until the next call with the context. */
+/* One sentence on why the last call with this context failed, with the argument, the value found
+ * and the value expected; "" after a call that succeeded (reading the profile leaves it as it is).
+ * Valid until the next call with the context. */
 ATTEND_API const char *attend_get_error(const AttendContext *context);
 
 /* Gives the context scratch memory to use in place of its own; it must stay valid while the context
  * uses it. Calls that need more then fail with WORKSPACE_TOO_SMALL instead of allocating.
- * memory null (with bytes 0) returns to the context's own. Any alignment is accepted; up to 64 bytes
- * are lost to it (the sizes that plans report already include them).
+ * memory null (with bytes 0) returns to the context's own. Any alignment is accepted; up to 64
+ * bytes are lost to it (the sizes that plans report already include them).
  * Returns OK; NULL_POINTER (context null, or memory null with bytes > 0). */
 ATTEND_API AttendStatus attend_set_workspace(AttendContext *context, void *memory, size_t bytes);
 
-/* Makes the context's own workspace at least `bytes` large (a plan's workspace_bytes), so that later
- * calls of that size allocate nothing. Returns OK; NULL_POINTER; WORKSPACE_TOO_SMALL (a workspace
- * supplied by the caller is smaller); OUT_OF_MEMORY (the old workspace is kept). */
+/* Makes the context's own workspace at least `bytes` large (a plan's workspace_bytes), so that
+ * later calls of that size allocate nothing. Returns OK; NULL_POINTER; WORKSPACE_TOO_SMALL (a
+ * workspace supplied by the caller is smaller); OUT_OF_MEMORY (the old workspace is kept). */
 ATTEND_API AttendStatus attend_reserve_workspace(AttendContext *context, size_t bytes);
 
 /* ------------------------------------------------------------------------------------------------
@@ -304,14 +305,15 @@ typedef struct AttendWeightSource {
 ATTEND_API void attend_default_weight_source(AttendWeightSource *source);
 
 /* Weights as the layer reads them: W_qkv = [W_q | W_k | W_v], [E, Hq*D + Hk*D + Hk*Dv], so that one
- * product gives Q, K and V side by side, and W_o. Immutable: may be shared by contexts and threads. */
+ * product gives Q, K and V side by side, and W_o. Immutable: may be shared by contexts and
+ * threads. */
 typedef struct AttendWeights AttendWeights;
 
 /* Copies the source into packed weights. The source may be freed afterwards.
  * Returns OK; NULL_POINTER (context, shape, source, weights, output, or neither qkv nor all of
- * query, key and value); MISALIGNED; BAD_SIZE; BAD_HEADS; BAD_OPTION (both qkv and one of query, key,
- * value, or biases that do not match that choice); OVERFLOW; OUT_OF_MEMORY. On failure *weights is
- * null. */
+ * query, key and value); MISALIGNED; BAD_SIZE; BAD_HEADS; BAD_OPTION (both qkv and one of query,
+ * key, value, or biases that do not match that choice); OVERFLOW; OUT_OF_MEMORY. On failure
+ * *weights is null. */
 ATTEND_API AttendStatus attend_pack_weights(AttendContext *context, const AttendLayerShape *shape,
                                             const AttendWeightSource *source,
                                             AttendWeights **weights);
@@ -344,9 +346,10 @@ ATTEND_API AttendStatus attend_layer_forward(AttendContext *context, const Atten
  * 4. Cache: keys and values of past tokens
  */
 
-/* Makes room for `capacity` tokens of `batch` sequences of the same length: keys [B, Hk, capacity, D]
- * and values [B, Hk, capacity, Dv]. width of the shape is not used.
- * Returns OK; NULL_POINTER; BAD_SIZE; BAD_HEADS; OVERFLOW; OUT_OF_MEMORY. On failure *cache is null. */
+/* Makes room for `capacity` tokens of `batch` sequences of the same length: keys
+ * [B, Hk, capacity, D] and values [B, Hk, capacity, Dv]. width of the shape is not used.
+ * Returns OK; NULL_POINTER; BAD_SIZE; BAD_HEADS; OVERFLOW; OUT_OF_MEMORY. On failure *cache is
+ * null. */
 ATTEND_API AttendStatus attend_open_cache(AttendContext *context, const AttendLayerShape *shape,
                                           size_t batch, size_t capacity, AttendCache **cache);
 
@@ -363,11 +366,11 @@ ATTEND_API size_t attend_cache_token_bytes(const AttendCache *cache);
 ATTEND_API AttendStatus attend_append_cache(AttendContext *context, AttendCache *cache,
                                             size_t tokens, AttendView key, AttendView value);
 
-/* Forgets the tokens from `length` on (rollback). Returns OK; NULL_POINTER; BAD_SIZE (length is more
- * than the cache holds). */
+/* Forgets the tokens from `length` on (rollback). Returns OK; NULL_POINTER; BAD_SIZE (length is
+ * more than the cache holds). */
 ATTEND_API AttendStatus attend_truncate_cache(AttendCache *cache, size_t length);
 
-/* The stored keys [B, length, Hk, D] and values [B, length, Hk, Dv], valid until the next append. */
+/* The stored keys [B, length, Hk, D] and values [B, length, Hk, Dv]. Valid until the next append. */
 ATTEND_API AttendView attend_cache_keys(const AttendCache *cache);
 ATTEND_API AttendView attend_cache_values(const AttendCache *cache);
 

@@ -1,8 +1,8 @@
 /* body.h - what every kernel body needs beside the vocabulary of its ISA.
  *
  * A member <family>_<isa>.c includes simd_<isa>.h and then <family>_body.h. The tile kernels are
- * written once for a fixed number of rows and instantiated for 1..ROWS by BODY_FOR_ROWS, so that all
- * loops over rows and vectors are unrolled and the accumulators stay in registers.
+ * written once for a fixed number of rows and instantiated for 1..ROWS by BODY_FOR_ROWS, so that
+ * all loops over rows and vectors are unrolled and the accumulators stay in registers.
  */
 #ifndef ATTEND_SRC_KERNELS_BODY_H
 #define ATTEND_SRC_KERNELS_BODY_H

@@ -5,8 +5,9 @@
  * in scores_body.h, and a weighted sum is the same chain over keys as in weigh_body.h: prefill and
  * decode give the same bits.
  *
- * These kernels live on the bandwidth of the memory, and one stream of reads does not fill it. While
- * a kernel works through its own rows it prefetches the rows that come next, `ahead`, one for one.
+ * These kernels live on the bandwidth of the memory, and one stream of reads does not fill it.
+ * While a kernel works through its own rows it prefetches the rows that come next, `ahead`, one
+ * for one.
  */
 #include "kernels/body.h"
 
@@ -125,8 +126,8 @@ BODY_INLINE void weigh_strips(const size_t rows, size_t keys, size_t columns, co
   }
 }
 
-/* Where a row of V takes several strips, a few rows at a time, so that they come from memory once and
- * whole, and the later strips find them in L1. */
+/* Where a row of V takes several strips, a few rows at a time, so that they come from memory once
+ * and whole, and the later strips find them in L1. */
 BODY_INLINE void direct_weigh_of(const size_t rows, size_t keys, size_t columns,
                                  const float *weights, size_t weight_stride, const float *value,
                                  size_t value_stride, const float *rescale, float *sum,

@@ -7,7 +7,7 @@
  *
  * Two numbers of an ISA shape all data (beside its kernels, in simd_<isa>.h):
  *   R = rows    query rows of a register tile
- *   W = panel   keys (of K) or columns (of V) of a panel: the vectors of a register tile times lanes
+ *   W = panel   keys (of K) or columns (of V) of a panel: vectors of a register tile x lanes
  *
  *   packed query block  [depth][R]      query rows side by side, scaled; rows beyond the last are
  *                                       not written and not read
@@ -91,8 +91,8 @@ typedef struct Kernels {
 #undef ATTEND_KERNEL
 } Kernels;
 
-/* The kernels of an ISA (not AUTO), or null if they are not in this build. Whether the processor can
- * run them is cpu.h's to say. */
+/* The kernels of an ISA (not AUTO), or null if they are not in this build. Whether the processor
+ * can run them is cpu.h's to say. */
 const Kernels *kernels_get(AttendIsa isa);
 
 /* Names of the families in the manifest, in its order, ended by null. */

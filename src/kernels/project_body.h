@@ -8,9 +8,9 @@
  *            ...
  *        tile of y [rows, strip]      stays in L1 over all of i
  *
- * W is [in, out], so one column is a walk with the stride of whole rows; a strip makes of it runs of
- * one to four KiB. y and x are copied into dense scratch, because rows that lie a power of two apart
- * would compete for the same cache sets.
+ * W is [in, out], so one column is a walk with the stride of whole rows; a strip makes of it runs
+ * of one to four KiB. y and x are copied into dense scratch, because rows that lie a power of two
+ * apart would compete for the same cache sets.
  */
 #include "kernels/body.h"
 

@@ -1,9 +1,9 @@
 /* simd_scalar.h - the vector vocabulary of the scalar ISA: four floats, left to the compiler.
  *
  * Written with the compiler's generic vectors, so it runs on any processor (on x86-64 they become
- * SSE2, on Arm NEON). A multiply-add rounds twice; contraction is off in the build, so that the bits
- * do not depend on the compiler. The other simd_*.h define the same names; kernel bodies use nothing
- * else.
+ * SSE2, on Arm NEON). A multiply-add rounds twice; contraction is off in the build, so that the
+ * bits do not depend on the compiler. The other simd_*.h define the same names; kernel bodies use
+ * nothing else.
  *
  * Register tile: 4 query rows x 2 vectors, 8 accumulators beside 2 key vectors and a product in the
  * 16 registers of the baseline.

@@ -1,8 +1,8 @@
 /* weigh_body.h - weighted sums of value rows, added to rescaled earlier sums.
  *
  * The register tile of scores_body.h turned round: a vector runs over columns of V, a broadcast is
- * one weight. Every sum is one chain of multiply-adds over keys in their order, so that a row's bits
- * do not depend on the rows beside it or on how its keys were cut into calls.
+ * one weight. Every sum is one chain of multiply-adds over keys in their order, so that a row's
+ * bits do not depend on the rows beside it or on how its keys were cut into calls.
  */
 #include "kernels/body.h"
 
