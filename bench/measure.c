@@ -29,6 +29,7 @@
 /* A path without a rate is tried on a few rows first if a full call has more FLOPs than this. */
 #define PROBE_FLOPS 2e9
 #define PROBE_TOKENS 16
+#define PROBE_SECONDS 0.02
 
 /* One path of the group while it is measured. */
 typedef struct Contender {
@@ -112,19 +113,27 @@ static void reserve(Contender *contender) {
     drop(contender, BENCH_SKIPPED, "%s", attend_get_error(contender->context));
 }
 
-/* Runs a few rows to learn the path's rate. False if the call failed. */
+/* Runs a few rows to learn the path's rate, and more of them until that takes long enough to say
+ * something: the first call of a path also meets cold caches and starts its threads. False if a
+ * call failed. */
 static bool probe(const MeasureGroup *group, const Contender *contender) {
-  const size_t tokens =
-      PROBE_TOKENS < group->workload->queries ? PROBE_TOKENS : group->workload->queries;
-  const double start = timer_seconds();
-  if (workload_call_prefix(group->workload, contender->context, tokens) != ATTEND_OK) return false;
-  const double seconds = timer_seconds() - start;
-  AttendProfile profile;
-  attend_get_profile(contender->context, &profile);
-  double flops = 0;
-  for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++) flops += profile.phases[p].flops;
-  *contender->rate = (PathRate){flops / seconds, tokens};
-  return true;
+  const size_t most = group->workload->queries;
+  size_t tokens = PROBE_TOKENS < most ? PROBE_TOKENS : most;
+  for (;;) {
+    attend_reset_profile(contender->context);
+    const double start = timer_seconds();
+    if (workload_call_prefix(group->workload, contender->context, tokens) != ATTEND_OK) {
+      return false;
+    }
+    const double seconds = timer_seconds() - start;
+    AttendProfile profile;
+    attend_get_profile(contender->context, &profile);
+    double flops = 0;
+    for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++) flops += profile.phases[p].flops;
+    *contender->rate = (PathRate){flops / seconds, tokens};
+    if (seconds >= PROBE_SECONDS || tokens == most) return true;
+    tokens = 4 * tokens < most ? 4 * tokens : most;
+  }
 }
 
 /* Drops the path if a warm-up and one sample would take longer than the limit. */
