@@ -25,7 +25,7 @@ int main(void) {
   if (!status) status = attend_pack_weights(context, &s, &source, &weights);
   if (!status) status = attend_layer_forward(context, weights, NULL, 1, tokens, x, NULL, y);
   if (status)
-    fprintf(stderr, "%s: %s\n", attend_status_name(status), attend_get_error(context));
+    fprintf(stderr, "%s\n", context ? attend_get_error(context) : attend_status_message(status));
   else
     printf("y[0][0..3] = %g %g %g %g\n", (double)y[0], (double)y[1], (double)y[2], (double)y[3]);
 

@@ -12,7 +12,7 @@
 #include "problem.h"
 #include "size.h"
 
-/* A core problem's part of the workspace and the bytes lost to alignment. */
+/* Adds the bytes that alignment may take. */
 static AttendStatus add_alignment(size_t *bytes, Fault *fault) {
   bool overflow = false;
   *bytes = size_add(*bytes, SIZE_ALIGNMENT, &overflow);
@@ -20,12 +20,15 @@ static AttendStatus add_alignment(size_t *bytes, Fault *fault) {
   return fault_set(fault, ATTEND_STATUS_OVERFLOW, "the workspace cannot be counted in bytes");
 }
 
-/* What both plans check of their arguments before anything else. */
-static AttendStatus check_plan_arguments(const void *shape, const AttendPlan *plan, Fault *fault) {
+/* What both plans check of their arguments before anything else; an empty plan where that is right. */
+static AttendStatus check_plan_arguments(const void *shape, AttendPlan *plan, Fault *fault) {
   if (!shape || !plan) {
     return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "%s is null", shape ? "plan" : "shape");
   }
-  if (plan->struct_size == sizeof *plan) return ATTEND_OK;
+  if (plan->struct_size == sizeof *plan) {
+    *plan = (AttendPlan){.struct_size = sizeof *plan};
+    return ATTEND_OK;
+  }
   return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
                    "plan.struct_size is %zu; set it to sizeof(AttendPlan), %zu", plan->struct_size,
                    sizeof *plan);
@@ -40,7 +43,8 @@ AttendStatus attend_plan_core(AttendContext *context, const AttendShape *shape,
   if (check_plan_arguments(shape, plan, fault)) return fault->status;
   if (problem_set_sizes(&problem, shape, options, fault)) return fault->status;
   if (plan_choose(context, &problem, plan, fault)) return fault->status;
-  return add_alignment(&plan->workspace_bytes, fault);
+  if (add_alignment(&plan->workspace_bytes, fault)) plan->path = ATTEND_PATH_AUTO;
+  return fault->status;
 }
 
 AttendStatus attend_core_forward(AttendContext *context, const AttendShape *shape, AttendView query,
@@ -76,7 +80,8 @@ AttendStatus attend_plan_layer(AttendContext *context, const AttendLayerShape *s
   if (check_plan_arguments(shape, plan, fault)) return fault->status;
   LayerCall call = {.batch = batch, .tokens = tokens, .past = past, .has_cache = has_cache};
   if (layer_plan(context, shape, options, &call, plan, fault)) return fault->status;
-  return add_alignment(&plan->workspace_bytes, fault);
+  if (add_alignment(&plan->workspace_bytes, fault)) plan->path = ATTEND_PATH_AUTO;
+  return fault->status;
 }
 
 AttendStatus attend_layer_forward(AttendContext *context, const AttendWeights *weights,

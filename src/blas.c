@@ -27,11 +27,12 @@ void blas_begin(BlasScope *scope, size_t threads) {
     shared.host = openblas_get_num_threads();
     shared.current = shared.host;
   }
-  const bool alone = shared.scopes == 1;
-  if (alone ? shared.current != (int)threads : shared.current < (int)threads) {
+  if (shared.scopes == 1 && shared.current != (int)threads) {
     openblas_set_num_threads((int)threads);
     shared.current = (int)threads;
   }
+  /* A change now would free buffers that a product of the other scope is using. */
+  if (shared.current != (int)threads) threads = 1;
   pthread_mutex_unlock(&shared.lock);
   parallel_set_default_threads(threads);
 }

@@ -31,7 +31,6 @@ void attend_default_options(AttendOptions *options) {
 
 /* Checks the settings and puts numbers in place of "as many as possible" and "the best". */
 static AttendStatus resolve_settings(AttendSettings *settings) {
-  if (settings->struct_size != sizeof *settings) return ATTEND_STATUS_BAD_OPTION;
   if (settings->threads > MAX_THREADS) return ATTEND_STATUS_BAD_OPTION;
   if (!attend_path_name(settings->path)) return ATTEND_STATUS_BAD_OPTION;
   if (!attend_isa_name(settings->isa)) return ATTEND_STATUS_BAD_OPTION;
@@ -45,6 +44,7 @@ AttendStatus attend_open(AttendContext **context, const AttendSettings *settings
   *context = NULL;
   AttendSettings resolved;
   attend_default_settings(&resolved);
+  if (settings && settings->struct_size != sizeof *settings) return ATTEND_STATUS_BAD_OPTION;
   if (settings) resolved = *settings;
   const AttendStatus status = resolve_settings(&resolved);
   if (status) return status;
@@ -61,16 +61,9 @@ AttendStatus attend_open(AttendContext **context, const AttendSettings *settings
   return ATTEND_OK;
 }
 
-static void free_own_workspace(AttendContext *context) {
-  if (!context->workspace.supplied) free(context->workspace.memory);
-  context->workspace.memory = NULL;
-  context->workspace.bytes = 0;
-  context->workspace.supplied = false;
-}
-
 void attend_close(AttendContext **context) {
   if (!context || !*context) return;
-  free_own_workspace(*context);
+  free((*context)->own.memory);
   profile_close(&(*context)->profiler);
   free(*context);
   *context = NULL;
@@ -87,30 +80,27 @@ AttendStatus attend_set_workspace(AttendContext *context, void *memory, size_t b
     return fault_set(&context->fault, ATTEND_STATUS_NULL_POINTER,
                      "memory is null; it must hold the %zu bytes announced", bytes);
   }
-  free_own_workspace(context);
-  if (memory) {
-    context->workspace.memory = memory;
-    context->workspace.bytes = bytes;
-    context->workspace.supplied = true;
-  }
+  context->supplied.memory = memory;
+  context->supplied.bytes = bytes;
   return ATTEND_OK;
 }
 
 static AttendStatus grow_workspace(AttendContext *context, size_t bytes, Fault *fault) {
-  if (bytes <= context->workspace.bytes) return ATTEND_OK;
-  if (context->workspace.supplied) {
+  if (context->supplied.memory) {
+    if (bytes <= context->supplied.bytes) return ATTEND_OK;
     return fault_set(fault, ATTEND_STATUS_WORKSPACE_TOO_SMALL,
                      "the workspace supplied has %zu bytes; this call needs %zu",
-                     context->workspace.bytes, bytes);
+                     context->supplied.bytes, bytes);
   }
+  if (bytes <= context->own.bytes) return ATTEND_OK;
   void *const memory = memory_allocate(bytes);
   if (!memory) {
     return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY,
                      "%zu bytes of workspace could not be allocated", bytes);
   }
-  free(context->workspace.memory);
-  context->workspace.memory = memory;
-  context->workspace.bytes = bytes;
+  free(context->own.memory);
+  context->own.memory = memory;
+  context->own.bytes = bytes;
   return ATTEND_OK;
 }
 
@@ -122,9 +112,10 @@ AttendStatus attend_reserve_workspace(AttendContext *context, size_t bytes) {
 
 AttendStatus context_workspace(AttendContext *context, size_t bytes, void **memory, Fault *fault) {
   if (grow_workspace(context, bytes, fault)) return fault->status;
-  const uintptr_t address = (uintptr_t)context->workspace.memory;
+  void *const block = context->supplied.memory ? context->supplied.memory : context->own.memory;
+  const uintptr_t address = (uintptr_t)block;
   const uintptr_t aligned = (address + SIZE_ALIGNMENT - 1) / SIZE_ALIGNMENT * SIZE_ALIGNMENT;
-  *memory = (char *)context->workspace.memory + (aligned - address);
+  *memory = (char *)block + (aligned - address);
   return ATTEND_OK;
 }
 

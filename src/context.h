@@ -17,11 +17,11 @@ struct AttendContext {
   struct {
     void *memory;
     size_t bytes;
-    bool supplied; /* by the caller, who frees it */
-  } workspace;
+  } own, supplied; /* workspaces; the caller's goes first if there is one */
 };
 
-/* Aligned memory of at least `bytes`, valid until the next call that needs more. */
+/* Aligned memory out of a workspace of `bytes`, which include SIZE_ALIGNMENT for the alignment. Valid
+ * until the next call that needs more. */
 AttendStatus context_workspace(AttendContext *context, size_t bytes, void **memory, Fault *fault);
 
 #endif

@@ -9,7 +9,6 @@
  */
 #include "layer.h"
 
-#include "parallel.h"
 #include "plan.h"
 #include "size.h"
 
@@ -48,6 +47,7 @@ static AttendStatus set_problem(const AttendLayerShape *shape, const AttendOptio
   bool overflow = false;
   AttendOptions own;
   attend_default_options(&own);
+  if (problem_check_options(options, fault)) return fault->status;
   if (options) own = *options;
   if (call->has_cache) {
     if (own.q_start != 0) {
@@ -77,19 +77,19 @@ AttendStatus layer_plan(const AttendContext *context, const AttendLayerShape *sh
                         Fault *fault) {
   if (shape_check_layer(shape, &call->columns, fault)) return fault->status;
   if (set_problem(shape, options, call, fault)) return fault->status;
-  if (plan_choose(context, &call->problem, plan, fault)) return fault->status;
 
   Layout layout = {0};
   const size_t rows = size_multiply(call->batch, call->tokens, &layout.overflow);
   call->qkv_at = layout_floats(&layout, rows, call->columns.qkv);
   call->context_at = layout_floats(&layout, rows, call->columns.context);
   call->core_at = layout.bytes;
-  plan->workspace_bytes = size_add(layout.bytes, plan->workspace_bytes, &layout.overflow);
   if (layout.overflow || rows > SHAPE_BLAS_LIMIT) {
     return fault_set(fault, ATTEND_STATUS_OVERFLOW,
                      "Q, K and V of %zu sequences of %zu tokens are too many to be counted",
                      call->batch, call->tokens);
   }
+  if (plan_choose(context, &call->problem, plan, fault)) return fault->status;
+  plan->workspace_bytes += layout.bytes;
   const double weights = (double)shape->width * (double)(call->columns.qkv + call->columns.context);
   plan->projection_flops = 2.0 * (double)rows * weights;
   return ATTEND_OK;
@@ -120,8 +120,7 @@ static void count_core(AttendContext *context, const Path *path, const Problem *
 
 void layer_run_core(AttendContext *context, const Path *path, const Problem *problem,
                     void *workspace) {
-  path->run(context, problem, workspace);
-  profile_gather(&context->profiler, parallel_allowed(context->settings.threads));
+  profile_gather(&context->profiler, path->run(context, problem, workspace));
   count_core(context, path, problem);
 }
 

@@ -32,8 +32,9 @@ typedef struct Path {
   AttendStatus (*consider)(const AttendContext *context, const Problem *problem, PathNeeds *needs,
                            Fault *reason);
 
-  /* Computes the problem. `workspace` is aligned and as large as consider() said. */
-  void (*run)(AttendContext *context, const Problem *problem, void *workspace);
+  /* Computes the problem. `workspace` is aligned and as large as consider() said. Returns the threads
+   * whose clocks ran, so that phases are means over them. */
+  size_t (*run)(AttendContext *context, const Problem *problem, void *workspace);
 
   /* x [rows, in] -> y [rows, out], both dense. */
   void (*project)(AttendContext *context, const Linear *linear, size_t rows, const float *x,

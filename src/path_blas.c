@@ -121,12 +121,12 @@ static size_t block_keys(const Problem *p, size_t i, size_t rows) {
 /* S = scale * log2(e) * Q K^T, by blocks of rows, each as wide as its last row sees. */
 static void score(const Problem *p, size_t b, size_t h, float *scores, size_t stride) {
   const float scale = p->scale * LOG2_E;
-  const float *const key = problem_key(p, b, 0, h / p->group);
   for (size_t i = 0; i < p->shape.query_tokens; i += BLOCK_ROWS) {
     const size_t rows = size_min(BLOCK_ROWS, p->shape.query_tokens - i);
     const size_t keys = block_keys(p, i, rows);
     const float *const query = problem_query(p, b, i, h);
     if (keys == 0) continue;
+    const float *const key = problem_key(p, b, 0, h / p->group);
     if (rows == 1) {
       blas_gemv(keys, p->shape.head_dim, scale, key, p->key.token_stride, false, query, 1,
                 scores + i * stride, 1);
@@ -181,7 +181,7 @@ static void weigh(const Problem *p, size_t b, size_t h, size_t i, size_t rows, c
   const size_t all = block_keys(p, i, rows), common = problem_visible(p, i);
   const bool whole = is_finite(p, b, g, common, all);
   const size_t keys = whole ? all : common;
-  const float *const value = problem_value(p, b, 0, g);
+  const float *const value = keys > 0 ? problem_value(p, b, 0, g) : NULL;
   if (keys == 0) {
     for (size_t e = 0; e < rows * sum_stride; e++) sum[e] = 0.0f;
   } else if (rows == 1) {
@@ -223,7 +223,7 @@ static void run_head(void *argument, size_t index, size_t thread) {
   }
 }
 
-static void run(AttendContext *context, const Problem *p, void *workspace) {
+static size_t run(AttendContext *context, const Problem *p, void *workspace) {
   Job job = {context, p, scratch_layout(context, p), workspace};
   const size_t over_heads = parallel_allowed(threads_over_heads(context, p));
   const size_t inside = over_heads > 1 ? 1 : parallel_allowed(context->settings.threads);
@@ -231,6 +231,7 @@ static void run(AttendContext *context, const Problem *p, void *workspace) {
   blas_begin(&scope, inside);
   parallel_for(over_heads, p->shape.batch * p->shape.query_heads, run_head, &job);
   blas_end(&scope);
+  return over_heads;
 }
 
 const Path path_blas = {

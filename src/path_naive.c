@@ -215,10 +215,11 @@ static void run_head(void *argument, size_t index, size_t thread) {
   if (job->context->tap) show(job->context, p, b, h, &head);
 }
 
-static void run(AttendContext *context, const Problem *p, void *workspace) {
+static size_t run(AttendContext *context, const Problem *p, void *workspace) {
   Job job = {context, p, workspace};
-  parallel_for(threads_over_heads(context, p), p->shape.batch * p->shape.query_heads, run_head,
-               &job);
+  const size_t threads = threads_over_heads(context, p);
+  parallel_for(threads, p->shape.batch * p->shape.query_heads, run_head, &job);
+  return parallel_allowed(threads);
 }
 
 typedef struct ProjectJob {

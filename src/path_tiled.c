@@ -352,23 +352,25 @@ static void merge_splits(void *argument, size_t head, size_t thread) {
   profile_add(profiler, thread, ATTEND_PHASE_ATTENTION, clock);
 }
 
-static void run(AttendContext *context, const Problem *p, void *workspace) {
+static size_t run(AttendContext *context, const Problem *p, void *workspace) {
   Job job = {context, context->kernels, p, tiling_of(context, p), workspace};
   const Tiling *const t = &job.tiling;
   const size_t threads = context->settings.threads;
+  size_t pieces = t->heads * t->query_tiles;
   if (t->by_split) {
-    parallel_for(threads, t->heads * t->splits, attend_one_split, &job);
+    pieces = t->heads * t->splits;
+    parallel_for(threads, pieces, attend_one_split, &job);
     parallel_for(threads, t->heads, merge_splits, &job);
-    return;
+  } else if (t->source == SOURCE_HEAD) {
+    pieces = t->heads;
+    parallel_for(threads, pieces, attend_one_head, &job);
+  } else {
+    if (t->source == SOURCE_SHARED) {
+      parallel_for(threads, p->shape.batch * t->key_panels, pack_shared_panel, &job);
+    }
+    parallel_for(threads, pieces, attend_one_tile, &job);
   }
-  if (t->source == SOURCE_HEAD) {
-    parallel_for(threads, t->heads, attend_one_head, &job);
-    return;
-  }
-  if (t->source == SOURCE_SHARED) {
-    parallel_for(threads, p->shape.batch * t->key_panels, pack_shared_panel, &job);
-  }
-  parallel_for(threads, t->heads * t->query_tiles, attend_one_tile, &job);
+  return parallel_allowed(size_min(threads, pieces));
 }
 
 const Path path_tiled = {

@@ -61,6 +61,9 @@ static inline float *problem_lse(const Problem *p, size_t b, size_t i, size_t h)
 /* Sum over query tokens of the keys each sees, for one sequence and head. */
 double problem_visible_pairs(const Problem *problem);
 
+/* Checks that options, null for the defaults, were initialised and are in range. */
+AttendStatus problem_check_options(const AttendOptions *options, Fault *fault);
+
 /* Checks sizes and options (not pointers) and fills `problem` except for its views. */
 AttendStatus problem_set_sizes(Problem *problem, const AttendShape *shape,
                                const AttendOptions *options, Fault *fault);

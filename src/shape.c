@@ -153,21 +153,29 @@ static AttendStatus check_rows_apart(AttendOutputView out, const size_t counts[3
   return ATTEND_OK;
 }
 
-AttendStatus problem_set_sizes(Problem *problem, const AttendShape *shape,
-                               const AttendOptions *options, Fault *fault) {
-  AttendOptions defaults;
-  attend_default_options(&defaults);
-  if (!options) options = &defaults;
+AttendStatus problem_check_options(const AttendOptions *options, Fault *fault) {
+  if (!options) return ATTEND_OK;
   if (options->struct_size != sizeof *options) {
     return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
                      "options.struct_size is %zu; attend_default_options() sets it to %zu",
                      options->struct_size, sizeof *options);
   }
-  if (!isfinite(options->scale)) {
-    return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
-                     "options.scale is %g; it must be finite (0 means 1/sqrt(D))",
-                     (double)options->scale);
+  /* The paths multiply it by log2(e). */
+  if (!isfinite(1.4427f * options->scale)) {
+    return fault_set(
+        fault, ATTEND_STATUS_BAD_OPTION,
+        "options.scale is %g; it must be finite, also times log2(e) (0 means 1/sqrt(D))",
+        (double)options->scale);
   }
+  return ATTEND_OK;
+}
+
+AttendStatus problem_set_sizes(Problem *problem, const AttendShape *shape,
+                               const AttendOptions *options, Fault *fault) {
+  AttendOptions defaults;
+  attend_default_options(&defaults);
+  if (problem_check_options(options, fault)) return fault->status;
+  if (!options) options = &defaults;
   const NamedSize sizes[] = {{"shape.batch", shape->batch},
                              {"shape.query_heads", shape->query_heads},
                              {"shape.kv_heads", shape->kv_heads},

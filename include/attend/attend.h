@@ -76,7 +76,7 @@ extern "C" {
   X(FILE_UNREADABLE, 17, "a file cannot be opened or read")                                        \
   X(FILE_INVALID, 18, "a file's contents are not valid")
 
-/* What a call returns: ATTEND_OK, or ATTEND_ERROR_... as listed above with their numbers. */
+/* What a call returns: ATTEND_OK, or ATTEND_STATUS_... as listed above with their numbers. */
 typedef enum AttendStatus {
 #define ATTEND_DECLARE_STATUS(name, value, message) ATTEND_STATUS_##name = (value),
   ATTEND_STATUS_MAP(ATTEND_DECLARE_STATUS)
@@ -131,7 +131,7 @@ ATTEND_API bool attend_find_isa(const char *name, AttendIsa *isa);
 
 /* How a context works. Fill with attend_default_settings(), then change what you want. */
 typedef struct AttendSettings {
-  size_t struct_size; /* set by attend_default_settings(); lets the struct grow in later versions */
+  size_t struct_size; /* set by attend_default_settings(); tells versions of the struct apart */
   size_t threads;  /* 1..1024, or 0 (default): as many as OpenMP would take (OMP_NUM_THREADS, else
                          the cores this process may run on) */
   AttendIsa isa;   /* default ATTEND_ISA_AUTO */
@@ -151,7 +151,8 @@ typedef struct AttendContext AttendContext;
 
 /* Opens a context. settings may be null for the defaults.
  * Returns OK; NULL_POINTER (context is null); BAD_OPTION (a setting is outside its range or
- * struct_size is unknown); ISA_UNAVAILABLE; OUT_OF_MEMORY. On failure *context is null. */
+ * struct_size is unknown); ISA_UNAVAILABLE; OUT_OF_MEMORY. On failure *context is null, and
+ * attend_status_message() has the sentence. */
 ATTEND_API AttendStatus attend_open(AttendContext **context, const AttendSettings *settings);
 
 /* Frees the context and its workspace and sets *context to null. Null is allowed at both levels. */
@@ -237,7 +238,8 @@ static inline AttendOutputView attend_output_bhnd(float *data, size_t tokens, si
 /* Options of a core or layer call. Fill with attend_default_options(). */
 typedef struct AttendOptions {
   size_t struct_size; /* set by attend_default_options() */
-  float scale;        /* factor of q.k; 0 (default) means 1/sqrt(D). Must be finite. */
+  float scale;        /* factor of q.k; 0 (default) means 1/sqrt(D). Must be finite,
+                         also times log2(e). */
   bool causal;        /* default true: key j is visible to query i when j <= q_start + i */
   int64_t q_start;    /* default 0: absolute position of the first query, where key 0 is at 0.
                          Negative: the first rows see no key. Used by causal only. A layer call with
@@ -367,7 +369,7 @@ ATTEND_API AttendStatus attend_append_cache(AttendContext *context, AttendCache 
                                             size_t tokens, AttendView key, AttendView value);
 
 /* Forgets the tokens from `length` on (rollback). Returns OK; NULL_POINTER; BAD_SIZE (length is
- * more than the cache holds). */
+ * more than the cache holds). Writes no error sentence. */
 ATTEND_API AttendStatus attend_truncate_cache(AttendCache *cache, size_t length);
 
 /* The stored keys [B, length, Hk, D] and values [B, length, Hk, Dv]. Valid until the next append. */
@@ -392,7 +394,7 @@ typedef struct AttendPathVerdict {
 typedef struct AttendPlan {
   size_t struct_size;
   AttendPath path;         /* the path that would run; never AUTO in a plan that succeeded */
-  AttendIsa isa;           /* of the kernels that would run */
+  AttendIsa isa;           /* of the context's kernels; the naive path runs none of them */
   size_t threads;          /* at most this many */
   size_t query_tile;       /* rows of a tile (br) of the tiled path, else 0 */
   size_t key_tile;         /* keys of a tile (bc) of the tiled path, else 0 */
@@ -421,8 +423,9 @@ ATTEND_API size_t attend_describe_plan(const AttendPlan *plan, char *text, size_
  * and naive paths report SCORES, SOFTMAX and WEIGHTED_SUM apart. */
 typedef enum AttendPhase {
   ATTEND_PHASE_QKV_PROJECTION = 0,
-  ATTEND_PHASE_PACKING = 1, /* K and V into panels, cache append */
-  ATTEND_PHASE_SCORES = 2,  /* scale * Q K^T and mask */
+  ATTEND_PHASE_PACKING =
+      1, /* K and V into panels (not where the tiled path does it tile by tile), cache append */
+  ATTEND_PHASE_SCORES = 2, /* scale * Q K^T and mask */
   ATTEND_PHASE_SOFTMAX = 3,
   ATTEND_PHASE_WEIGHTED_SUM = 4, /* weights V */
   ATTEND_PHASE_ATTENTION = 5,    /* the three before, fused */
@@ -446,7 +449,7 @@ typedef struct AttendProfile {
 } AttendProfile;
 
 /* Reads or clears the profile. All zero unless settings.profile was set.
- * attend_get_profile returns OK or NULL_POINTER. */
+ * attend_get_profile returns OK or NULL_POINTER and writes no error sentence. */
 ATTEND_API AttendStatus attend_get_profile(const AttendContext *context, AttendProfile *profile);
 ATTEND_API void attend_reset_profile(AttendContext *context);
 
