@@ -93,10 +93,10 @@ static AttendStatus consider(const AttendContext *context, const Problem *p, Pat
   }
   if (needs->score_bytes > limit) {
     return fault_set(reason, ATTEND_STATUS_MEMORY_LIMIT,
-                     "%zu score matri%s of %zu x %zu need %zu bytes; score_memory_limit_bytes is "
-                     "%zu",
-                     threads, threads == 1 ? "x" : "ces", p->shape.query_tokens,
-                     p->shape.key_tokens, needs->score_bytes, limit);
+                     "score matrices of %zu x %zu, rows padded to %zu, need %zu bytes on %zu "
+                     "thread(s); score_memory_limit_bytes is %zu",
+                     p->shape.query_tokens, p->shape.key_tokens, scratch.score_stride,
+                     needs->score_bytes, threads, limit);
   }
   fault_set(reason, ATTEND_OK, "%s, %zu bytes of scores",
             threads > 1 || context->settings.threads == 1
