@@ -196,7 +196,6 @@ static void weigh_block(const Job *job, size_t rows, size_t from, size_t to, con
 /* One register block (rows <= R, from row `row` of its kv head) against one tile of keys. */
 static void attend_block(const Job *job, const Scratch *s, size_t row, size_t rows,
                          const float *query, const Tile *tile, Online state) {
-  static const float no_rescale[KERNEL_MAX_ROWS] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
   const Kernels *const kernels = job->kernels;
   const Problem *const p = job->problem;
   const size_t seen_by_first = row_visible(p, row), seen_by_last = row_visible(p, row + rows - 1);
@@ -223,7 +222,7 @@ static void attend_block(const Job *job, const Scratch *s, size_t row, size_t ro
   weigh_block(job, rows, 0, visible[0], s->scores, tile, s->rescale, state);
   for (size_t r = 0; r < rows; r++) {
     if (visible[r] == visible[0]) continue;
-    weigh_block(job, 1, visible[0], visible[r], s->scores + r * KEY_TILE, tile, no_rescale,
+    weigh_block(job, 1, visible[0], visible[r], s->scores + r * KEY_TILE, tile, NULL,
                 online_from(state, r));
   }
 }

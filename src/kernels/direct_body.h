@@ -75,7 +75,7 @@ BODY_INLINE void weigh_strip(const size_t rows, const size_t vectors, size_t key
                              size_t sum_stride, KernelAhead ahead) {
   vfloat total[ROWS][MAX_STRIP];
   BODY_UNROLL for (size_t r = 0; r < rows; r++) {
-    const vfloat factor = v_set1(rescale[r]);
+    const vfloat factor = v_set1(rescale ? rescale[r] : 1.0f);
     BODY_UNROLL for (size_t v = 0; v < vectors; v++) {
       total[r][v] = v_mul(factor, v_load(sum + r * sum_stride + v * LANES));
     }
@@ -132,15 +132,13 @@ BODY_INLINE void direct_weigh_of(const size_t rows, size_t keys, size_t columns,
                                  const float *weights, size_t weight_stride, const float *value,
                                  size_t value_stride, const float *rescale, float *sum,
                                  size_t sum_stride, KernelAhead ahead) {
-  float ones[ROWS];
-  for (size_t r = 0; r < rows; r++) ones[r] = 1.0f;
   const size_t widest = ROWS * VECTORS / rows < MAX_STRIP ? ROWS * VECTORS / rows : MAX_STRIP;
   const size_t chunk = columns <= widest * LANES ? keys : LINE;
   size_t j = 0;
   do {
     const size_t here = keys - j < chunk ? keys - j : chunk;
     weigh_strips(rows, here, columns, weights + j, weight_stride, value + j * value_stride,
-                 value_stride, j == 0 ? rescale : ones, sum, sum_stride, ahead);
+                 value_stride, j == 0 ? rescale : NULL, sum, sum_stride, ahead);
     if (ahead.rows) ahead.rows += here * ahead.stride;
     j += chunk;
   } while (j < keys);

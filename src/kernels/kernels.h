@@ -58,7 +58,7 @@
  *   score[r*score_stride + j] for j < keys; what it writes behind them,
  *   up to whole panels, means nothing (0 where the query is finite).
  * direct_weigh: what pack_values and weigh give for row-major values of `columns` columns, with the
- *   same bits, rescale not null. Columns of sum beyond `columns`, up to whole lanes, stay 0 if they
+ *   same bits. Columns of sum beyond `columns`, up to whole lanes, stay 0 if they
  *   were 0. Both read only elements that exist, and prefetch the rows in `ahead`, one for each of
  *   their own.
  *
