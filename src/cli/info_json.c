@@ -1,53 +1,34 @@
 /* info_json.c - the report of `attend info` as one JSON object, for programs.
  *
- * Owns the names of its members; INFO_SCHEMA_VERSION tells when one changes its meaning. A value that
- * is not known is null, never 0. When memory is short jansson returns null, and json_pack() and
- * append() make null of whatever contains it, so that only the whole is checked.
+ * Owns the names of its members; INFO_SCHEMA_VERSION tells when one changes its meaning. How a value
+ * that is not known is written, and what becomes of a lack of memory, is bench/json.h's.
  */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/json.h"
 #include "cli/info_report.h"
 #include "kernels/kernels.h"
 
-/* Null also for bytes that are not UTF-8, which JSON cannot hold. */
-static json_t *text_or_null(const char *text) {
-  json_t *string = text[0] != '\0' ? json_string(text) : NULL;
-  return string != NULL ? string : json_null();
-}
-
-static json_t *count_or_null(size_t count) {
-  return count > 0 ? json_integer((json_int_t)count) : json_null();
-}
-
-static json_t *figure_or_null(double figure) {
-  return figure > 0 ? json_real(figure) : json_null();
-}
-
-/* Appends value, which it takes over. Without memory the array becomes null. */
-static void append(json_t **array, json_t *value) {
-  if (json_array_append_new(*array, value) == 0) return;
-  json_decref(*array);
-  *array = NULL;
-}
-
 static json_t *processor_object(const AttendMachine *machine) {
-  return json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", text_or_null(machine->processor), "cores",
-                   count_or_null(machine->cores), "l1d_bytes", count_or_null(machine->l1d_bytes),
-                   "l2_bytes", count_or_null(machine->l2_bytes), "l3_bytes",
-                   count_or_null(machine->l3_bytes));
+  return json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", json_text_or_null(machine->processor),
+                   "cores", json_count_or_null(machine->cores), "l1d_bytes",
+                   json_count_or_null(machine->l1d_bytes), "l2_bytes",
+                   json_count_or_null(machine->l2_bytes), "l3_bytes",
+                   json_count_or_null(machine->l3_bytes));
 }
 
 static json_t *kernels_object(const AttendMachine *machine) {
   json_t *isas = json_array(), *families = json_array();
   for (int isa = ATTEND_ISA_SCALAR; isa < ATTEND_ISA_COUNT; isa++) {
-    append(&isas, json_pack("{s:s, s:b, s:b, s:b}", "isa", attend_isa_name((AttendIsa)isa), "built",
-                            (int)machine->isa_built[isa], "usable", (int)machine->isa_usable[isa],
-                            "chosen", (int)(machine->isa_best == (AttendIsa)isa)));
+    json_append(&isas,
+                json_pack("{s:s, s:b, s:b, s:b}", "isa", attend_isa_name((AttendIsa)isa), "built",
+                          (int)machine->isa_built[isa], "usable", (int)machine->isa_usable[isa],
+                          "chosen", (int)(machine->isa_best == (AttendIsa)isa)));
   }
   for (const char *const *family = kernels_families(); *family != NULL; family++) {
-    append(&families, json_string(*family));
+    json_append(&families, json_string(*family));
   }
   return json_pack("{s:s, s:o, s:o}", "chosen", attend_isa_name(machine->isa_best), "isas", isas,
                    "families", families);
@@ -57,23 +38,24 @@ static json_t *blas_object(const DoctorFacts *facts) {
   const AttendMachine *machine = &facts->machine;
   const BlasCoreState *core = &facts->core;
   return json_pack("{s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:o}", "version",
-                   text_or_null(machine->blas_version), "config",
-                   text_or_null(machine->blas_config), "core", text_or_null(core->name),
+                   json_text_or_null(machine->blas_version), "config",
+                   json_text_or_null(machine->blas_config), "core", json_text_or_null(core->name),
                    "core_class", blas_core_class_name(core->core_class), "core_origin",
                    info_origin_name(core->origin), "processor_class",
                    blas_core_class_name(core->processor_class), "core_before",
-                   text_or_null(core->before), "core_best", text_or_null(core->best), "threading",
-                   info_threading_name(machine->blas_threading), "threads",
-                   count_or_null(machine->blas_threads));
+                   json_text_or_null(core->before), "core_best", json_text_or_null(core->best),
+                   "threading", info_threading_name(machine->blas_threading), "threads",
+                   json_count_or_null(machine->blas_threads));
 }
 
 static json_t *findings_array(const DoctorReport *doctor) {
   json_t *findings = json_array();
   for (size_t i = 0; i < doctor->count; i++) {
     const DoctorFinding *finding = &doctor->findings[i];
-    append(&findings, json_pack("{s:s, s:o, s:o, s:o}", "code", finding->code, "fault",
-                                text_or_null(finding->fault), "cost", text_or_null(finding->cost),
-                                "cure", text_or_null(finding->cure)));
+    json_append(&findings, json_pack("{s:s, s:o, s:o, s:o}", "code", finding->code, "fault",
+                                     json_text_or_null(finding->fault), "cost",
+                                     json_text_or_null(finding->cost), "cure",
+                                     json_text_or_null(finding->cure)));
   }
   return findings;
 }
@@ -83,22 +65,19 @@ static json_t *limits_array(const InfoReport *report) {
   json_t *array = json_array();
   for (size_t i = 0; i < report->limit_count; i++) {
     const InfoLimits *limits = &report->limits[i];
-    json_t *peaks = json_object();
-    for (int isa = ATTEND_ISA_SCALAR; isa < ATTEND_ISA_COUNT; isa++) {
-      json_object_set_new(peaks, attend_isa_name((AttendIsa)isa),
-                          figure_or_null(limits->fma_gflops[isa]));
-    }
-    append(&array,
-           json_pack("{s:o, s:o, s:o, s:o}", "threads", count_or_null(limits->threads),
-                     "fma_gflops", peaks, "sgemm_gflops", figure_or_null(limits->sgemm_gflops),
-                     "read_gbps", figure_or_null(limits->read_gbps)));
+    json_append(&array,
+                json_pack("{s:o, s:o, s:o, s:o}", "threads", json_count_or_null(limits->threads),
+                          "fma_gflops", json_peaks(limits->fma_gflops), "sgemm_gflops",
+                          json_figure_or_null(limits->sgemm_gflops > 0, limits->sgemm_gflops),
+                          "read_gbps",
+                          json_figure_or_null(limits->read_gbps > 0, limits->read_gbps)));
   }
   return array;
 }
 
 static json_t *comparison_object(const CoreComparison *comparison) {
   if (comparison->threads == 0) return json_null();
-  return json_pack("{s:o, s:s, s:f, s:s, s:f}", "threads", count_or_null(comparison->threads),
+  return json_pack("{s:o, s:s, s:f, s:s, s:f}", "threads", json_count_or_null(comparison->threads),
                    "low_core", comparison->low, "low_sgemm_gflops", comparison->low_gflops,
                    "high_core", comparison->high, "high_sgemm_gflops", comparison->high_gflops);
 }
@@ -108,28 +87,30 @@ static json_t *models_array(void) {
   for (size_t i = 0; i < attend_model_count(); i++) {
     const AttendModel *model = attend_model_at(i);
     const AttendLayerShape *shape = &model->shape;
-    append(&array,
-           json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o}", "name", model->name,
-                     "width", count_or_null(shape->width), "query_heads",
-                     count_or_null(shape->query_heads), "kv_heads", count_or_null(shape->kv_heads),
-                     "head_dim", count_or_null(shape->head_dim), "value_dim",
-                     count_or_null(shape->value_dim), "layers", count_or_null(model->layers),
-                     "qkv_bias", (int)model->qkv_bias, "output_bias", (int)model->output_bias,
-                     "source", text_or_null(model->source != NULL ? model->source : "")));
+    json_append(&array,
+                json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o}", "name", model->name,
+                          "width", json_count_or_null(shape->width), "query_heads",
+                          json_count_or_null(shape->query_heads), "kv_heads",
+                          json_count_or_null(shape->kv_heads), "head_dim",
+                          json_count_or_null(shape->head_dim), "value_dim",
+                          json_count_or_null(shape->value_dim), "layers",
+                          json_count_or_null(model->layers), "qkv_bias", (int)model->qkv_bias,
+                          "output_bias", (int)model->output_bias, "source",
+                          json_text_or_null(model->source != NULL ? model->source : "")));
   }
   return array;
 }
 
 bool info_print_json(const InfoReport *report) {
   const AttendMachine *machine = &report->facts.machine;
-  json_t *root =
-      json_pack("{s:{s:s, s:i}, s:s, s:o, s:o, s:o, s:{s:o}, s:{s:o, s:o}, s:o, s:o}", "schema",
-                "name", "attend-info", "version", INFO_SCHEMA_VERSION, "attend_version",
-                attend_version(), "processor", processor_object(machine), "kernels",
-                kernels_object(machine), "blas", blas_object(&report->facts), "openmp", "threads",
-                count_or_null(machine->openmp_threads), "measured", "limits", limits_array(report),
-                "core_comparison", comparison_object(&report->facts.comparison), "findings",
-                findings_array(&report->doctor), "models", models_array());
+  json_t *root = json_pack(
+      "{s:{s:s, s:i}, s:s, s:o, s:o, s:o, s:{s:o}, s:{s:o, s:o}, s:o, s:o}", "schema", "name",
+      "attend-info", "version", INFO_SCHEMA_VERSION, "attend_version", attend_version(),
+      "processor", processor_object(machine), "kernels", kernels_object(machine), "blas",
+      blas_object(&report->facts), "openmp", "threads", json_count_or_null(machine->openmp_threads),
+      "measured", "limits", limits_array(report), "core_comparison",
+      comparison_object(&report->facts.comparison), "findings", findings_array(&report->doctor),
+      "models", models_array());
   if (root == NULL) return false;
   /* What stdout refused is for finish_stdout() to report. */
   const bool encoded = json_dumpf(root, stdout, JSON_INDENT(2)) == 0 || ferror(stdout);
