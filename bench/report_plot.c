@@ -31,13 +31,17 @@ bool report_plot_accepts(const char *path) {
   return ends_with(path, ".svg") || ends_with(path, ".png");
 }
 
+bool report_plot_data_path(const char *path, char data_path[static PATH_MAX]) {
+  const int stem = (int)strlen(path) - (int)strlen(".svg");
+  return snprintf(data_path, PATH_MAX, "%.*s.dat", stem, path) < PATH_MAX;
+}
+
 bool report_plot_open(ReportPlot *plot, const char *path, const char **refused) {
   *plot = (ReportPlot){.svg = ends_with(path, ".svg")};
   *refused = path;
   if (!output_file_open(&plot->image, path)) return false;
-  const int stem = (int)strlen(path) - (int)strlen(".svg");
-  const int length = snprintf(plot->data_path, sizeof plot->data_path, "%.*s.dat", stem, path);
-  if (length < (int)sizeof plot->data_path && output_file_open(&plot->data, plot->data_path))
+  if (report_plot_data_path(path, plot->data_path) &&
+      output_file_open(&plot->data, plot->data_path))
     return true;
   const int error = errno;
   output_file_discard(&plot->image);

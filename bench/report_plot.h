@@ -25,6 +25,9 @@ typedef enum PlotOutcome {
 /* Whether the name ends in .svg or .png, which decide the form of the picture. */
 bool report_plot_accepts(const char *path);
 
+/* Where the figures behind an accepted path go: FILE.dat. False if that is too long. */
+bool report_plot_data_path(const char *path, char data_path[static PATH_MAX]);
+
 /* Opens both files before the measurement. On failure nothing is left of them, errno says why and
  * *refused is the path that cannot be written. */
 bool report_plot_open(ReportPlot *plot, const char *path, const char **refused);

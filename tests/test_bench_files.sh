@@ -47,6 +47,16 @@ unwritable_files_are_refused() {
     [ "$(ls "$scratch/unwritable")" = rows.dat ] || disagree 'nothing left behind'
 }
 
+files_do_not_meet() {
+  printf '{"model_type": "llama", "hidden_size": 64, "num_attention_heads": 4, "num_hidden_layers": 1}\n' \
+    >"$scratch/model.json"
+  cp "$scratch/model.json" "$scratch/kept.json"
+  run --config "$scratch/model.json" --tokens 5 "${brief[@]}" --json --output "$scratch/./model.json"
+  exits 2 && err_has 'is read as --config' && cmp "$scratch/model.json" "$scratch/kept.json" &&
+    run "${small[@]}" --tokens 5 --csv --output "$scratch/both.dat" --plot "$scratch/both.svg" &&
+    exits 2 && err_has 'both --output and --plot' && [ ! -e "$scratch/both.dat" ]
+}
+
 full_disk_is_reported() {
   run "${small[@]}" --tokens 5 --paths tiled --output /dev/full
   exits 1 && err_has '^attend: /dev/full could not be written: '
@@ -167,6 +177,7 @@ check 'JSON of a layer' json_of_a_layer
 check '--explain prints plans' plans_are_explained
 check '--output writes a file and nothing else' output_is_a_file
 check 'files that cannot be written are refused before measuring' unwritable_files_are_refused
+check 'a file is not written twice, nor over what is read' files_do_not_meet
 if [ -c /dev/full ]; then
   check 'a full disk is reported' full_disk_is_reported
 else

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bench/report_plot.h"
 
@@ -162,6 +163,7 @@ static bool take_option(BenchOptions *options, int code, const char *value) {
   case OPTION_MODEL:
     return parse_models("--model", value, &options->models);
   case OPTION_CONFIG:
+    if (options->config_count < OPTION_LIST_MAX) options->configs[options->config_count++] = value;
     return append_config("--config", value, &options->models);
   case OPTION_TOKENS:
     return parse_sizes("--tokens", value, 1, TOKENS_MAX, &options->tokens);
@@ -273,6 +275,37 @@ static bool check_kernels(const BenchOptions *options) {
   return false;
 }
 
+static bool same_file(const char *a, const char *b) {
+  struct stat one, other;
+  if (strcmp(a, b) == 0) return true;
+  return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+         one.st_ino == other.st_ino && S_ISREG(one.st_mode);
+}
+
+/* No file is written twice, and none that is read. */
+static bool check_files(const BenchOptions *options) {
+  char data[PATH_MAX] = "";
+  const char *written[3];
+  size_t count = 0;
+  if (options->output) written[count++] = options->output;
+  if (options->plot) written[count++] = options->plot;
+  if (options->plot && report_plot_data_path(options->plot, data)) written[count++] = data;
+  for (size_t i = 0; i < count; i++) {
+    for (size_t j = 0; j < i; j++) {
+      if (!same_file(written[i], written[j])) continue;
+      usage_error("%s would be written by both --output and --plot; name two files.", written[i]);
+      return false;
+    }
+    for (size_t j = 0; j < options->config_count; j++) {
+      if (!same_file(written[i], options->configs[j])) continue;
+      usage_error("%s is read as --config and would be overwritten; name another file to write.",
+                  written[i]);
+      return false;
+    }
+  }
+  return true;
+}
+
 /* Puts defaults where lists are empty, and refuses combinations that make no sense. */
 static bool complete_options(BenchOptions *options) {
   static const SizeList prefill = {4, {128, 512, 1024, 2048}}, decode = {3, {512, 2048, 8192}};
@@ -287,7 +320,7 @@ static bool complete_options(BenchOptions *options) {
                 options->plot);
     return false;
   }
-  if (!complete_models(options)) return false;
+  if (!check_files(options) || !complete_models(options)) return false;
   if (options->tokens.count == 0)
     options->tokens = options->config.mode == BENCH_DECODE ? decode : prefill;
   if (options->paths.count == 0) options->paths = all;

@@ -19,6 +19,8 @@ typedef struct BenchOptions {
   BenchConfig config; /* what is no list, until bench_fill_config() */
   size_t seed;
   Form form;
+  const char *configs[OPTION_LIST_MAX]; /* files that are read */
+  size_t config_count;
   const char *output, *plot; /* null: not given */
   bool kernels;              /* the kernels by themselves, in place of layers */
   bool help;                 /* print the help and nothing else */
