@@ -14,6 +14,7 @@
 
 #define EXP2_FLOPS 17 /* 6 multiply-adds, 2 subtractions, addition, maximum, product */
 #define SOFTMAX_FLOPS (EXP2_FLOPS + 3) /* running maximum, shift, sum */
+#define ADJUST_FLOPS (EXP2_FLOPS + 24) /* tanh: two sides, a quotient; a distance; a bias */
 #define EXP2_COUNT 4096
 #define PEAK_ROUNDS 4096
 #define READ_FLOATS ((size_t)16 << 20)
@@ -23,8 +24,9 @@ static size_t block_rows(const KernelCase *self, const Kernels *kernels) {
   return self->rows ? self->rows : kernels->rows;
 }
 
-static size_t panels(size_t count, const Kernels *kernels) {
-  return size_ceil_divide(count, kernels->panel);
+/* Columns or keys of whole register tiles. */
+static size_t tiles(size_t count, const Kernels *kernels) {
+  return size_round_up(count, kernels->tile);
 }
 
 /* The next `floats` of far memory, with as much again behind them to be prefetched. */
@@ -36,19 +38,19 @@ static const float *next_piece(KernelData *data, size_t floats) {
 }
 
 static KernelWork pack_keys(const KernelCase *self, const Kernels *kernels, KernelData *data) {
-  const size_t D = self->depth, W = kernels->panel;
+  const size_t D = self->depth, P = KERNEL_PANEL;
   const float *const key = next_piece(data, KERNEL_KEYS * D);
-  for (size_t j = 0; j < KERNEL_KEYS; j += W) {
-    kernels->pack_keys(size_min(W, KERNEL_KEYS - j), D, key + j * D, D, data->near->keys + j * D);
+  for (size_t j = 0; j < KERNEL_KEYS; j += P) {
+    kernels->pack_keys(size_min(P, KERNEL_KEYS - j), D, key + j * D, D, data->near->keys + j * D);
   }
   return (KernelWork){.bytes = (double)(KERNEL_KEYS * D * sizeof(float))};
 }
 
 static KernelWork pack_values(const KernelCase *self, const Kernels *kernels, KernelData *data) {
-  const size_t D = self->depth, W = kernels->panel;
+  const size_t D = self->depth, P = KERNEL_PANEL;
   const float *const value = next_piece(data, KERNEL_KEYS * D);
-  for (size_t c = 0; c < D; c += W) {
-    kernels->pack_values(KERNEL_KEYS, size_min(W, D - c), value + c, D,
+  for (size_t c = 0; c < D; c += P) {
+    kernels->pack_values(KERNEL_KEYS, size_min(P, D - c), value + c, D,
                          data->near->values + c * KERNEL_KEYS);
   }
   return (KernelWork){.bytes = (double)(KERNEL_KEYS * D * sizeof(float))};
@@ -64,15 +66,15 @@ static KernelWork pack_queries(const KernelCase *self, const Kernels *kernels, K
 }
 
 static KernelWork scores(const KernelCase *self, const Kernels *kernels, KernelData *data) {
-  const size_t rows = block_rows(self, kernels), count = panels(KERNEL_KEYS, kernels);
-  kernels->scores(rows, self->depth, count, data->near->query, data->near->keys, data->near->scores,
-                  count * kernels->panel);
+  const size_t rows = block_rows(self, kernels), width = tiles(KERNEL_KEYS, kernels);
+  kernels->scores(rows, self->depth, width, data->near->query, data->near->keys, data->near->scores,
+                  width);
   return (KernelWork){.flops = 2.0 * (double)(rows * self->depth * KERNEL_KEYS)};
 }
 
 static KernelWork softmax_full(const KernelCase *self, const Kernels *kernels, KernelData *data) {
   const size_t rows = block_rows(self, kernels);
-  const size_t width = size_round_up(KERNEL_KEYS, kernels->panel);
+  const size_t width = tiles(KERNEL_KEYS, kernels);
   KernelNear *const near = data->near;
   kernels->softmax_full(rows, width, near->scores, width, near->row_max, near->row_sum,
                         near->rescale);
@@ -82,16 +84,28 @@ static KernelWork softmax_full(const KernelCase *self, const Kernels *kernels, K
 /* The diagonal tile: each row sees one key more than the one before, the last all of them. */
 static KernelWork softmax_ragged(const KernelCase *self, const Kernels *kernels, KernelData *data) {
   const size_t rows = block_rows(self, kernels);
-  const size_t width = size_round_up(KERNEL_KEYS, kernels->panel);
+  const size_t width = tiles(KERNEL_KEYS, kernels);
   KernelNear *const near = data->near;
   size_t visible[KERNEL_MAX_ROWS], seen = 0;
   for (size_t r = 0; r < rows; r++) {
     visible[r] = KERNEL_KEYS - rows + 1 + r;
     seen += visible[r];
   }
-  kernels->softmax_ragged(rows, width, visible, near->scores, width, near->row_max, near->row_sum,
-                          near->rescale);
+  kernels->softmax_ragged(rows, width, NULL, visible, near->scores, width, near->row_max,
+                          near->row_sum, near->rescale);
   return (KernelWork){.flops = (double)(SOFTMAX_FLOPS * seen)};
+}
+
+/* Softcap and bias together; the scores stay between 0 and the cap. */
+static KernelWork adjust(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const KernelAdjust how = {.softcap = 50.0f,
+                            .slope = 0x1p-8f,
+                            .distance = KERNEL_KEYS,
+                            .bias = data->near->values,
+                            .bias_stride = 1};
+  (void)self;
+  kernels->adjust(KERNEL_KEYS, &how, data->near->scores);
+  return (KernelWork){.flops = (double)(ADJUST_FLOPS * KERNEL_KEYS)};
 }
 
 static void halve(KernelNear *near) {
@@ -99,12 +113,11 @@ static void halve(KernelNear *near) {
 }
 
 static KernelWork weigh(const KernelCase *self, const Kernels *kernels, KernelData *data) {
-  const size_t rows = block_rows(self, kernels), count = panels(self->depth, kernels);
-  const size_t W = kernels->panel;
+  const size_t rows = block_rows(self, kernels), width = tiles(self->depth, kernels);
   KernelNear *const near = data->near;
   halve(near);
-  kernels->weigh(rows, KERNEL_KEYS, count, near->scores, size_round_up(KERNEL_KEYS, W),
-                 near->values, KERNEL_KEYS * W, near->rescale, near->sums, count * W);
+  kernels->weigh(rows, KERNEL_KEYS, width, near->scores, tiles(KERNEL_KEYS, kernels), near->values,
+                 (size_t)KERNEL_KEYS * KERNEL_PANEL, near->rescale, near->sums, width);
   return (KernelWork){.flops = 2.0 * (double)(rows * self->depth * KERNEL_KEYS)};
 }
 
@@ -118,18 +131,17 @@ static KernelWork direct_scores(const KernelCase *self, const Kernels *kernels, 
   const size_t D = self->depth, rows = block_rows(self, kernels);
   const float *const key = next_piece(data, KERNEL_KEYS * D);
   kernels->direct_scores(rows, D, KERNEL_KEYS, data->near->query, key, D, data->near->scores,
-                         size_round_up(KERNEL_KEYS, kernels->panel),
-                         (KernelAhead){key + KERNEL_KEYS * D, D, D});
+                         tiles(KERNEL_KEYS, kernels), (KernelAhead){key + KERNEL_KEYS * D, D, D});
   return direct_work(self, rows);
 }
 
 static KernelWork direct_weigh(const KernelCase *self, const Kernels *kernels, KernelData *data) {
-  const size_t D = self->depth, rows = block_rows(self, kernels), W = kernels->panel;
+  const size_t D = self->depth, rows = block_rows(self, kernels);
   const float *const value = next_piece(data, KERNEL_KEYS * D);
   KernelNear *const near = data->near;
   halve(near);
-  kernels->direct_weigh(rows, KERNEL_KEYS, D, near->scores, size_round_up(KERNEL_KEYS, W), value, D,
-                        near->rescale, near->sums, size_round_up(D, W),
+  kernels->direct_weigh(rows, KERNEL_KEYS, D, near->scores, tiles(KERNEL_KEYS, kernels), value, D,
+                        near->rescale, near->sums, tiles(D, kernels),
                         (KernelAhead){value + KERNEL_KEYS * D, D, D});
   return direct_work(self, rows);
 }
@@ -170,6 +182,7 @@ static const KernelCase cases[] = {
     {"pack_queries", "R rows, D 128", pack_queries, .depth = 128},
     {"scores", "R rows, D 64, 128 keys", scores, .depth = 64},
     {"scores", "R rows, D 128, 128 keys", scores, .depth = 128},
+    {"adjust", "1 row, 128 keys", adjust, .rows = 1},
     {"softmax_full", "R rows, 128 keys", softmax_full, .rows = 0},
     {"softmax_ragged", "R rows, 128 keys", softmax_ragged, .rows = 0},
     {"weigh", "R rows, 128 keys, Dv 64", weigh, .depth = 64},

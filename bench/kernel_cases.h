@@ -28,10 +28,10 @@ typedef struct KernelWork {
 /* The operands that stay in cache. Panels are padded to the widest of any ISA. */
 typedef struct KernelNear {
   _Alignas(KERNEL_ALIGNMENT) float query[KERNEL_DEPTH * KERNEL_MAX_ROWS];
-  _Alignas(KERNEL_ALIGNMENT) float keys[(KERNEL_KEYS + KERNEL_MAX_PANEL) * KERNEL_DEPTH];
-  _Alignas(KERNEL_ALIGNMENT) float values[(KERNEL_DEPTH + KERNEL_MAX_PANEL) * KERNEL_KEYS];
-  _Alignas(KERNEL_ALIGNMENT) float scores[KERNEL_MAX_ROWS * (KERNEL_KEYS + KERNEL_MAX_PANEL)];
-  _Alignas(KERNEL_ALIGNMENT) float sums[KERNEL_MAX_ROWS * (KERNEL_DEPTH + KERNEL_MAX_PANEL)];
+  _Alignas(KERNEL_ALIGNMENT) float keys[(KERNEL_KEYS + KERNEL_PANEL) * KERNEL_DEPTH];
+  _Alignas(KERNEL_ALIGNMENT) float values[(KERNEL_DEPTH + KERNEL_PANEL) * KERNEL_KEYS];
+  _Alignas(KERNEL_ALIGNMENT) float scores[KERNEL_MAX_ROWS * (KERNEL_KEYS + KERNEL_PANEL)];
+  _Alignas(KERNEL_ALIGNMENT) float sums[KERNEL_MAX_ROWS * (KERNEL_DEPTH + KERNEL_PANEL)];
   _Alignas(KERNEL_ALIGNMENT) float row_max[KERNEL_MAX_ROWS];
   _Alignas(KERNEL_ALIGNMENT) float row_sum[KERNEL_MAX_ROWS];
   _Alignas(KERNEL_ALIGNMENT) float rescale[KERNEL_MAX_ROWS];

@@ -78,7 +78,7 @@ static char *plan_text(const AttendPlan *plan) {
 /* Which ISA does the FLOPs. What is left to OpenBLAS or to the compiler counts as the widest,
  * whatever --isa holds the kernels to: a core of OpenBLAS that is too low shows as a low share. */
 static void judge_by(const MeasureGroup *group, BenchRow *row) {
-  const size_t rows = group->config->batch * group->workload->queries;
+  const size_t rows = group->config->batch * group->workload->step;
   const bool few_rows = rows <= KERNEL_PROJECT_ROWS && row->path != ATTEND_PATH_NAIVE;
   row->core_isa = row->path == ATTEND_PATH_TILED ? row->isa : group->widest;
   row->projection_isa = few_rows ? row->isa : group->widest;
@@ -216,6 +216,9 @@ static void count_calls(const MeasureGroup *group, Contender *contender) {
     calls *= 2;
   }
   contender->row->calls_per_sample = calls;
+  /* A short call's warm-up says little of its speed. */
+  *contender->rate =
+      (PathRate){contender->row->flops / contender->call_seconds, contender->row->tokens};
   attend_reset_profile(contender->context);
 }
 
@@ -276,9 +279,11 @@ static void finish(Contender *contender) {
   BenchRow *const row = contender->row;
   AttendProfile profile;
   if (contender->active && row->samples.count &&
-      attend_get_profile(contender->context, &profile) == ATTEND_OK && profile.calls) {
+      attend_get_profile(contender->context, &profile) == ATTEND_OK) {
+    /* Not the profile's calls, of which every chunk is one. */
+    const double passes = (double)row->samples.count * (double)row->calls_per_sample;
     for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++)
-      row->phase_seconds[p] = profile.phases[p].seconds / (double)profile.calls;
+      row->phase_seconds[p] = profile.phases[p].seconds / passes;
   }
   if (contender->active && row->samples.count) row->status = BENCH_MEASURED;
   attend_close(&contender->context);

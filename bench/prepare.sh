@@ -28,6 +28,7 @@ ci    command gcc          gcc
 ci    command clang        clang
 ci    command clang-format clang-format
 ci    openmp  clang        libomp-dev
+ci    sanitizer thread     libclang-rt-dev
 ci    command qemu-x86_64  qemu-user
 '
 
@@ -42,6 +43,7 @@ found() {
     header) printf '#include <%s>\n' "$2" | cc -E - ;;
     module) pkg-config --exists "$2" ;;
     library) printf 'int main(void) { return 0; }\n' | cc -x c - -l"$2" -o /dev/null ;;
+    sanitizer) printf 'int main(void) { return 0; }\n' | clang -fsanitize="$2" -x c - -o /dev/null ;;
     openmp) printf 'int main(void) { return 0; }\n' | "$2" -fopenmp -x c - -o /dev/null ;;
   esac >/dev/null 2>&1
 }

@@ -2,6 +2,7 @@
  */
 #include "bench/csv.h"
 #include "bench/report.h"
+#include "bench/scoring.h"
 
 static void write_case(Csv *csv, const BenchRun *run, const BenchRow *row) {
   const BenchConfig *const config = run->config;
@@ -15,6 +16,7 @@ static void write_case(Csv *csv, const BenchRun *run, const BenchRow *row) {
   csv_text(csv, "part", bench_part_name(config->part));
   csv_text(csv, "mode", bench_mode_name(config->mode));
   csv_text(csv, "causal", config->causal ? "true" : "false");
+  csv_figure(csv, "chunk", config->chunk > 0, (double)config->chunk);
   csv_count(csv, "batch", config->batch);
   csv_count(csv, "tokens", row->tokens);
   csv_count(csv, "threads", row->threads);
@@ -22,6 +24,26 @@ static void write_case(Csv *csv, const BenchRun *run, const BenchRow *row) {
   csv_text(csv, "isa", attend_isa_name(row->isa));
   csv_text(csv, "status", bench_status_name(row->status));
   csv_text(csv, "reason", row->reason);
+}
+
+/* What the row's layer does beside projecting; an empty field for what it does not do. */
+static void write_options(Csv *csv, const BenchRun *run, const BenchRow *row) {
+  const BenchConfig *const config = run->config;
+  const AttendModel *const model = row->model;
+  const AttendOptions options = scoring_options(config, model);
+  const bool layer = config->part == BENCH_LAYER;
+  csv_count(csv, "layer", config->layer);
+  csv_text(csv, "rope", layer && model->rope.pairing != ATTEND_ROPE_NONE ? "true" : "false");
+  csv_text(csv, "qk_norm", layer && model->qk_norm ? "true" : "false");
+  csv_figure(csv, "scale", true, scoring_scale(config, model));
+  csv_figure(csv, "softcap", options.softcap > 0, (double)options.softcap);
+  csv_figure(csv, "window_left", options.window_left >= 0, (double)options.window_left);
+  csv_figure(csv, "window_right", options.window_right >= 0, (double)options.window_right);
+  csv_text(csv, "alibi", config->scores.alibi ? "true" : "false");
+  csv_text(csv, "sinks", scoring_has_sinks(config, model) ? "true" : "false");
+  csv_text(csv, "mask", bench_mask_name(config->scores.mask));
+  csv_figure(csv, "mask_share", config->scores.mask == BENCH_MASK_RANDOM,
+             config->scores.mask_share);
 }
 
 static void write_figures(Csv *csv, const BenchRun *run, const BenchRow *row) {
@@ -77,6 +99,7 @@ static void write_machine(Csv *csv, const BenchRun *run, const BenchRow *row) {
 static void write_row(FILE *stream, const BenchRun *run, const BenchRow *row, bool names) {
   Csv csv = {.stream = stream, .names = names};
   write_case(&csv, run, row);
+  write_options(&csv, run, row);
   write_figures(&csv, run, row);
   write_phases(&csv, row);
   write_memory_and_error(&csv, row);

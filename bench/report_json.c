@@ -6,6 +6,7 @@
  */
 #include "bench/json.h"
 #include "bench/report.h"
+#include "bench/scoring.h"
 
 static json_t *blas_object(const BenchRun *run) {
   const AttendMachine *const machine = &run->machine;
@@ -15,14 +16,36 @@ static json_t *blas_object(const BenchRun *run) {
                    json_text_or_null(machine->blas_core), "threading", run->blas_threading);
 }
 
+/* Null for a side of a window without a limit. */
+static json_t *limit_or_null(int64_t keys) {
+  return keys >= 0 ? json_integer((json_int_t)keys) : json_null();
+}
+
 static json_t *options_object(const BenchConfig *config) {
-  return json_pack("{s:s, s:s, s:b, s:I, s:s, s:o, s:f, s:f, s:I, s:I}", "part",
-                   bench_part_name(config->part), "mode", bench_mode_name(config->mode), "causal",
+  return json_pack("{s:s, s:s, s:o, s:I, s:b, s:I, s:s, s:o, s:f, s:f, s:I, s:I}", "part",
+                   bench_part_name(config->part), "mode", bench_mode_name(config->mode), "chunk",
+                   json_count_or_null(config->chunk), "layer", (json_int_t)config->layer, "causal",
                    (int)config->causal, "batch", (json_int_t)config->batch, "isa",
                    attend_isa_name(config->isa), "repeat", json_count_or_null(config->repeat),
                    "time_limit_seconds", config->time_limit_seconds, "yardstick_seconds",
                    config->yardstick_seconds, "memory_limit_bytes",
                    (json_int_t)config->score_memory_limit_bytes, "seed", (json_int_t)config->seed);
+}
+
+/* What the row's layer does to heads and scores. */
+static json_t *scores_object(const BenchRow *row, const BenchConfig *config) {
+  const AttendModel *const model = row->model;
+  const AttendOptions options = scoring_options(config, model);
+  const bool layer = config->part == BENCH_LAYER;
+  return json_pack(
+      "{s:b, s:b, s:f, s:o, s:o, s:o, s:b, s:b, s:s, s:o}", "rope",
+      (int)(layer && model->rope.pairing != ATTEND_ROPE_NONE), "qk_norm",
+      (int)(layer && model->qk_norm), "scale", scoring_scale(config, model), "softcap",
+      json_figure_or_null(options.softcap > 0, (double)options.softcap), "window_left",
+      limit_or_null(options.window_left), "window_right", limit_or_null(options.window_right),
+      "alibi", (int)config->scores.alibi, "sinks", (int)scoring_has_sinks(config, model), "mask",
+      bench_mask_name(config->scores.mask), "mask_share",
+      json_figure_or_null(config->scores.mask == BENCH_MASK_RANDOM, config->scores.mask_share));
 }
 
 static json_t *yardsticks_array(const BenchRun *run) {
@@ -105,6 +128,7 @@ static json_t *row_object(const BenchRow *row, const BenchConfig *config) {
     object = NULL;
   }
   json_decref(plan);
+  json_set(&object, "scores", scores_object(row, config));
   json_set(&object, "time", row->samples.count ? time_object(row, config) : json_null());
   json_set(&object, "check", row->rows_checked ? check_object(row) : json_null());
   return object;

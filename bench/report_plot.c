@@ -306,9 +306,10 @@ static void write_lengths(const BenchConfig *config, FILE *stream) {
 
 static void write_script(const ReportPlot *plot, const BenchRun *run, FILE *stream) {
   const BenchConfig *const config = run->config;
-  char title[512];
-  snprintf(title, sizeof title, "attend bench: %s, %s, B = %zu, %s, OpenBLAS %s%s",
-           bench_part_name(config->part), bench_mode_name(config->mode), config->batch,
+  char title[512], chunk[48] = "";
+  if (config->chunk) snprintf(chunk, sizeof chunk, " in chunks of %zu", config->chunk);
+  snprintf(title, sizeof title, "attend bench: %s, %s%s, B = %zu, %s, OpenBLAS %s%s",
+           bench_part_name(config->part), bench_mode_name(config->mode), chunk, config->batch,
            run->machine.processor, run->machine.blas_core, run->interrupted ? ", interrupted" : "");
   write_terminal(plot, run, stream);
   write_lengths(config, stream);

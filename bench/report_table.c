@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench/report.h"
+#include "bench/scoring.h"
 #include "bench/units.h"
 
 #define LINE_WIDTH 120
@@ -35,9 +36,11 @@ static void print_wrapped(FILE *stream, size_t column, const char *text) {
 static void print_header(const BenchRun *run, FILE *stream) {
   const BenchConfig *const config = run->config;
   const AttendMachine *const machine = &run->machine;
-  fprintf(stream, "attend %s bench: %s, %s, %s, B = %zu\n", attend_version(),
-          bench_part_name(config->part), bench_mode_name(config->mode),
-          config->causal ? "causal" : "bidirectional", config->batch);
+  fprintf(stream, "attend %s bench: %s, %s", attend_version(), bench_part_name(config->part),
+          bench_mode_name(config->mode));
+  if (config->chunk)
+    fprintf(stream, " in chunks of %zu token%s", config->chunk, config->chunk == 1 ? "" : "s");
+  fprintf(stream, ", %s, B = %zu\n", config->causal ? "causal" : "bidirectional", config->batch);
   fprintf(stream, "machine    %s, %zu core%s, kernels up to %s", machine->processor, machine->cores,
           machine->cores == 1 ? "" : "s", attend_isa_name(machine->isa_best));
   if (machine->l3_bytes) fprintf(stream, ", L3 %s", unit_bytes((double)machine->l3_bytes).text);
@@ -59,7 +62,22 @@ static void print_yardsticks(const BenchRun *run, FILE *stream) {
   }
 }
 
-static void print_model(const AttendModel *model, FILE *stream) {
+/* What a layer does to heads and scores, on a line of its own. */
+static void print_scoring(const AttendModel *model, const BenchConfig *config, FILE *stream) {
+  const bool layer = config->part == BENCH_LAYER;
+  const bool rope = layer && model->rope.pairing != ATTEND_ROPE_NONE;
+  const bool norm = layer && model->qk_norm;
+  char scoring[SCORING_TEXT_SIZE], text[SCORING_TEXT_SIZE + 64];
+  scoring_describe(config, model, scoring);
+  if (!rope && !norm && !*scoring) return;
+  snprintf(text, sizeof text, "layer %zu of %zu: %s%s%s%s%s", config->layer, model->layers,
+           norm ? "QK-norm" : "", norm && (rope || *scoring) ? ", " : "", rope ? "RoPE" : "",
+           rope && *scoring ? ", " : "", scoring);
+  fputs("  ", stream);
+  print_wrapped(stream, 2, text);
+}
+
+static void print_model(const AttendModel *model, const BenchConfig *config, FILE *stream) {
   const AttendLayerShape *const shape = &model->shape;
   fprintf(stream, "\n%s: E %zu, Hq %zu, Hk %zu, D %zu", model->name, shape->width,
           shape->query_heads, shape->kv_heads, shape->head_dim);
@@ -69,6 +87,7 @@ static void print_model(const AttendModel *model, FILE *stream) {
             model->qkv_bias && model->output_bias ? " and" : "",
             model->output_bias ? " output" : "");
   fputc('\n', stream);
+  print_scoring(model, config, stream);
 }
 
 static void print_case(const BenchRow *row, FILE *stream) {
@@ -122,6 +141,13 @@ static void print_costs(const BenchRow *rows, size_t count, const BenchConfig *c
   }
 }
 
+static const char *const phase_heads[ATTEND_PHASE_COUNT] = {
+    [ATTEND_PHASE_QKV_PROJECTION] = "QKV",  [ATTEND_PHASE_QK_NORM_ROPE] = "norm,RoPE",
+    [ATTEND_PHASE_PACKING] = "packing",     [ATTEND_PHASE_SCORES] = "scores",
+    [ATTEND_PHASE_SOFTMAX] = "softmax",     [ATTEND_PHASE_WEIGHTED_SUM] = "weighted",
+    [ATTEND_PHASE_ATTENTION] = "attention", [ATTEND_PHASE_OUTPUT_PROJECTION] = "output",
+};
+
 static double core_seconds(const BenchRow *row) {
   return row->phase_seconds[ATTEND_PHASE_SCORES] + row->phase_seconds[ATTEND_PHASE_SOFTMAX] +
          row->phase_seconds[ATTEND_PHASE_WEIGHTED_SUM] + row->phase_seconds[ATTEND_PHASE_ATTENTION];
@@ -131,9 +157,9 @@ static double core_seconds(const BenchRow *row) {
 static void print_core_speed(const BenchRow *row, FILE *stream) {
   const double seconds = core_seconds(row);
   if (seconds > 0)
-    fprintf(stream, " %12.1f\n", 1e-9 * row->core_flops / seconds);
+    fprintf(stream, " %13.1f\n", 1e-9 * row->core_flops / seconds);
   else
-    fprintf(stream, " %12s\n", "-");
+    fprintf(stream, " %13s\n", "-");
 }
 
 static void print_phases(const BenchRow *row, FILE *stream) {
@@ -142,7 +168,7 @@ static void print_phases(const BenchRow *row, FILE *stream) {
   print_case(row, stream);
   for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++)
     fprintf(stream, " %9s", whole > 0 ? unit_share(row->phase_seconds[p] / whole).text : "-");
-  fprintf(stream, " %9s", whole > 0 ? unit_share(row_other_seconds(row) / whole).text : "-");
+  fprintf(stream, " %6s", whole > 0 ? unit_share(row_other_seconds(row) / whole).text : "-");
   print_core_speed(row, stream);
 }
 
@@ -151,9 +177,9 @@ static void print_phase_table(const BenchRow *rows, size_t count, FILE *stream) 
   for (size_t r = 0; r < count; r++) measured += has_figures(&rows[r]);
   if (!measured) return;
   fprintf(stream, "\n  Where the time goes, in shares of a call:\n");
-  fprintf(stream, "%7s  %-6s %3s %9s %9s %9s %9s %9s %9s %9s %9s %12s\n", "N", "path", "thr", "QKV",
-          "packing", "scores", "softmax", "weighted", "attention", "output", "other",
-          "core GFLOP/s");
+  fprintf(stream, "%7s  %-6s %3s", "N", "path", "thr");
+  for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++) fprintf(stream, " %9s", phase_heads[p]);
+  fprintf(stream, " %6s %13s\n", "other", "core GFLOP/s");
   for (size_t r = 0; r < count; r++)
     if (has_figures(&rows[r])) print_phases(&rows[r], stream);
 }
@@ -190,7 +216,8 @@ static void print_footer(const BenchRun *run, FILE *stream) {
       "scores: the part of the scratch that holds whole score "
       "matrices. max error: against a float64 oracle, over all rows of the output or, "
       "where there are many, over the first, the last and some between. core GFLOP/s: of "
-      "the attention between the projections; only visible pairs count.");
+      "the attention between the projections; pairs outside of causality and the window do not "
+      "count, those that a mask hides do.");
   print_cache_note(run, stream);
   fprintf(stream, "%zu rows measured, %zu skipped, %zu failed in %.0f s.\n",
           run_count(run, BENCH_MEASURED), run_count(run, BENCH_SKIPPED),
@@ -208,7 +235,7 @@ void report_table(const BenchRun *run, FILE *stream) {
     size_t pending = 0;
     for (size_t r = 0; r < count; r++) pending += rows[r].status == BENCH_PENDING;
     if (pending == count) continue;
-    print_model(rows->model, stream);
+    print_model(rows->model, run->config, stream);
     print_costs(rows, count, run->config, stream);
     print_phase_table(rows, count, stream);
     print_plans(rows, count, stream);

@@ -93,3 +93,8 @@ const char *bench_status_name(BenchStatus status) {
 const char *bench_limit_name(BenchLimit limit) {
   return limit == BENCH_COMPUTE ? "compute" : "bandwidth";
 }
+
+const char *bench_mask_name(BenchMask mask) {
+  static const char *const names[] = {"none", "random", "bias"};
+  return names[mask];
+}

@@ -19,6 +19,19 @@
 typedef enum BenchPart { BENCH_LAYER, BENCH_CORE } BenchPart;
 typedef enum BenchMode { BENCH_PREFILL, BENCH_DECODE } BenchMode;
 
+/* What hides single keys, or changes their scores, beside causal and the window. */
+typedef enum BenchMask { BENCH_MASK_NONE, BENCH_MASK_RANDOM, BENCH_MASK_BIAS } BenchMask;
+
+/* What was asked of the scores in place of what the model says. */
+typedef struct BenchScores {
+  bool has_window, has_softcap;      /* the next members count */
+  int64_t window_left, window_right; /* -1: no limit */
+  float softcap;                     /* 0: none */
+  bool alibi, sinks;                 /* beside what the model has */
+  BenchMask mask;
+  double mask_share; /* of the pairs that a RANDOM mask hides */
+} BenchScores;
+
 /* What to measure. The arrays belong to the caller and outlive the run. */
 typedef struct BenchConfig {
   const AttendModel *models;
@@ -29,7 +42,10 @@ typedef struct BenchConfig {
   AttendIsa isa; /* of the tiled path */
   BenchPart part;
   BenchMode mode;
+  size_t chunk; /* a prefill in calls of so many tokens, with a cache; 0: in one call without */
+  size_t layer; /* of each model */
   bool causal;
+  BenchScores scores;
   size_t batch;
   size_t repeat;             /* samples of a row; 0: as many as the row's length asks for */
   double time_limit_seconds; /* of one row */
@@ -118,10 +134,11 @@ bool run_needs_peak(const BenchRun *run, AttendIsa isa);
 size_t run_count(const BenchRun *run, BenchStatus status);
 
 /* Words of options and reports: "layer", "core"; "prefill", "decode"; "pending", "measured",
- * "skipped", "failed"; "compute", "bandwidth". */
+ * "skipped", "failed"; "compute", "bandwidth"; "none", "random", "bias". */
 const char *bench_part_name(BenchPart part);
 const char *bench_mode_name(BenchMode mode);
 const char *bench_status_name(BenchStatus status);
 const char *bench_limit_name(BenchLimit limit);
+const char *bench_mask_name(BenchMask mask);
 
 #endif

@@ -5,10 +5,10 @@
  * random walk, to about u sqrt(K). Two such sums follow each other on the way to a score and two
  * more on the way to an output. An output y is accepted when
  *
- *   |y - ref| <= max(1, sqrt(K / 1024)) * (1e-5 + 5e-6 |ref|)
+ *   |y - ref| <= max(1, sqrt(K / 1024)) * max(1, |scale| sqrt(D)) * (1e-5 + 5e-6 |ref|)
  *
- * with K the longest sum of the workload: E, Hq Dv and N for a layer, D and N for a core. The
- * constant is 5 u sqrt(K) where the factor is above 1, and stays at its value for K = 1024 below
+ * with K the longest sum of the workload: E, Hq Dv and N for a layer, D and N for a core. Scores,
+ * and with them their errors, grow with the scale; RoPE and norms keep their size. The constant is 5 u sqrt(K) where the factor is above 1, and stays at its value for K = 1024 below
  * it. A mask that is off by one or a head that reads another's keys moves outputs by 1e-3 and more.
  */
 #ifndef BENCH_VERIFY_H
@@ -20,9 +20,9 @@
  * evenly between. */
 typedef struct Reference {
   size_t count, width;
-  size_t *rows;   /* [count] index into the output's rows [B * queries] */
+  size_t *rows;   /* [count] index into the output's rows */
   double *values; /* [count, width] */
-  double factor;  /* max(1, sqrt(K / 1024)) */
+  double factor;  /* of the tolerance, as above */
 } Reference;
 
 /* Computes the rows. *cancelled is looked at between them. On failure *reference is zero and reason

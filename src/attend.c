@@ -34,17 +34,65 @@ static AttendStatus check_plan_arguments(const void *shape, AttendPlan *plan, Fa
                    sizeof *plan);
 }
 
-AttendStatus attend_plan_core(AttendContext *context, const AttendShape *shape,
-                              const AttendOptions *options, AttendPlan *plan) {
-  if (!context) return ATTEND_STATUS_NULL_POINTER;
+/* Plans a problem whose sizes are known. */
+static AttendStatus plan_problem(AttendContext *context, const ProblemSizes *sizes,
+                                 const AttendOptions *options, AttendPlan *plan) {
   Fault *const fault = &context->fault;
-  fault_clear(fault);
   Problem problem;
-  if (check_plan_arguments(shape, plan, fault)) return fault->status;
-  if (problem_set_sizes(&problem, shape, options, fault)) return fault->status;
+  if (problem_set_sizes(&problem, sizes, options, fault)) return fault->status;
   if (plan_choose(context, &problem, plan, fault)) return fault->status;
   if (add_alignment(&plan->workspace_bytes, fault)) plan->path = ATTEND_PATH_AUTO;
   return fault->status;
+}
+
+AttendStatus attend_plan_core(AttendContext *context, const AttendShape *shape,
+                              const AttendOptions *options, AttendPlan *plan) {
+  if (!context) return ATTEND_STATUS_NULL_POINTER;
+  fault_clear(&context->fault);
+  if (check_plan_arguments(shape, plan, &context->fault)) return context->fault.status;
+  const ProblemSizes sizes = {.shape = *shape};
+  return plan_problem(context, &sizes, options, plan);
+}
+
+AttendStatus attend_plan_cached(AttendContext *context, const AttendShape *shape,
+                                const AttendCache *cache, const AttendOptions *options,
+                                AttendPlan *plan) {
+  if (!context) return ATTEND_STATUS_NULL_POINTER;
+  Fault *const fault = &context->fault;
+  fault_clear(fault);
+  if (!cache) return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "cache is null");
+  if (check_plan_arguments(shape, plan, fault)) return fault->status;
+  const ProblemSizes sizes = {.shape = *shape, .has_cache = true, .appended = true, .cache = cache};
+  return plan_problem(context, &sizes, options, plan);
+}
+
+/* Everything that a core call reads and writes. */
+typedef struct CoreCall {
+  ProblemSizes sizes;
+  AttendView query, key, value;
+  AttendOutputView out;
+  float *lse;
+} CoreCall;
+
+static AttendStatus run_core(AttendContext *context, const CoreCall *call,
+                             const AttendOptions *options) {
+  Fault *const fault = &context->fault;
+  Problem problem;
+  AttendPlan plan = {.struct_size = sizeof plan};
+  void *workspace = NULL;
+  if (problem_set_sizes(&problem, &call->sizes, options, fault) ||
+      problem_set_views(&problem, call->query, call->key, call->value, call->out, call->lse,
+                        fault) ||
+      plan_choose(context, &problem, &plan, fault) || add_alignment(&plan.workspace_bytes, fault)) {
+    return fault->status;
+  }
+  if (problem.shape.query_tokens == 0) return ATTEND_OK;
+  if (context_workspace(context, plan.workspace_bytes, &workspace, fault)) return fault->status;
+
+  profile_begin_call(&context->profiler);
+  layer_run_core(context, path_get(plan.path), &problem, workspace);
+  profile_end_call(&context->profiler);
+  return ATTEND_OK;
 }
 
 AttendStatus attend_core_forward(AttendContext *context, const AttendShape *shape, AttendView query,
@@ -54,21 +102,25 @@ AttendStatus attend_core_forward(AttendContext *context, const AttendShape *shap
   Fault *const fault = &context->fault;
   fault_clear(fault);
   if (!shape) return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "shape is null");
-  Problem problem;
-  AttendPlan plan = {.struct_size = sizeof plan};
-  void *workspace = NULL;
-  if (problem_set_sizes(&problem, shape, options, fault) ||
-      problem_set_views(&problem, query, key, value, out, lse, fault) ||
-      plan_choose(context, &problem, &plan, fault) || add_alignment(&plan.workspace_bytes, fault)) {
-    return fault->status;
-  }
-  if (shape->query_tokens == 0) return ATTEND_OK;
-  if (context_workspace(context, plan.workspace_bytes, &workspace, fault)) return fault->status;
+  const CoreCall call = {{.shape = *shape}, query, key, value, out, lse};
+  return run_core(context, &call, options);
+}
 
-  profile_begin_call(&context->profiler);
-  layer_run_core(context, path_get(plan.path), &problem, workspace);
-  profile_end_call(&context->profiler);
-  return ATTEND_OK;
+AttendStatus attend_cached_forward(AttendContext *context, const AttendShape *shape,
+                                   const AttendCache *cache, AttendView query,
+                                   const AttendOptions *options, AttendOutputView out, float *lse) {
+  if (!context) return ATTEND_STATUS_NULL_POINTER;
+  Fault *const fault = &context->fault;
+  fault_clear(fault);
+  if (!shape || !cache) {
+    return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "%s is null", shape ? "cache" : "shape");
+  }
+  const CoreCall call = {
+      .sizes = {.shape = *shape, .has_cache = true, .appended = true, .cache = cache},
+      .query = query,
+      .out = out,
+      .lse = lse};
+  return run_core(context, &call, options);
 }
 
 AttendStatus attend_plan_layer(AttendContext *context, const AttendLayerShape *shape, size_t batch,
@@ -79,7 +131,10 @@ AttendStatus attend_plan_layer(AttendContext *context, const AttendLayerShape *s
   fault_clear(fault);
   if (check_plan_arguments(shape, plan, fault)) return fault->status;
   LayerCall call = {.batch = batch, .tokens = tokens, .past = past, .has_cache = has_cache};
-  if (layer_plan(context, shape, options, &call, plan, fault)) return fault->status;
+  if (layer_set_problem(shape, options, &call, fault) ||
+      layer_plan(context, shape, &call, plan, fault)) {
+    return fault->status;
+  }
   if (add_alignment(&plan->workspace_bytes, fault)) plan->path = ATTEND_PATH_AUTO;
   return fault->status;
 }
@@ -95,8 +150,9 @@ AttendStatus attend_layer_forward(AttendContext *context, const AttendWeights *w
   LayerCall call = {.batch = batch, .tokens = tokens, .cache = cache, .x = x, .y = y};
   const AttendLayerShape shape = attend_weights_shape(weights);
   void *workspace = NULL;
-  if (layer_check_buffers(&shape, &call, fault) ||
-      layer_plan(context, &shape, options, &call, &plan, fault) ||
+  if (layer_set_problem(&shape, options, &call, fault) ||
+      layer_check_buffers(weights, &call, fault) ||
+      layer_plan(context, &shape, &call, &plan, fault) ||
       add_alignment(&plan.workspace_bytes, fault)) {
     return fault->status;
   }

@@ -24,11 +24,6 @@ void attend_default_settings(AttendSettings *settings) {
                                .score_memory_limit_bytes = (size_t)2 << 30};
 }
 
-void attend_default_options(AttendOptions *options) {
-  if (!options) return;
-  *options = (AttendOptions){.struct_size = sizeof *options, .causal = true};
-}
-
 /* Checks the settings and puts numbers in place of "as many as possible" and "the best". */
 static AttendStatus resolve_settings(AttendSettings *settings) {
   if (settings->threads > MAX_THREADS) return ATTEND_STATUS_BAD_OPTION;
@@ -134,5 +129,13 @@ AttendStatus attend_set_tap(AttendContext *context, AttendTap tap, void *user) {
   fault_clear(&context->fault);
   context->tap = tap;
   context->tap_user = user;
+  return ATTEND_OK;
+}
+
+AttendStatus attend_set_tap_rows(AttendContext *context, size_t first, size_t count) {
+  if (!context) return ATTEND_STATUS_NULL_POINTER;
+  fault_clear(&context->fault);
+  context->tap_first = first;
+  context->tap_count = count;
   return ATTEND_OK;
 }

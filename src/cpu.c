@@ -77,7 +77,7 @@ size_t cpu_cache_bytes(int level) {
     read_cache_fact(index, "level", text, sizeof text);
     if (atoi(text) != level) continue;
     read_cache_fact(index, "type", type, sizeof type);
-    if (strcmp(type, "Instruction") == 0) continue;
+    if (strcmp(type, "Data") != 0 && strcmp(type, "Unified") != 0) continue;
     read_cache_fact(index, "size", text, sizeof text);
     char *unit = text;
     const size_t number = strtoul(text, &unit, 10);

@@ -1,64 +1,166 @@
-/* kvcache.c - keys and values of past tokens, contiguous per kv head.
+/* kvcache.c - a cache as a whole: its settings, its one block of memory, what it says of itself.
  *
- * A head's keys lie one after the other, so that decode reads one stream a head. The cache never
- * grows: its capacity is what it was opened with, and a token that does not fit is refused.
+ * Everything a cache will ever need is taken when it is opened: the pool of pages, the tables and the
+ * list of free pages. Nothing is allocated afterwards, and what does not fit then is refused.
  */
 #include "kvcache.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "context.h"
 #include "memory.h"
 #include "shape.h"
 #include "size.h"
 
-AttendStatus attend_open_cache(AttendContext *context, const AttendLayerShape *shape, size_t batch,
-                               size_t capacity, AttendCache **cache) {
+void attend_default_cache_settings(AttendCacheSettings *settings) {
+  if (!settings) return;
+  *settings =
+      (AttendCacheSettings){.struct_size = sizeof *settings, .sequences = 1, .block_tokens = 128};
+}
+
+static AttendStatus check_sizes(const AttendLayerShape *shape, const AttendCacheSettings *settings,
+                                Fault *fault) {
+  const NamedSize sizes[] = {
+      {"settings.sequences", settings->sequences}, {"settings.capacity", settings->capacity},
+      {"shape.query_heads", shape->query_heads},   {"shape.kv_heads", shape->kv_heads},
+      {"shape.head_dim", shape->head_dim},         {"shape.value_dim", shape->value_dim}};
+  if (shape_check_positive(sizes, sizeof sizes / sizeof *sizes, fault)) return fault->status;
+  return shape_check_heads(shape->query_heads, shape->kv_heads, fault);
+}
+
+static AttendStatus check_choices(const AttendCacheSettings *settings, Fault *fault) {
+  const size_t block = settings->block_tokens;
+  if (settings->struct_size != sizeof *settings) {
+    return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
+                     "settings.struct_size is %zu; attend_default_cache_settings() sets it to %zu",
+                     settings->struct_size, sizeof *settings);
+  }
+  if (block != 32 && block != 64 && block != 128) {
+    return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
+                     "settings.block_tokens is %zu; it must be 32, 64 or 128", block);
+  }
+  if (settings->storage != ATTEND_STORAGE_FP32) {
+    return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
+                     "settings.storage is %d; it must be ATTEND_STORAGE_FP32, %d",
+                     (int)settings->storage, (int)ATTEND_STORAGE_FP32);
+  }
+  if (settings->window && settings->pool_blocks) {
+    return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
+                     "settings.window is %zu and settings.pool_blocks is %zu; a ring has no pool, "
+                     "so one of them must be 0",
+                     settings->window, settings->pool_blocks);
+  }
+  return ATTEND_OK;
+}
+
+/* Sizes of the cache, and where its parts lie in one block of memory. */
+typedef struct CachePlan {
+  AttendCache cache; /* pointers are null */
+  size_t free_list_at, references_at, table_at, lengths_at, firsts_at, pool_at;
+  Layout layout;
+} CachePlan;
+
+static size_t place_sizes(Layout *layout, size_t count) {
+  return layout_floats(layout, count, sizeof(size_t) / sizeof(float));
+}
+
+/* Fills the plan; the layout says if it cannot be counted. */
+static void plan_cache(const AttendLayerShape *shape, const AttendCacheSettings *settings,
+                       CachePlan *plan) {
+  *plan = (CachePlan){.cache = {.sequences = settings->sequences,
+                                .kv_heads = shape->kv_heads,
+                                .head_dim = shape->head_dim,
+                                .value_dim = shape->value_dim,
+                                .page_tokens = settings->block_tokens,
+                                .window = settings->window,
+                                .shared_pool = settings->pool_blocks > 0}};
+  AttendCache *const c = &plan->cache;
+  Layout *const layout = &plan->layout;
+  bool *const overflow = &layout->overflow;
+  c->sequence_pages = size_ceil_divide(settings->capacity, c->page_tokens);
+  c->capacity = size_multiply(c->sequence_pages, c->page_tokens, overflow);
+  const size_t entries = size_multiply(c->sequences, c->sequence_pages, overflow);
+  c->pages = c->shared_pool ? settings->pool_blocks : entries;
+
+  const size_t value_panels = size_ceil_divide(c->value_dim, KERNEL_PANEL);
+  const size_t value_columns = size_multiply(value_panels, KERNEL_PANEL, overflow);
+  c->value_at = size_multiply(c->page_tokens, c->head_dim, overflow);
+  c->head_floats =
+      size_add(c->value_at, size_multiply(c->page_tokens, value_columns, overflow), overflow);
+  c->page_floats = size_multiply(c->kv_heads, c->head_floats, overflow);
+
+  layout_floats(layout, size_ceil_divide(sizeof(AttendCache), sizeof(float)), 1);
+  plan->free_list_at = place_sizes(layout, c->pages);
+  plan->references_at = place_sizes(layout, c->pages);
+  plan->table_at = place_sizes(layout, entries);
+  plan->lengths_at = place_sizes(layout, c->sequences);
+  plan->firsts_at = place_sizes(layout, c->sequences);
+  plan->pool_at = layout_floats(layout, c->pages, c->page_floats);
+  c->bytes = layout->bytes;
+}
+
+static size_t *sizes_at(void *memory, size_t offset) {
+  return (size_t *)(void *)layout_at(memory, offset);
+}
+
+/* A cache of empty sequences: all pages are free, or page by page the sequences' own. */
+static AttendCache *place_cache(const CachePlan *plan, void *memory) {
+  AttendCache *const c = memory;
+  *c = plan->cache;
+  c->free_list = sizes_at(memory, plan->free_list_at);
+  c->references = sizes_at(memory, plan->references_at);
+  c->table = sizes_at(memory, plan->table_at);
+  c->lengths = sizes_at(memory, plan->lengths_at);
+  c->firsts = sizes_at(memory, plan->firsts_at);
+  c->pool = layout_at(memory, plan->pool_at);
+  c->free_pages = c->shared_pool ? c->pages : 0;
+  for (size_t page = 0; page < c->pages; page++) {
+    c->free_list[page] = c->pages - 1 - page; /* the first pages are taken first */
+    c->references[page] = c->shared_pool ? 0 : 1;
+  }
+  for (size_t entry = 0; entry < c->sequences * c->sequence_pages; entry++) {
+    c->table[entry] = c->shared_pool ? 0 : entry;
+  }
+  for (size_t s = 0; s < c->sequences; s++) c->lengths[s] = c->firsts[s] = 0;
+  return c;
+}
+
+AttendStatus attend_open_cache(AttendContext *context, const AttendLayerShape *shape,
+                               const AttendCacheSettings *settings, AttendCache **cache) {
   if (cache) *cache = NULL;
   if (!context) return ATTEND_STATUS_NULL_POINTER;
   Fault *const fault = &context->fault;
   fault_clear(fault);
-  if (!shape || !cache) {
-    return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "%s is null", shape ? "cache" : "shape");
+  if (!shape || !settings || !cache) {
+    return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "%s is null",
+                     !shape      ? "shape"
+                     : !settings ? "settings"
+                                 : "cache");
   }
-  if (!batch || !capacity || !shape->kv_heads || !shape->head_dim || !shape->value_dim ||
-      !shape->query_heads) {
-    return fault_set(fault, ATTEND_STATUS_BAD_SIZE,
-                     "batch %zu, capacity %zu, query_heads %zu, kv_heads %zu, head_dim %zu and "
-                     "value_dim %zu must all be at least 1",
-                     batch, capacity, shape->query_heads, shape->kv_heads, shape->head_dim,
-                     shape->value_dim);
-  }
-  if (shape_check_heads(shape->query_heads, shape->kv_heads, fault)) return fault->status;
+  if (check_choices(settings, fault) || check_sizes(shape, settings, fault)) return fault->status;
 
-  Layout layout = {0};
-  const size_t heads = size_multiply(batch, shape->kv_heads, &layout.overflow);
-  const size_t tokens = size_multiply(heads, capacity, &layout.overflow);
-  layout_floats(&layout, size_ceil_divide(sizeof(AttendCache), sizeof(float)), 1);
-  const size_t key_at = layout_floats(&layout, tokens, shape->head_dim);
-  const size_t value_at = layout_floats(&layout, tokens, shape->value_dim);
-  if (layout.overflow) {
+  CachePlan plan;
+  plan_cache(shape, settings, &plan);
+  if (plan.layout.overflow) {
     return fault_set(fault, ATTEND_STATUS_OVERFLOW,
-                     "a cache of batch %zu, %zu kv heads and %zu tokens of %zu + %zu floats cannot "
-                     "be counted in bytes",
-                     batch, shape->kv_heads, capacity, shape->head_dim, shape->value_dim);
+                     "a cache of %zu sequences of %zu tokens (%zu blocks in a pool), %zu kv heads "
+                     "and %zu + %zu floats a token cannot be counted in bytes",
+                     settings->sequences, settings->capacity, settings->pool_blocks,
+                     shape->kv_heads, shape->head_dim, shape->value_dim);
   }
-  void *const memory = memory_allocate(layout.bytes);
+  if (settings->window >= plan.cache.capacity) {
+    return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
+                     "settings.window is %zu and the capacity %zu tokens; the window must be "
+                     "smaller, so that a new token has a place beside it",
+                     settings->window, plan.cache.capacity);
+  }
+  void *const memory = memory_allocate(plan.layout.bytes);
   if (!memory) {
     return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY,
-                     "%zu bytes for a cache of %zu tokens could not be allocated", layout.bytes,
-                     capacity);
+                     "%zu bytes for a cache of %zu blocks of %zu tokens could not be allocated",
+                     plan.layout.bytes, plan.cache.pages, plan.cache.page_tokens);
   }
-  AttendCache *const opened = memory;
-  *opened = (AttendCache){.batch = batch,
-                          .kv_heads = shape->kv_heads,
-                          .head_dim = shape->head_dim,
-                          .value_dim = shape->value_dim,
-                          .capacity = capacity,
-                          .key = layout_at(memory, key_at),
-                          .value = layout_at(memory, value_at)};
-  *cache = opened;
+  *cache = place_cache(&plan, memory);
   return ATTEND_OK;
 }
 
@@ -68,73 +170,26 @@ void attend_close_cache(AttendCache **cache) {
   *cache = NULL;
 }
 
-size_t attend_cache_length(const AttendCache *cache) {
-  return cache->length;
+size_t attend_cache_length(const AttendCache *cache, size_t sequence) {
+  return sequence < cache->sequences ? cache->lengths[sequence] : 0;
+}
+
+size_t attend_cache_first(const AttendCache *cache, size_t sequence) {
+  return sequence < cache->sequences ? cache->firsts[sequence] : 0;
 }
 
 size_t attend_cache_capacity(const AttendCache *cache) {
   return cache->capacity;
 }
 
+size_t attend_cache_free_blocks(const AttendCache *cache) {
+  return cache->free_pages;
+}
+
 size_t attend_cache_token_bytes(const AttendCache *cache) {
-  return cache->kv_heads * (cache->head_dim + cache->value_dim) * sizeof(float);
+  return cache->page_floats / cache->page_tokens * sizeof(float);
 }
 
-AttendStatus kvcache_check_room(const AttendCache *cache, size_t tokens, Fault *fault) {
-  if (tokens > cache->capacity - cache->length) {
-    return fault_set(fault, ATTEND_STATUS_CACHE_FULL,
-                     "the cache holds %zu of %zu tokens; %zu more do not fit", cache->length,
-                     cache->capacity, tokens);
-  }
-  return ATTEND_OK;
-}
-
-void kvcache_append(AttendCache *cache, size_t tokens, AttendView key, AttendView value) {
-  const size_t D = cache->head_dim, Dv = cache->value_dim;
-  for (size_t b = 0; b < cache->batch; b++) {
-    for (size_t g = 0; g < cache->kv_heads; g++) {
-      const size_t first = (b * cache->kv_heads + g) * cache->capacity + cache->length;
-      for (size_t j = 0; j < tokens; j++) {
-        memcpy(cache->key + (first + j) * D,
-               key.data + b * key.batch_stride + j * key.token_stride + g * key.head_stride,
-               D * sizeof(float));
-        memcpy(cache->value + (first + j) * Dv,
-               value.data + b * value.batch_stride + j * value.token_stride + g * value.head_stride,
-               Dv * sizeof(float));
-      }
-    }
-  }
-  cache->length += tokens;
-}
-
-AttendStatus attend_append_cache(AttendContext *context, AttendCache *cache, size_t tokens,
-                                 AttendView key, AttendView value) {
-  if (!context) return ATTEND_STATUS_NULL_POINTER;
-  Fault *const fault = &context->fault;
-  fault_clear(fault);
-  if (!cache) return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "cache is null");
-  if (kvcache_check_room(cache, tokens, fault)) return fault->status;
-  const size_t counts[3] = {cache->batch, tokens, cache->kv_heads};
-  Span span;
-  if (shape_span_of_view("key", key, counts, cache->head_dim, &span, fault) ||
-      shape_span_of_view("value", value, counts, cache->value_dim, &span, fault)) {
-    return fault->status;
-  }
-  kvcache_append(cache, tokens, key, value);
-  return ATTEND_OK;
-}
-
-AttendStatus attend_truncate_cache(AttendCache *cache, size_t length) {
-  if (!cache) return ATTEND_STATUS_NULL_POINTER;
-  if (length > cache->length) return ATTEND_STATUS_BAD_SIZE;
-  cache->length = length;
-  return ATTEND_OK;
-}
-
-AttendView attend_cache_keys(const AttendCache *cache) {
-  return attend_view_bhnd(cache->key, cache->capacity, cache->kv_heads, cache->head_dim);
-}
-
-AttendView attend_cache_values(const AttendCache *cache) {
-  return attend_view_bhnd(cache->value, cache->capacity, cache->kv_heads, cache->value_dim);
+size_t attend_cache_bytes(const AttendCache *cache) {
+  return cache->bytes;
 }

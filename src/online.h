@@ -63,6 +63,21 @@ static inline void online_merge(const Kernels *kernels, Online into, Online from
   }
 }
 
+/* Takes one more logit into a row, in the log2 domain: one that has a weight but no value (a sink).
+ * A row that is empty so far stays zero, whatever its accumulator holds. */
+static inline void online_add_logit(const Kernels *kernels, Online state, size_t row, float logit) {
+  if (logit == -INFINITY) return;
+  float *const acc = state.acc + row * state.stride;
+  if (online_is_empty(state, row)) memset(acc, 0, state.stride * sizeof *acc);
+  const float m = state.max[row] > logit ? state.max[row] : logit;
+  const float drop[2] = {state.max[row] - m, logit - m};
+  float factor[2];
+  kernels->exp2(2, drop, factor);
+  state.max[row] = m;
+  state.sum[row] = state.sum[row] * factor[0] + factor[1];
+  for (size_t c = 0; c < state.columns; c++) acc[c] *= factor[0];
+}
+
 /* One row's result: acc / l, or zero where no key was seen. */
 static inline void online_finish(Online state, size_t row, float *out) {
   const float *const acc = state.acc + row * state.stride;

@@ -1,156 +1,245 @@
 /* path_naive.c - attention as the formula says it, in plain loops.
  *
- *     context = softmax(scale * Q K^T + mask) V          for every sequence and every head
+ *     context = softmax(mask(cap(scale * Q K^T))) V      for every sequence and every head
  *
- * Each numbered pass below is one line of that formula, and each of its matrices is really formed.
+ * Each numbered pass below is one step of that formula, and each of its matrices is really formed.
  * Letters: Nq query tokens, Nk key tokens, D head dimension of Q and K, Dv of V. Query head h reads
  * key/value head g = h / (Hq / Hk). Everything is row-major.
  *
  * This path is kept plain on purpose. It uses no BLAS and no intrinsics, it multiplies every pair
- * before the mask hides some of them, and it takes memory for three Nq x Nk matrices a thread. It
- * is what the other paths are compared with.
+ * before the mask hides some of them, and it takes memory for three Nq x Nk matrices a thread, four
+ * with a softcap. It is what the other paths are compared with.
  */
+#include "path_naive.h"
+
 #include <math.h>
 
 #include "parallel.h"
 #include "path.h"
+#include "project.h"
 #include "size.h"
 
-/* The matrices of one head, in the order in which they arise. */
+/* One head of one sequence: its sizes, and its matrices in the order in which they arise. */
 typedef struct Head {
+  const Problem *problem;
+  Sequence sequence;
+  size_t h, g; /* query head, and the key/value head that it reads */
+  size_t Nq, Nk, D, Dv;
   float *query;         /* [Nq, D]  */
   float *key;           /* [Nk, D]  */
   float *value;         /* [Nk, Dv] */
   float *scores;        /* [Nq, Nk] */
+  float *capped_scores; /* [Nq, Nk]; the scores themselves if there is no softcap */
   float *masked_scores; /* [Nq, Nk] */
   float *weights;       /* [Nq, Nk] */
-  float *sums;          /* [Nq], l of each row */
+  float *sums;          /* [Nq], what the weights of each row were divided by */
   float *context;       /* [Nq, Dv] */
 } Head;
 
-/* Pass 1. Q, K and V of this head, out of the activations of all heads. */
-static void gather(const Problem *p, size_t b, size_t h, Head *head) {
-  const size_t D = p->shape.head_dim, Dv = p->shape.value_dim, g = h / p->group;
-  for (size_t i = 0; i < p->shape.query_tokens; i++) {
-    for (size_t d = 0; d < D; d++) head->query[i * D + d] = problem_query(p, b, i, h)[d];
+/* Pass 1. Q, K and V of this head, out of the activations of all heads or out of the cache. A cache
+ * that is a ring has dropped its oldest tokens. No row sees them; zeros stand in their place. */
+static void gather(Head *x) {
+  const Problem *const p = x->problem;
+  const size_t kept = p->cache ? attend_cache_first(p->cache, x->sequence.slot) : 0;
+  for (size_t i = 0; i < x->Nq; i++) {
+    const float *const q = problem_query(p, &x->sequence, i, x->h);
+    for (size_t d = 0; d < x->D; d++) x->query[i * x->D + d] = q[d];
   }
-  for (size_t j = 0; j < p->shape.key_tokens; j++) {
-    for (size_t d = 0; d < D; d++) head->key[j * D + d] = problem_key(p, b, j, g)[d];
-    for (size_t d = 0; d < Dv; d++) head->value[j * Dv + d] = problem_value(p, b, j, g)[d];
+  for (size_t j = 0; j < x->Nk; j++) {
+    float *const key = x->key + j * x->D, *const value = x->value + j * x->Dv;
+    if (j >= kept) {
+      problem_copy_key(p, &x->sequence, j, x->g, key);
+      problem_copy_value(p, &x->sequence, j, x->g, value);
+    } else {
+      for (size_t d = 0; d < x->D; d++) key[d] = 0.0f;
+      for (size_t d = 0; d < x->Dv; d++) value[d] = 0.0f;
+    }
   }
 }
 
 /* Pass 2. scores = scale * Q K^T: how well each query matches each key. */
-static void score(const Problem *p, Head *head) {
-  const size_t Nq = p->shape.query_tokens, Nk = p->shape.key_tokens, D = p->shape.head_dim;
-  for (size_t i = 0; i < Nq; i++) {
-    for (size_t j = 0; j < Nk; j++) {
+static void score(Head *x) {
+  for (size_t i = 0; i < x->Nq; i++) {
+    for (size_t j = 0; j < x->Nk; j++) {
       float dot = 0.0f;
-      for (size_t d = 0; d < D; d++) dot += head->query[i * D + d] * head->key[j * D + d];
-      head->scores[i * Nk + j] = p->scale * dot;
+      for (size_t d = 0; d < x->D; d++) dot += x->query[i * x->D + d] * x->key[j * x->D + d];
+      x->scores[i * x->Nk + j] = x->problem->scale * dot;
     }
   }
 }
 
-/* Pass 3. masked_scores: a key that the query must not see gets minus infinity. */
-static void mask(const Problem *p, Head *head) {
-  const size_t Nq = p->shape.query_tokens, Nk = p->shape.key_tokens;
-  for (size_t i = 0; i < Nq; i++) {
-    const size_t visible = problem_visible(p, i);
-    for (size_t j = 0; j < Nk; j++) {
-      head->masked_scores[i * Nk + j] = j < visible ? head->scores[i * Nk + j] : -INFINITY;
+/* Pass 3. capped_scores = c * tanh(scores / c), c being the softcap: small scores stay as they are,
+ * and none gets beyond c. */
+static void cap(Head *x) {
+  if (x->problem->options.softcap == 0.0f) return;
+  for (size_t i = 0; i < x->Nq; i++) {
+    naive_cap_row(x->problem, &x->sequence, x->scores + i * x->Nk, x->capped_scores + i * x->Nk);
+  }
+}
+
+void naive_cap_row(const Problem *p, const Sequence *s, const float *from, float *to) {
+  const float c = p->options.softcap;
+  for (size_t j = 0; j < s->key_tokens; j++) to[j] = c * tanhf(from[j] / c);
+}
+
+/* Pass 4. masked_scores: ALiBi lowers a score by the distance of key and query, the bias adds what
+ * the caller wants, and a key that the query must not see gets minus infinity, whatever its score.
+ * Causal order, window and length leave a range of keys; mask and bias hide single ones in it. */
+static void mask(Head *x) {
+  for (size_t i = 0; i < x->Nq; i++) {
+    naive_mask_row(x->problem, &x->sequence, x->h, i, x->capped_scores + i * x->Nk,
+                   x->masked_scores + i * x->Nk);
+  }
+}
+
+void naive_mask_row(const Problem *p, const Sequence *s, size_t h, size_t i, const float *from,
+                    float *to) {
+  const float slope = p->options.alibi_slopes ? p->options.alibi_slopes[h] : 0.0f;
+  const float *const bias = problem_bias_row(p, s->index, h, i);
+  const int64_t position = problem_position(s, i);
+  const KeyRange range = problem_range(p, s, i);
+  for (size_t j = 0; j < s->key_tokens; j++) {
+    const bool in_range = range.begin <= j && j < range.end;
+    if (in_range && !problem_masked(p, s->index, h, i, j)) {
+      const float distance = fabsf((float)problem_shift(position, -(int64_t)j));
+      to[j] = from[j] - slope * distance;
+      if (bias) to[j] += bias[j * p->options.bias.key_stride];
+    } else {
+      to[j] = -INFINITY;
     }
   }
 }
 
-/* Pass 4. weights = softmax of each row: exp(s - m) / l, where m is the row's largest score and l
- * the sum of exp(s - m). Subtracting m changes nothing in the quotient and keeps exp from
- * overflowing. A row without any score above minus infinity has no weights: all zero, and an LSE
- * of -inf. */
-static void softmax(const Problem *p, size_t b, size_t h, Head *head) {
-  const size_t Nq = p->shape.query_tokens, Nk = p->shape.key_tokens;
-  for (size_t i = 0; i < Nq; i++) {
-    const float *const s = head->masked_scores + i * Nk;
-    float *const w = head->weights + i * Nk;
-    float m = -INFINITY;
-    for (size_t j = 0; j < Nk; j++) m = s[j] > m ? s[j] : m;
-    const float shift = m == -INFINITY ? 0.0f : m;
-    float l = 0.0f;
-    for (size_t j = 0; j < Nk; j++) {
-      w[j] = expf(s[j] - shift);
-      l += w[j];
-    }
-    for (size_t j = 0; j < Nk; j++) w[j] = l == 0.0f ? 0.0f : w[j] / l;
-    head->sums[i] = l;
-    float *const lse = problem_lse(p, b, i, h);
-    if (lse) *lse = l == 0.0f ? -INFINITY : m + logf(l);
+/* Pass 5. weights: each row of masked scores, normalised. */
+static void normalize(Head *x) {
+  const bool softmax = x->problem->options.normalization == ATTEND_NORMALIZE_SOFTMAX;
+  for (size_t i = 0; i < x->Nq; i++) {
+    const NaiveRow row = naive_normalize_row(x->problem, &x->sequence, x->h,
+                                             x->masked_scores + i * x->Nk, x->weights + i * x->Nk);
+    float *const lse = problem_lse(&x->sequence, i, x->h);
+    if (lse && softmax) *lse = row.lse;
+    x->sums[i] = row.sum;
   }
 }
 
-/* Pass 5. context = weights V: each row is a mean of the visible values. Only they are added up,
+/* Softmax: w_j = exp(s_j - m) / l, where m is the row's largest score and l the sum of exp(s - m).
+ * Subtracting m changes nothing in the quotient and keeps exp from overflowing. The sink is one
+ * more score of the row: it takes its share of the weight and has no value to give it to. A row
+ * without any score above minus infinity has no weights. */
+static NaiveRow softmax_row(size_t Nk, float sink, const float *s, float *w) {
+  bool any = false;
+  float m = sink;
+  for (size_t j = 0; j < Nk; j++) {
+    if (s[j] > m) m = s[j];
+    if (s[j] != -INFINITY) any = true;
+  }
+  const float shift = m == -INFINITY ? 0.0f : m;
+  float l = expf(sink - shift);
+  for (size_t j = 0; j < Nk; j++) {
+    w[j] = expf(s[j] - shift);
+    l += w[j];
+  }
+  for (size_t j = 0; j < Nk; j++) w[j] = any ? w[j] / l : 0.0f;
+  return (NaiveRow){.sum = any ? l : 0.0f, .lse = l == 0.0f ? -INFINITY : m + logf(l)};
+}
+
+/* The other normalisation, as one does it by hand: w_j = s_j / sum s over the scores that are above
+ * minus infinity. Scores whose sum is 0 make no weights. */
+static NaiveRow divide_row_by_sum(size_t Nk, const float *s, float *w) {
+  float sum = 0.0f;
+  for (size_t j = 0; j < Nk; j++) sum += s[j] == -INFINITY ? 0.0f : s[j];
+  for (size_t j = 0; j < Nk; j++) w[j] = s[j] == -INFINITY || sum == 0.0f ? 0.0f : s[j] / sum;
+  return (NaiveRow){.sum = sum};
+}
+
+NaiveRow naive_normalize_row(const Problem *p, const Sequence *s, size_t h, const float *from,
+                             float *to) {
+  const AttendOptions *const o = &p->options;
+  if (o->normalization == ATTEND_NORMALIZE_SUM) return divide_row_by_sum(s->key_tokens, from, to);
+  return softmax_row(s->key_tokens, o->sinks ? o->sinks[h] : -INFINITY, from, to);
+}
+
+/* Pass 6. context = weights V: each row is a mean of the visible values. Only they are added up,
  * and only by a row that has weights, so that a hidden NaN stays hidden (0 * NaN would be NaN). */
-static void weigh(const Problem *p, Head *head) {
-  const size_t Nq = p->shape.query_tokens, Nk = p->shape.key_tokens, Dv = p->shape.value_dim;
-  for (size_t i = 0; i < Nq; i++) {
-    for (size_t d = 0; d < Dv; d++) head->context[i * Dv + d] = 0.0f;
-    const size_t visible = head->sums[i] == 0.0f ? 0 : problem_visible(p, i);
-    for (size_t j = 0; j < visible; j++) {
-      const float w = head->weights[i * Nk + j];
-      for (size_t d = 0; d < Dv; d++) head->context[i * Dv + d] += w * head->value[j * Dv + d];
+static void weigh(Head *x) {
+  for (size_t i = 0; i < x->Nq; i++) {
+    float *const context = x->context + i * x->Dv;
+    for (size_t d = 0; d < x->Dv; d++) context[d] = 0.0f;
+    if (x->sums[i] == 0.0f) continue;
+    const KeyRange range = problem_range(x->problem, &x->sequence, i);
+    for (size_t j = range.begin; j < range.end; j++) {
+      if (problem_masked(x->problem, x->sequence.index, x->h, i, j)) continue;
+      const float w = x->weights[i * x->Nk + j];
+      for (size_t d = 0; d < x->Dv; d++) context[d] += w * x->value[j * x->Dv + d];
     }
   }
 }
 
-/* Pass 6. The head's columns of the output: the heads come to lie side by side. */
-static void scatter(const Problem *p, size_t b, size_t h, const Head *head) {
-  const size_t Dv = p->shape.value_dim;
-  for (size_t i = 0; i < p->shape.query_tokens; i++) {
-    for (size_t d = 0; d < Dv; d++) problem_out(p, b, i, h)[d] = head->context[i * Dv + d];
+/* Pass 7. The head's columns of the output: the heads come to lie side by side. */
+static void scatter(const Head *x) {
+  for (size_t i = 0; i < x->Nq; i++) {
+    float *const out = problem_out(x->problem, &x->sequence, i, x->h);
+    for (size_t d = 0; d < x->Dv; d++) out[d] = x->context[i * x->Dv + d];
   }
 }
 
-/* Shows every matrix of the head to the tap. Keys and values carry the number of their kv head, and
- * come again with each query head that reads them. */
-static void show(const AttendContext *context, const Problem *p, size_t b, size_t h,
-                 const Head *head) {
-  const size_t Nq = p->shape.query_tokens, Nk = p->shape.key_tokens;
-  const size_t D = p->shape.head_dim, Dv = p->shape.value_dim, g = h / p->group;
+/* Shows every matrix of the head to the tap, of the score matrices the rows that it asks for. Keys
+ * and values carry the number of their kv head, and come again with each query head that reads
+ * them. */
+static void show(const AttendContext *context, const Head *x) {
+  const size_t b = x->sequence.index, h = x->h, g = x->g;
+  const size_t Nq = x->Nq, Nk = x->Nk, D = x->D, Dv = x->Dv;
+  const TapRows rows = context_tap_rows(context, Nq);
+  const size_t first = rows.first, count = rows.count, at = first * Nk;
+  const bool capped = x->problem->options.softcap > 0.0f;
   const AttendMatrix matrices[] = {
-      {"query", b, h, Nq, D, D, head->query},
-      {"key", b, g, Nk, D, D, head->key},
-      {"value", b, g, Nk, Dv, Dv, head->value},
-      {"scores", b, h, Nq, Nk, Nk, head->scores},
-      {"masked_scores", b, h, Nq, Nk, Nk, head->masked_scores},
-      {"weights", b, h, Nq, Nk, Nk, head->weights},
-      {"context", b, h, Nq, Dv, Dv, head->context},
+      {"query", b, h, 0, Nq, D, D, x->query},
+      {"key", b, g, 0, Nk, D, D, x->key},
+      {"value", b, g, 0, Nk, Dv, Dv, x->value},
+      {"scores", b, h, first, count, Nk, Nk, x->scores + at},
+      {capped ? "capped_scores" : NULL, b, h, first, count, Nk, Nk, x->capped_scores + at},
+      {"masked_scores", b, h, first, count, Nk, Nk, x->masked_scores + at},
+      {"weights", b, h, first, count, Nk, Nk, x->weights + at},
+      {"context", b, h, 0, Nq, Dv, Dv, x->context},
   };
   for (size_t m = 0; m < sizeof matrices / sizeof *matrices; m++) {
-    context->tap(context->tap_user, &matrices[m]);
+    if (matrices[m].name) context->tap(context->tap_user, &matrices[m]);
   }
 }
 
-/* Where the matrices of one thread lie in the workspace. */
-static Head place(const Problem *p, void *workspace, size_t thread, size_t *bytes, bool *overflow) {
-  const AttendShape *const s = &p->shape;
-  Layout layout = {0};
-  const size_t offsets[] = {
-      layout_floats(&layout, s->query_tokens, s->head_dim),
-      layout_floats(&layout, s->key_tokens, s->head_dim),
-      layout_floats(&layout, s->key_tokens, s->value_dim),
-      layout_floats(&layout, s->query_tokens, s->key_tokens),
-      layout_floats(&layout, s->query_tokens, s->key_tokens),
-      layout_floats(&layout, s->query_tokens, s->key_tokens),
-      layout_floats(&layout, s->query_tokens, 1),
-      layout_floats(&layout, s->query_tokens, s->value_dim),
+/* Nq x Nk matrices that a thread holds. */
+static size_t score_matrices(const Problem *p) {
+  return p->options.softcap > 0.0f ? 4 : 3;
+}
+
+/* Lays out one thread's matrices for the longest sequence, and places them in `base` if it is not
+ * null. */
+static Layout place(const Problem *p, void *base, Head *x) {
+  const LongestSequence longest = problem_longest(p);
+  const size_t Nq = longest.query_tokens, Nk = longest.key_tokens;
+  const size_t D = p->shape.head_dim, Dv = p->shape.value_dim;
+  const bool capped = score_matrices(p) > 3;
+  const struct {
+    float **matrix;
+    size_t rows, columns;
+  } parts[] = {
+      {&x->query, Nq, D},
+      {&x->key, Nk, D},
+      {&x->value, Nk, Dv},
+      {&x->scores, Nq, Nk},
+      {&x->masked_scores, Nq, Nk},
+      {&x->weights, Nq, Nk},
+      {&x->sums, Nq, 1},
+      {&x->context, Nq, Dv},
+      {&x->capped_scores, capped ? Nq : 0, Nk},
   };
-  *bytes = layout.bytes;
-  *overflow = layout.overflow;
-  char *const base = workspace ? (char *)workspace + thread * layout.bytes : NULL;
-  if (!base) return (Head){0};
-  return (Head){layout_at(base, offsets[0]), layout_at(base, offsets[1]),
-                layout_at(base, offsets[2]), layout_at(base, offsets[3]),
-                layout_at(base, offsets[4]), layout_at(base, offsets[5]),
-                layout_at(base, offsets[6]), layout_at(base, offsets[7])};
+  Layout layout = {0};
+  for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
+    const size_t at = layout_floats(&layout, parts[k].rows, parts[k].columns);
+    if (base) *parts[k].matrix = layout_at(base, at);
+  }
+  if (!capped) x->capped_scores = x->scores;
+  return layout;
 }
 
 /* Heads that run at the same time. A tap sees them in order, so with one there is one at a time. */
@@ -161,25 +250,27 @@ static size_t threads_over_heads(const AttendContext *context, const Problem *p)
 
 static AttendStatus consider(const AttendContext *context, const Problem *p, PathNeeds *needs,
                              Fault *reason) {
-  const size_t threads = threads_over_heads(context, p);
-  size_t bytes = 0;
-  bool overflow = false;
-  place(p, NULL, 0, &bytes, &overflow);
-  *needs = (PathNeeds){.workspace_bytes = size_multiply(bytes, threads, &overflow)};
-  const size_t cells = size_multiply(p->shape.query_tokens, p->shape.key_tokens, &overflow);
+  const size_t threads = threads_over_heads(context, p), matrices = score_matrices(p);
+  const size_t limit = context->settings.score_memory_limit_bytes;
+  const LongestSequence longest = problem_longest(p);
+  Head unplaced = {0};
+  const Layout layout = place(p, NULL, &unplaced);
+  bool overflow = layout.overflow;
+  *needs = (PathNeeds){.workspace_bytes = size_multiply(layout.bytes, threads, &overflow)};
+  const size_t cells = size_multiply(longest.query_tokens, longest.key_tokens, &overflow);
   needs->score_bytes =
-      size_multiply(cells, size_multiply(3 * sizeof(float), threads, &overflow), &overflow);
+      size_multiply(cells, size_multiply(matrices * sizeof(float), threads, &overflow), &overflow);
   if (overflow) {
     return fault_set(reason, ATTEND_STATUS_OVERFLOW,
-                     "its three %zu x %zu matrices a thread cannot be counted in bytes",
-                     p->shape.query_tokens, p->shape.key_tokens);
+                     "its %zu matrices of %zu x %zu a thread cannot be counted in bytes", matrices,
+                     longest.query_tokens, longest.key_tokens);
   }
-  if (needs->score_bytes > context->settings.score_memory_limit_bytes) {
+  if (needs->score_bytes > limit) {
     return fault_set(reason, ATTEND_STATUS_MEMORY_LIMIT,
-                     "its three %zu x %zu matrices on %zu thread(s) need %zu bytes; "
+                     "its %zu matrices of %zu x %zu on %zu thread(s) need %zu bytes; "
                      "score_memory_limit_bytes is %zu",
-                     p->shape.query_tokens, p->shape.key_tokens, threads, needs->score_bytes,
-                     context->settings.score_memory_limit_bytes);
+                     matrices, longest.query_tokens, longest.key_tokens, threads,
+                     needs->score_bytes, limit);
   }
   fault_set(reason, ATTEND_OK, "plain loops, %zu thread(s) over heads, %zu bytes of scores",
             threads, needs->score_bytes);
@@ -189,7 +280,8 @@ static AttendStatus consider(const AttendContext *context, const Problem *p, Pat
 typedef struct Job {
   AttendContext *context;
   const Problem *problem;
-  void *workspace;
+  char *workspace;
+  size_t thread_bytes;
 } Job;
 
 static void run_head(void *argument, size_t index, size_t thread) {
@@ -197,57 +289,34 @@ static void run_head(void *argument, size_t index, size_t thread) {
   const Problem *const p = job->problem;
   Profiler *const profiler = &job->context->profiler;
   const size_t b = index / p->shape.query_heads, h = index % p->shape.query_heads;
-  size_t bytes = 0;
-  bool overflow = false;
-  Head head = place(p, job->workspace, thread, &bytes, &overflow);
+  Head x = {.problem = p, .sequence = problem_sequence(p, b), .h = h, .g = h / p->group};
+  x.Nq = x.sequence.query_tokens;
+  x.Nk = x.sequence.key_tokens;
+  x.D = p->shape.head_dim;
+  x.Dv = p->shape.value_dim;
+  place(p, job->workspace + thread * job->thread_bytes, &x);
 
   double clock = profile_start(profiler);
-  gather(p, b, h, &head);
+  gather(&x);
   clock = profile_add(profiler, thread, ATTEND_PHASE_PACKING, clock);
-  score(p, &head);
-  mask(p, &head);
+  score(&x);
+  cap(&x);
+  mask(&x);
   clock = profile_add(profiler, thread, ATTEND_PHASE_SCORES, clock);
-  softmax(p, b, h, &head);
+  normalize(&x);
   clock = profile_add(profiler, thread, ATTEND_PHASE_SOFTMAX, clock);
-  weigh(p, &head);
-  scatter(p, b, h, &head);
+  weigh(&x);
+  scatter(&x);
   profile_add(profiler, thread, ATTEND_PHASE_WEIGHTED_SUM, clock);
-  if (job->context->tap) show(job->context, p, b, h, &head);
+  if (job->context->tap) show(job->context, &x);
 }
 
 static size_t run(AttendContext *context, const Problem *p, void *workspace) {
-  Job job = {context, p, workspace};
+  Head unplaced = {0};
+  Job job = {context, p, workspace, place(p, NULL, &unplaced).bytes};
   const size_t threads = threads_over_heads(context, p);
   parallel_for(threads, p->shape.batch * p->shape.query_heads, run_head, &job);
   return parallel_allowed(threads);
-}
-
-typedef struct ProjectJob {
-  const Linear *linear;
-  const float *x;
-  float *y;
-} ProjectJob;
-
-/* One row of y = x W + bias. The loop over inputs is outside the one over outputs, so that W is
- * walked row by row. */
-static void project_row(void *argument, size_t r, size_t thread) {
-  const ProjectJob *const job = argument;
-  const size_t in = job->linear->in, out = job->linear->out;
-  const float *const W = job->linear->weight, *const bias = job->linear->bias;
-  const float *const x = job->x + r * in;
-  float *const y = job->y + r * out;
-  (void)thread;
-  for (size_t o = 0; o < out; o++) y[o] = bias ? bias[o] : 0.0f;
-  for (size_t i = 0; i < in; i++) {
-    for (size_t o = 0; o < out; o++) y[o] += x[i] * W[i * out + o];
-  }
-}
-
-static void project(AttendContext *context, const Linear *linear, size_t rows, const float *x,
-                    float *y) {
-  ProjectJob job = {linear, x, y};
-  const size_t threads = context->settings.naive_parallel ? context->settings.threads : 1;
-  parallel_for(threads, rows, project_row, &job);
 }
 
 const Path path_naive = {
@@ -255,5 +324,5 @@ const Path path_naive = {
     .nature = "plain loops over every pair",
     .consider = consider,
     .run = run,
-    .project = project,
+    .project = project_plainly,
 };

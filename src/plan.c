@@ -31,7 +31,7 @@ AttendStatus plan_choose(const AttendContext *context, const Problem *problem, A
                        .isa = context->settings.isa,
                        .threads = context->settings.threads,
                        .core_flops = per_pair * (double)problem->shape.query_heads *
-                                     (double)problem->shape.batch * problem_visible_pairs(problem)};
+                                     problem_visible_pairs(problem)};
   const Path *taken = NULL;
   Fault refusal = {0};
   for (size_t i = 0; path_list[i]; i++) {

@@ -5,9 +5,6 @@
  */
 #include "shape.h"
 
-#include <math.h>
-
-#include "problem.h"
 #include "size.h"
 
 AttendStatus shape_check_heads(size_t query_heads, size_t kv_heads, Fault *fault) {
@@ -20,12 +17,7 @@ AttendStatus shape_check_heads(size_t query_heads, size_t kv_heads, Fault *fault
   return ATTEND_OK;
 }
 
-typedef struct NamedSize {
-  const char *name;
-  size_t size;
-} NamedSize;
-
-static AttendStatus check_positive(const NamedSize *sizes, size_t count, Fault *fault) {
+AttendStatus shape_check_positive(const NamedSize *sizes, size_t count, Fault *fault) {
   for (size_t i = 0; i < count; i++) {
     if (sizes[i].size == 0) {
       return fault_set(fault, ATTEND_STATUS_BAD_SIZE, "%s is 0; it must be at least 1",
@@ -41,7 +33,7 @@ AttendStatus shape_check_layer(const AttendLayerShape *shape, LayerColumns *colu
                              {"kv_heads", shape->kv_heads},
                              {"head_dim", shape->head_dim},
                              {"value_dim", shape->value_dim}};
-  if (check_positive(sizes, sizeof sizes / sizeof *sizes, fault)) return fault->status;
+  if (shape_check_positive(sizes, sizeof sizes / sizeof *sizes, fault)) return fault->status;
   if (shape_check_heads(shape->query_heads, shape->kv_heads, fault)) return fault->status;
 
   bool overflow = false;
@@ -128,8 +120,8 @@ typedef struct Axis {
 } Axis;
 
 /* Sorted by stride, each axis of an output must step over everything inside it. */
-static AttendStatus check_rows_apart(AttendOutputView out, const size_t counts[3], size_t row,
-                                     Fault *fault) {
+AttendStatus shape_check_rows_apart(const char *name, AttendOutputView out, const size_t counts[3],
+                                    size_t row, Fault *fault) {
   Axis sorted[3] = {
       {counts[0], out.batch_stride}, {counts[1], out.token_stride}, {counts[2], out.head_stride}};
   for (size_t i = 1; i < 3; i++) {
@@ -144,118 +136,11 @@ static AttendStatus check_rows_apart(AttendOutputView out, const size_t counts[3
     if (sorted[i].count <= 1) continue;
     if (sorted[i].stride < extent) {
       return fault_set(fault, ATTEND_STATUS_BAD_STRIDE,
-                       "out has a stride of %zu that must be at least %zu, the extent of what it "
+                       "%s has a stride of %zu that must be at least %zu, the extent of what it "
                        "steps over",
-                       sorted[i].stride, extent);
+                       name, sorted[i].stride, extent);
     }
     extent += (sorted[i].count - 1) * sorted[i].stride;
   }
   return ATTEND_OK;
-}
-
-AttendStatus problem_check_options(const AttendOptions *options, Fault *fault) {
-  if (!options) return ATTEND_OK;
-  if (options->struct_size != sizeof *options) {
-    return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
-                     "options.struct_size is %zu; attend_default_options() sets it to %zu",
-                     options->struct_size, sizeof *options);
-  }
-  /* The paths multiply it by log2(e). */
-  if (!isfinite(1.4427f * options->scale)) {
-    return fault_set(
-        fault, ATTEND_STATUS_BAD_OPTION,
-        "options.scale is %g; it must be finite, also times log2(e) (0 means 1/sqrt(D))",
-        (double)options->scale);
-  }
-  return ATTEND_OK;
-}
-
-AttendStatus problem_set_sizes(Problem *problem, const AttendShape *shape,
-                               const AttendOptions *options, Fault *fault) {
-  AttendOptions defaults;
-  attend_default_options(&defaults);
-  if (problem_check_options(options, fault)) return fault->status;
-  if (!options) options = &defaults;
-  const NamedSize sizes[] = {{"shape.batch", shape->batch},
-                             {"shape.query_heads", shape->query_heads},
-                             {"shape.kv_heads", shape->kv_heads},
-                             {"shape.head_dim", shape->head_dim},
-                             {"shape.value_dim", shape->value_dim}};
-  if (check_positive(sizes, sizeof sizes / sizeof *sizes, fault)) return fault->status;
-  if (shape_check_heads(shape->query_heads, shape->kv_heads, fault)) return fault->status;
-
-  bool overflow = false;
-  const size_t rows = size_multiply(size_multiply(shape->batch, shape->query_heads, &overflow),
-                                    shape->query_tokens, &overflow);
-  const size_t dims = size_add(shape->head_dim, shape->value_dim, &overflow);
-  size_multiply(size_multiply(rows, dims, &overflow), sizeof(float), &overflow);
-  const size_t pairs = size_multiply(size_multiply(shape->batch, shape->kv_heads, &overflow),
-                                     shape->key_tokens, &overflow);
-  size_multiply(size_multiply(pairs, dims, &overflow), sizeof(float), &overflow);
-  if (overflow) {
-    return fault_set(fault, ATTEND_STATUS_OVERFLOW,
-                     "B = %zu, Nq = %zu, Nk = %zu, Hq = %zu, Hk = %zu, D = %zu, Dv = %zu cannot be "
-                     "counted in bytes",
-                     shape->batch, shape->query_tokens, shape->key_tokens, shape->query_heads,
-                     shape->kv_heads, shape->head_dim, shape->value_dim);
-  }
-  *problem = (Problem){
-      .shape = *shape,
-      .group = shape->query_heads / shape->kv_heads,
-      .scale = options->scale != 0.0f ? options->scale : 1.0f / sqrtf((float)shape->head_dim),
-      .causal = options->causal,
-      .q_start = options->q_start,
-  };
-  return ATTEND_OK;
-}
-
-AttendStatus problem_set_views(Problem *problem, AttendView query, AttendView key, AttendView value,
-                               AttendOutputView out, float *lse, Fault *fault) {
-  const AttendShape *const s = &problem->shape;
-  const size_t query_counts[3] = {s->batch, s->query_tokens, s->query_heads};
-  const size_t key_counts[3] = {s->batch, s->key_tokens, s->kv_heads};
-  const AttendView written = {out.data, out.batch_stride, out.token_stride, out.head_stride};
-  Span spans[3], out_span;
-  if (shape_span_of_view("query", query, query_counts, s->head_dim, &spans[0], fault) ||
-      shape_span_of_view("key", key, key_counts, s->head_dim, &spans[1], fault) ||
-      shape_span_of_view("value", value, key_counts, s->value_dim, &spans[2], fault) ||
-      shape_span_of_view("out", written, query_counts, s->value_dim, &out_span, fault)) {
-    return fault->status;
-  }
-  if (out_span.floats && check_rows_apart(out, query_counts, s->value_dim, fault)) {
-    return fault->status;
-  }
-
-  const Span lse_span = {"lse", lse, lse ? s->batch * s->query_heads * s->query_tokens : 0};
-  if (shape_check_pointer(lse_span, fault)) return fault->status;
-  for (size_t i = 0; i < 3; i++) {
-    if (shape_check_apart(out_span, spans[i], fault)) return fault->status;
-    if (shape_check_apart(lse_span, spans[i], fault)) return fault->status;
-  }
-  if (shape_check_apart(lse_span, out_span, fault)) return fault->status;
-
-  /* Where there is one token its stride is never stepped; give it the value of a dense row, which is
-   * what the BLAS asks of a matrix with one row. */
-  if (s->query_tokens <= 1) query.token_stride = s->head_dim;
-  if (s->key_tokens <= 1) key.token_stride = s->head_dim;
-  if (s->key_tokens <= 1) value.token_stride = s->value_dim;
-  problem->query = query;
-  problem->key = key;
-  problem->value = value;
-  problem->out = out;
-  problem->lse = lse;
-  return ATTEND_OK;
-}
-
-double problem_visible_pairs(const Problem *problem) {
-  const double keys = (double)problem->shape.key_tokens;
-  const double queries = (double)problem->shape.query_tokens;
-  if (!problem->causal) return queries * keys;
-  /* Visible keys rise by one a row between the rows that see none and those that see all. */
-  const double start = (double)problem->q_start;
-  const double blind = fmin(fmax(-start, 0.0), queries);
-  const double full_from = fmin(fmax(keys - start, blind), queries);
-  const double rising = full_from - blind;
-  const double first = start + blind + 1.0;
-  return rising * first + rising * (rising - 1.0) / 2.0 + (queries - full_from) * keys;
 }

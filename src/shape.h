@@ -19,6 +19,14 @@ AttendStatus shape_check_layer(const AttendLayerShape *shape, LayerColumns *colu
 /* Checks that heads >= 1 divide. */
 AttendStatus shape_check_heads(size_t query_heads, size_t kv_heads, Fault *fault);
 
+typedef struct NamedSize {
+  const char *name;
+  size_t size;
+} NamedSize;
+
+/* BAD_SIZE, by its name, if one of the sizes is 0. */
+AttendStatus shape_check_positive(const NamedSize *sizes, size_t count, Fault *fault);
+
 /* A range of memory that an argument spans. */
 typedef struct Span {
   const char *name;
@@ -33,6 +41,11 @@ AttendStatus shape_check_pointer(Span span, Fault *fault);
  * MISALIGNED. */
 AttendStatus shape_span_of_view(const char *name, AttendView view, const size_t counts[3],
                                 size_t row, Span *span, Fault *fault);
+
+/* BAD_STRIDE unless the rows of an output [counts[0], counts[1], counts[2], row] lie apart: ordered by
+ * stride, each dimension must step over everything inside it. */
+AttendStatus shape_check_rows_apart(const char *name, AttendOutputView out, const size_t counts[3],
+                                    size_t row, Fault *fault);
 
 /* OVERLAP if the two share an address. */
 AttendStatus shape_check_apart(Span output, Span other, Fault *fault);

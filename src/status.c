@@ -53,6 +53,7 @@ static const char *const isa_names[ATTEND_ISA_COUNT] = {
 
 static const char *const phase_names[ATTEND_PHASE_COUNT] = {
     [ATTEND_PHASE_QKV_PROJECTION] = "qkv_projection",
+    [ATTEND_PHASE_QK_NORM_ROPE] = "qk_norm_rope",
     [ATTEND_PHASE_PACKING] = "packing",
     [ATTEND_PHASE_SCORES] = "scores",
     [ATTEND_PHASE_SOFTMAX] = "softmax",

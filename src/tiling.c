@@ -15,12 +15,11 @@ static Online place_online(void *base, Layout *layout, size_t rows, size_t colum
 /* Lays out a thread's scratch at base, or only measures it where base is null. */
 static Scratch place_scratch(const Tiling *t, const Problem *p, void *base, Layout *layout) {
   const size_t Dv = p->shape.value_dim;
-  const size_t tiles = t->source == SOURCE_HEAD ? t->key_tiles : t->source == SOURCE_LOCAL ? 1 : 0;
   const size_t query = layout_floats(layout, t->query_tile, p->shape.head_dim);
   const size_t scores = layout_floats(layout, t->R, KEY_TILE);
   const size_t rescale = layout_floats(layout, KERNEL_MAX_ROWS, 1);
-  const size_t key = layout_floats(layout, tiles, t->key_tile_floats);
-  const size_t value = layout_floats(layout, tiles, t->value_tile_floats);
+  const size_t key = layout_floats(layout, t->local_tiles, t->key_tile_floats);
+  const size_t value = layout_floats(layout, t->local_tiles, t->value_tile_floats);
   Scratch s = {.split = place_online(base, layout, t->query_tile, Dv, t->acc_stride),
                .total = place_online(base, layout, t->query_tile, Dv, t->acc_stride)};
   if (base) {
@@ -35,60 +34,102 @@ static Scratch place_scratch(const Tiling *t, const Problem *p, void *base, Layo
 
 /* Whether kv heads alone share the work out well: as many on each thread, or so many that the last
  * ones to finish do not matter. */
-static bool heads_fill(const Tiling *t, size_t threads) {
-  return t->heads % threads == 0 || t->heads >= 8 * threads;
+static bool heads_fill(size_t heads, size_t threads) {
+  return heads % threads == 0 || heads >= 8 * threads;
 }
 
-static Source choose_source(const Tiling *t, size_t threads) {
-  if (t->rows <= t->R) return SOURCE_DIRECT;
-  if (t->query_tiles <= 1) return SOURCE_LOCAL;
-  return heads_fill(t, threads) ? SOURCE_HEAD : SOURCE_SHARED;
+static Source choose_source(const Problem *p, const Cut *cut, size_t R, size_t heads,
+                            size_t threads) {
+  if (p->has_cache) return SOURCE_CACHED;
+  if (cut->rows <= R) return SOURCE_DIRECT;
+  if (cut->query_tiles <= 1) return SOURCE_LOCAL;
+  return heads_fill(heads, threads) ? SOURCE_HEAD : SOURCE_SHARED;
 }
 
 /* Rows of a query tile: as many as fit, fewer where that would leave threads without work. Few rows
  * against many keys stay together, since splits of the keys then share the work. */
-static size_t choose_query_tile(const Tiling *t, size_t threads) {
-  const size_t all = size_max(size_round_up(t->rows, t->R), t->R);
-  if (all <= 2 * t->R || (all <= QUERY_TILE && t->splits > 1)) return all;
-  const size_t pieces = heads_fill(t, threads) ? 1 : size_ceil_divide(4 * threads, t->heads);
-  const size_t fair = size_round_up(size_ceil_divide(t->rows, pieces), t->R);
+static size_t choose_query_tile(size_t rows, size_t splits, size_t R, size_t heads,
+                                size_t threads) {
+  const size_t all = size_max(size_round_up(rows, R), R);
+  if (all <= 2 * R || (all <= QUERY_TILE && splits > 1)) return all;
+  const size_t pieces = heads_fill(heads, threads) ? 1 : size_ceil_divide(4 * threads, heads);
+  const size_t fair = size_round_up(size_ceil_divide(rows, pieces), R);
   return size_min(fair, QUERY_TILE);
+}
+
+/* Keys that any row of a sequence sees. */
+static KeyRange keys_seen(const Problem *p, const Sequence *s) {
+  if (s->query_tokens == 0) return (KeyRange){0, 0};
+  const KeyRange first = problem_range(p, s, 0), last = problem_range(p, s, s->query_tokens - 1);
+  return (KeyRange){size_min(first.begin, last.end), last.end};
+}
+
+static Cut cut_sequence(const AttendContext *context, const Problem *p, size_t b, size_t heads,
+                        bool *overflow) {
+  const size_t threads = context->settings.threads, R = context->kernels->rows;
+  Cut cut = {.sequence = problem_sequence(p, b)};
+  const KeyRange keys = keys_seen(p, &cut.sequence);
+  cut.rows = size_multiply(cut.sequence.query_tokens, p->group, overflow);
+  cut.tile_begin = keys.begin / KEY_TILE;
+  cut.tile_end = size_ceil_divide(keys.end, KEY_TILE);
+  cut.split_begin = keys.begin / KEY_SPLIT;
+  cut.split_end = size_max(size_ceil_divide(keys.end, KEY_SPLIT), cut.split_begin);
+  const size_t splits = cut.split_end - cut.split_begin;
+  cut.query_tile = choose_query_tile(cut.rows, splits, R, heads, threads);
+  cut.query_tiles = size_ceil_divide(cut.rows, cut.query_tile);
+  cut.source = choose_source(p, &cut, R, heads, threads);
+  cut.by_split = cut.source != SOURCE_HEAD && cut.source != SOURCE_SHARED && cut.query_tiles == 1 &&
+                 splits > 1 && heads < 4 * threads;
+  cut.pieces = cut.source == SOURCE_HEAD ? 1 : cut.by_split ? splits : cut.query_tiles;
+  cut.pieces = cut.rows ? size_multiply(cut.pieces, p->shape.kv_heads, overflow) : 0;
+  const KeyRange first = cut.rows ? problem_range(p, &cut.sequence, 0) : keys;
+  cut.pairs = (double)cut.rows *
+              ((double)(first.end - first.begin) + (double)(keys.end - keys.begin) + 1.0);
+  return cut;
+}
+
+/* Panels of keys that are packed ahead for all threads. */
+static size_t packs_of(const Cut *cut) {
+  return cut->source == SOURCE_SHARED && cut->rows
+             ? (cut->tile_end - cut->tile_begin) * (KEY_TILE / KERNEL_PANEL)
+             : 0;
 }
 
 Tiling tiling_of(const AttendContext *context, const Problem *p) {
   const AttendShape *const s = &p->shape;
   Layout layout = {0};
   bool *const overflow = &layout.overflow;
-  Tiling t = {.R = context->kernels->rows, .W = context->kernels->panel};
-  t.heads = size_multiply(s->batch, s->kv_heads, overflow);
-  t.rows = size_multiply(s->query_tokens, p->group, overflow);
-  const size_t seen = s->query_tokens ? problem_visible(p, s->query_tokens - 1) : 0;
-  t.key_tiles = size_ceil_divide(seen, KEY_TILE);
-  t.key_panels = size_ceil_divide(seen, t.W);
-  t.splits = size_ceil_divide(seen, KEY_SPLIT);
-  t.query_tile = choose_query_tile(&t, context->settings.threads);
-  t.query_tiles = size_ceil_divide(t.rows, t.query_tile);
-  t.value_panels = size_ceil_divide(s->value_dim, t.W);
-  t.acc_stride = size_multiply(t.value_panels, t.W, overflow);
+  Tiling t = {.R = context->kernels->rows, .W = context->kernels->tile};
+  t.acc_stride = size_multiply(size_ceil_divide(s->value_dim, t.W), t.W, overflow);
   t.key_tile_floats = size_multiply(s->head_dim, KEY_TILE, overflow);
-  t.value_tile_floats = size_multiply(t.acc_stride, KEY_TILE, overflow);
-  t.source = choose_source(&t, context->settings.threads);
-  t.by_split = (t.source == SOURCE_LOCAL || t.source == SOURCE_DIRECT) && t.splits > 1 &&
-               t.heads < 4 * context->settings.threads;
-
-  if (t.source == SOURCE_SHARED) {
-    const size_t tiles = size_multiply(t.heads, t.key_tiles, overflow);
-    t.keys_at = layout_floats(&layout, tiles, t.key_tile_floats);
-    t.values_at = layout_floats(&layout, tiles, t.value_tile_floats);
+  t.value_tile_floats = size_multiply(
+      size_multiply(size_ceil_divide(s->value_dim, KERNEL_PANEL), KERNEL_PANEL, overflow), KEY_TILE,
+      overflow);
+  const size_t heads = size_multiply(s->batch, s->kv_heads, overflow);
+  size_t shared_tiles = 0, partials = 0;
+  for (size_t b = 0; b < s->batch; b++) {
+    const Cut cut = cut_sequence(context, p, b, heads, overflow);
+    const size_t tiles = cut.tile_end - cut.tile_begin;
+    if (b == 0) t.first = cut;
+    t.query_tile = size_max(t.query_tile, cut.query_tile);
+    t.pieces = size_add(t.pieces, cut.pieces, overflow);
+    t.packs = size_add(t.packs, packs_of(&cut), overflow);
+    if (cut.source == SOURCE_SHARED) shared_tiles = size_add(shared_tiles, tiles, overflow);
+    if (cut.source == SOURCE_HEAD) t.local_tiles = size_max(t.local_tiles, tiles);
+    if (cut.source == SOURCE_LOCAL) t.local_tiles = size_max(t.local_tiles, 1);
+    if (cut.by_split && cut.rows) {
+      partials = size_add(partials, cut.pieces, overflow);
+      t.merges = size_add(t.merges, s->kv_heads, overflow);
+    }
   }
-  if (t.by_split) {
-    Layout one = {0};
-    place_online(NULL, &one, t.query_tile, s->value_dim, t.acc_stride);
-    t.partial_bytes = one.bytes;
-    t.partials_at = layout_floats(&layout, size_multiply(t.heads, t.splits, overflow),
-                                  one.bytes / sizeof(float));
-  }
-  Layout scratch = {.overflow = layout.overflow};
+  t.cuts_at = layout_floats(&layout, s->batch, sizeof(Cut) / sizeof(float));
+  t.packed_at = layout_floats(&layout, size_multiply(shared_tiles, s->kv_heads, overflow),
+                              size_add(t.key_tile_floats, t.value_tile_floats, overflow));
+  Layout one = {.overflow = layout.overflow};
+  place_online(NULL, &one, t.query_tile, s->value_dim, t.acc_stride);
+  t.partial_bytes = one.bytes;
+  t.partials_at = layout_floats(&layout, partials, one.bytes / sizeof(float));
+  Layout scratch = {.overflow = one.overflow};
   place_scratch(&t, p, NULL, &scratch);
   t.thread_bytes = scratch.bytes;
   t.threads_at = layout_floats(&layout, context->settings.threads, scratch.bytes / sizeof(float));
@@ -97,15 +138,71 @@ Tiling tiling_of(const AttendContext *context, const Problem *p) {
   return t;
 }
 
+/* Sifts entry i of a heap whose root is the cut with the fewest pairs. */
+static void sift(Cut *cuts, size_t count, size_t i) {
+  for (;;) {
+    size_t least = i;
+    for (size_t child = 2 * i + 1; child <= 2 * i + 2 && child < count; child++) {
+      if (cuts[child].pairs < cuts[least].pairs) least = child;
+    }
+    if (least == i) return;
+    const Cut swap = cuts[i];
+    cuts[i] = cuts[least];
+    cuts[least] = swap;
+    i = least;
+  }
+}
+
+/* Most pairs first. qsort() may allocate, so this is a heap sort. */
+static void sort_cuts(Cut *cuts, size_t count) {
+  for (size_t i = count / 2; i > 0; i--) sift(cuts, count, i - 1);
+  for (size_t end = count; end > 1; end--) {
+    const Cut swap = cuts[0];
+    cuts[0] = cuts[end - 1];
+    cuts[end - 1] = swap;
+    sift(cuts, end - 1, 0);
+  }
+}
+
+Cut *tiling_cuts(const AttendContext *context, const Tiling *t, const Problem *p, void *workspace) {
+  Cut *const cuts = (Cut *)(void *)layout_at(workspace, t->cuts_at);
+  const size_t heads = p->shape.batch * p->shape.kv_heads;
+  bool overflow = false;
+  for (size_t b = 0; b < p->shape.batch; b++)
+    cuts[b] = cut_sequence(context, p, b, heads, &overflow);
+  sort_cuts(cuts, p->shape.batch);
+  size_t pieces = 0, packs = 0, merges = 0, packed = 0, partials = 0;
+  for (size_t b = 0; b < p->shape.batch; b++) {
+    Cut *const cut = &cuts[b];
+    cut->first_piece = pieces;
+    cut->first_pack = packs;
+    cut->first_merge = merges;
+    cut->packed_at = packed;
+    cut->partial_at = partials;
+    pieces += cut->pieces;
+    packs += packs_of(cut);
+    if (cut->source == SOURCE_SHARED) {
+      packed += (cut->tile_end - cut->tile_begin) * p->shape.kv_heads *
+                (t->key_tile_floats + t->value_tile_floats);
+    }
+    if (cut->by_split && cut->rows) {
+      merges += p->shape.kv_heads;
+      partials += cut->pieces;
+    }
+  }
+  return cuts;
+}
+
 Scratch tiling_scratch(const Tiling *t, const Problem *p, void *workspace, size_t thread) {
   Layout layout = {0};
   return place_scratch(t, p, (char *)workspace + t->threads_at + thread * t->thread_bytes, &layout);
 }
 
-Online tiling_partial(const Tiling *t, const Problem *p, void *workspace, size_t head,
-                      size_t split) {
+Online tiling_partial(const Tiling *t, const Problem *p, void *workspace, const Cut *cut,
+                      size_t kv_head, size_t split) {
   Layout layout = {0};
-  char *const base =
-      (char *)workspace + t->partials_at + (head * t->splits + split) * t->partial_bytes;
+  const size_t splits = cut->split_end - cut->split_begin;
+  const size_t number = cut->partial_at + kv_head * splits + (split - cut->split_begin);
+  char *const base = (char *)workspace + t->partials_at + number * t->partial_bytes;
   return place_online(base, &layout, t->query_tile, p->shape.value_dim, t->acc_stride);
 }

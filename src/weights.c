@@ -1,11 +1,13 @@
 /* weights.c - packs a layer's matrices into the two that the layer multiplies by.
  *
  * W_qkv = [W_q | W_k | W_v] stands side by side in [in, out] order, so one product gives Q, K and V
- * as column chunks of one matrix; matrices given as [out, in] are transposed here, once. Packed
- * weights do not change afterwards.
+ * as column chunks of one matrix; matrices given as [out, in] are transposed here, once. The
+ * weights of QK-norm and what RoPE needs, its frequencies or its tables, follow in the same block.
+ * Packed weights do not change afterwards and point to nothing of the caller's.
  */
 #include "weights.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +17,8 @@
 
 void attend_default_weight_source(AttendWeightSource *source) {
   if (!source) return;
-  *source = (AttendWeightSource){.struct_size = sizeof *source};
+  *source = (AttendWeightSource){.struct_size = sizeof *source, .norm_epsilon = 1e-6f};
+  attend_default_rope(&source->rope);
 }
 
 /* A matrix of the source with its bias, and where its columns go. */
@@ -48,7 +51,7 @@ static void copy_columns(const Part *part, AttendOrientation orientation, size_t
   }
 }
 
-static AttendStatus check_source(const AttendWeightSource *source, Fault *fault) {
+static AttendStatus check_settings(const AttendWeightSource *source, Fault *fault) {
   if (source->struct_size != sizeof *source) {
     return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
                      "source.struct_size is %zu; attend_default_weight_source() sets it to %zu",
@@ -59,6 +62,16 @@ static AttendStatus check_source(const AttendWeightSource *source, Fault *fault)
                      "source.orientation is %d; it must be ATTEND_IN_OUT or ATTEND_OUT_IN",
                      (int)source->orientation);
   }
+  if (!isfinite(source->norm_epsilon) || source->norm_epsilon < 0.0f) {
+    return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
+                     "source.norm_epsilon is %g; it must be finite and at least 0",
+                     (double)source->norm_epsilon);
+  }
+  return ATTEND_OK;
+}
+
+/* Which matrices and biases there are. */
+static AttendStatus check_choice(const AttendWeightSource *source, Fault *fault) {
   const bool any = source->query || source->key || source->value;
   const bool all = source->query && source->key && source->value;
   const bool any_bias = source->query_bias || source->key_bias || source->value_bias;
@@ -85,6 +98,19 @@ static AttendStatus check_source(const AttendWeightSource *source, Fault *fault)
   return ATTEND_OK;
 }
 
+static AttendStatus check_norms(const AttendWeightSource *source, size_t head_dim, Fault *fault) {
+  if (!source->query_norm && !source->key_norm) return ATTEND_OK;
+  if (!source->query_norm || !source->key_norm) {
+    return fault_set(fault, ATTEND_STATUS_NULL_POINTER,
+                     "source.%s is null and the other norm is not; give both or neither",
+                     source->query_norm ? "key_norm" : "query_norm");
+  }
+  const Span query = {"query_norm", source->query_norm, head_dim};
+  const Span key = {"key_norm", source->key_norm, head_dim};
+  if (shape_check_pointer(query, fault)) return fault->status;
+  return shape_check_pointer(key, fault);
+}
+
 static AttendStatus check_parts(const Part *parts, size_t count, size_t in, Fault *fault) {
   for (size_t i = 0; i < count; i++) {
     const Span weight = {parts[i].name, parts[i].weight, in * parts[i].columns};
@@ -107,6 +133,103 @@ static Linear pack(const Part *parts, size_t count, AttendOrientation orientatio
   return (Linear){in, out, weight, bias};
 }
 
+/* The matrices of a source as parts of the two that are packed. */
+typedef struct Parts {
+  Part qkv[3], output;
+  size_t qkv_count;
+  bool biased; /* any bias among Q, K and V */
+} Parts;
+
+static Parts parts_of(const AttendWeightSource *source, const AttendLayerShape *shape,
+                      const LayerColumns *c) {
+  Parts parts = {.output = {"output", source->output, source->output_bias, shape->width, 0},
+                 .biased = source->qkv_bias || source->query_bias || source->key_bias ||
+                           source->value_bias};
+  if (source->qkv) {
+    parts.qkv[parts.qkv_count++] = (Part){"qkv", source->qkv, source->qkv_bias, c->qkv, 0};
+    return parts;
+  }
+  parts.qkv[parts.qkv_count++] = (Part){"query", source->query, source->query_bias, c->query, 0};
+  parts.qkv[parts.qkv_count++] = (Part){"key", source->key, source->key_bias, c->key, c->query};
+  parts.qkv[parts.qkv_count++] =
+      (Part){"value", source->value, source->value_bias, c->value, c->query + c->key};
+  return parts;
+}
+
+/* Byte offsets in the block, from the packed weights' own struct on. */
+typedef struct Places {
+  Layout layout;
+  size_t qkv, qkv_bias, output, output_bias, query_norm, key_norm;
+  size_t frequencies; /* doubles */
+  size_t cos, sin;
+} Places;
+
+static Places lay_out(const AttendWeightSource *source, const AttendLayerShape *shape,
+                      const LayerColumns *c, bool biased) {
+  const AttendRope *const rope = &source->rope;
+  const size_t norms = source->query_norm ? shape->head_dim : 0;
+  const bool turns = rope->pairing != ATTEND_ROPE_NONE;
+  const size_t pairs = turns ? rope_dims(rope, shape->head_dim) / 2 : 0;
+  Places at = {0};
+  Layout *const layout = &at.layout;
+  layout_floats(layout, size_ceil_divide(sizeof(AttendWeights), sizeof(float)), 1);
+  at.qkv = layout_floats(layout, shape->width, c->qkv);
+  at.qkv_bias = layout_floats(layout, biased ? c->qkv : 0, 1);
+  at.output = layout_floats(layout, c->context, shape->width);
+  at.output_bias = layout_floats(layout, source->output_bias ? shape->width : 0, 1);
+  at.query_norm = layout_floats(layout, norms, 1);
+  at.key_norm = layout_floats(layout, norms, 1);
+  at.frequencies = layout_floats(layout, rope->cos ? 0 : pairs, sizeof(double) / sizeof(float));
+  at.cos = layout_floats(layout, rope->cos ? rope->table_positions : 0, pairs);
+  at.sin = layout_floats(layout, rope->cos ? rope->table_positions : 0, pairs);
+  return at;
+}
+
+/* A copy of floats in the block, or null of none. */
+static const float *copy_floats(void *memory, size_t at, const float *from, size_t floats) {
+  return from ? memcpy(layout_at(memory, at), from, floats * sizeof *from) : NULL;
+}
+
+static Rope pack_rope(const AttendRope *from, size_t head_dim, void *memory, const Places *at) {
+  if (from->pairing == ATTEND_ROPE_NONE) return (Rope){.pairing = ATTEND_ROPE_NONE};
+  Rope rope = {.pairing = from->pairing,
+               .dims = rope_dims(from, head_dim),
+               .attention_factor = rope_attention_factor(from)};
+  if (from->cos) {
+    const size_t floats = from->table_positions * (rope.dims / 2);
+    rope.cos = copy_floats(memory, at->cos, from->cos, floats);
+    rope.sin = copy_floats(memory, at->sin, from->sin, floats);
+    rope.table_positions = from->table_positions;
+    return rope;
+  }
+  double *const frequencies = (double *)((char *)memory + at->frequencies);
+  rope_set_frequencies(from, rope.dims, frequencies);
+  rope.frequencies = frequencies;
+  return rope;
+}
+
+static void fill_weights(AttendWeights *packed, const AttendWeightSource *source,
+                         const AttendLayerShape *shape, const LayerColumns *c, const Parts *parts,
+                         const Places *at) {
+  void *const memory = packed;
+  float *const bias = parts->biased ? layout_at(memory, at->qkv_bias) : NULL;
+  float *const output_bias = source->output_bias ? layout_at(memory, at->output_bias) : NULL;
+  const size_t D = shape->head_dim;
+  *packed = (AttendWeights){
+      .shape = *shape,
+      .columns = *c,
+      .bytes = at->layout.bytes,
+      .qkv = pack(parts->qkv, parts->qkv_count, source->orientation, shape->width, c->qkv,
+                  layout_at(memory, at->qkv), bias),
+      .output = pack(&parts->output, 1, source->orientation, c->context, shape->width,
+                     layout_at(memory, at->output), output_bias),
+      .query_norm = copy_floats(memory, at->query_norm, source->query_norm, D),
+      .key_norm = copy_floats(memory, at->key_norm, source->key_norm, D),
+      .norm_epsilon = (double)source->norm_epsilon,
+      .rope = pack_rope(&source->rope, D, memory, at),
+  };
+}
+
 AttendStatus attend_pack_weights(AttendContext *context, const AttendLayerShape *shape,
                                  const AttendWeightSource *source, AttendWeights **weights) {
   if (weights) *weights = NULL;
@@ -120,44 +243,22 @@ AttendStatus attend_pack_weights(AttendContext *context, const AttendLayerShape 
                                : "weights");
   }
   LayerColumns c;
-  if (shape_check_layer(shape, &c, fault) || check_source(source, fault)) return fault->status;
-
-  const Part fused = {"qkv", source->qkv, source->qkv_bias, c.qkv, 0};
-  const Part separate[] = {
-      {"query", source->query, source->query_bias, c.query, 0},
-      {"key", source->key, source->key_bias, c.key, c.query},
-      {"value", source->value, source->value_bias, c.value, c.query + c.key},
-  };
-  const Part output = {"output", source->output, source->output_bias, shape->width, 0};
-  const Part *const parts = source->qkv ? &fused : separate;
-  const size_t count = source->qkv ? 1 : 3;
-  if (check_parts(parts, count, shape->width, fault)) return fault->status;
-  if (check_parts(&output, 1, c.context, fault)) return fault->status;
-
-  const bool biased =
-      source->qkv_bias || source->query_bias || source->key_bias || source->value_bias;
-  Layout layout = {0};
-  layout_floats(&layout, size_ceil_divide(sizeof(AttendWeights), sizeof(float)), 1);
-  const size_t qkv_at = layout_floats(&layout, shape->width, c.qkv);
-  const size_t qkv_bias_at = layout_floats(&layout, biased ? c.qkv : 0, 1);
-  const size_t output_at = layout_floats(&layout, c.context, shape->width);
-  const size_t output_bias_at = layout_floats(&layout, source->output_bias ? shape->width : 0, 1);
-  void *const memory = layout.overflow ? NULL : memory_allocate(layout.bytes);
-  if (!memory) {
-    return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY,
-                     "%zu bytes for packed weights could not be allocated", layout.bytes);
+  if (shape_check_layer(shape, &c, fault) || check_settings(source, fault) ||
+      check_choice(source, fault) || check_norms(source, shape->head_dim, fault) ||
+      rope_check(&source->rope, shape->head_dim, fault)) {
+    return fault->status;
   }
-  AttendWeights *const packed = memory;
-  *packed = (AttendWeights){
-      .shape = *shape,
-      .columns = c,
-      .bytes = layout.bytes,
-      .qkv = pack(parts, count, source->orientation, shape->width, c.qkv, layout_at(memory, qkv_at),
-                  biased ? layout_at(memory, qkv_bias_at) : NULL),
-      .output = pack(&output, 1, source->orientation, c.context, shape->width,
-                     layout_at(memory, output_at),
-                     source->output_bias ? layout_at(memory, output_bias_at) : NULL),
-  };
+  const Parts parts = parts_of(source, shape, &c);
+  if (check_parts(parts.qkv, parts.qkv_count, shape->width, fault)) return fault->status;
+  if (check_parts(&parts.output, 1, c.context, fault)) return fault->status;
+
+  const Places at = lay_out(source, shape, &c, parts.biased);
+  AttendWeights *const packed = at.layout.overflow ? NULL : memory_allocate(at.layout.bytes);
+  if (!packed) {
+    return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY,
+                     "%zu bytes for packed weights could not be allocated", at.layout.bytes);
+  }
+  fill_weights(packed, source, shape, &c, &parts, &at);
   *weights = packed;
   return ATTEND_OK;
 }

@@ -3,14 +3,18 @@
 #define ATTEND_SRC_WEIGHTS_H
 
 #include "path.h"
+#include "rope.h"
 #include "shape.h"
 
 struct AttendWeights {
   AttendLayerShape shape;
   LayerColumns columns;
   size_t bytes;
-  Linear qkv;    /* [E, Hq*D + Hk*D + Hk*Dv] */
-  Linear output; /* [Hq*Dv, E] */
+  Linear qkv;                         /* [E, Hq*D + Hk*D + Hk*Dv] */
+  Linear output;                      /* [Hq*Dv, E] */
+  const float *query_norm, *key_norm; /* [D], or both null */
+  double norm_epsilon;
+  Rope rope; /* its frequencies or tables lie in this block too */
 };
 
 #endif

@@ -1,13 +1,11 @@
-/* core_problem.c - core problems of the library's tests: their layouts, and the comparison of a run
- * with the oracle.
+/* core_problem.c - core problems of the library's tests: their layouts, their data, and the oracle's
+ * answer.
  *
- * Problems are compared under the tighter of two bounds: the fixed allowance, and the bound that
- * follows from rounding alone (see row_allowance()). Data with scores too large for the fixed
- * allowance are held to the derived one.
+ * Whatever is not an operand's element is NaN, and a case may ask for the same in elements that no
+ * row sees; which those are, the oracle says.
  */
 #include "tests/core_problem.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -48,6 +46,12 @@ float *problem_row(const AttendView *view, size_t batch, size_t token, size_t he
                               head * view->head_stride);
 }
 
+uint8_t *problem_mask_row(const CoreProblem *problem, size_t b, size_t h, size_t i) {
+  const AttendMask *const mask = &problem->options.mask;
+  return problem->data.mask + b * mask->batch_stride + h * mask->head_stride +
+         i * mask->query_stride;
+}
+
 static void fill_view(const AttendView *view, uint64_t seed, float bound, size_t batch,
                       size_t tokens, size_t heads, size_t dim) {
   for (size_t b = 0; b < batch; b++)
@@ -56,13 +60,23 @@ static void fill_view(const AttendView *view, uint64_t seed, float bound, size_t
         fill_random(seed + ((b * 4099 + h) << 32) + n, bound, problem_row(view, b, n, h), dim);
 }
 
+/* Sequences along the batch dimension of the query, and of key and value. */
+static size_t query_batch(const CoreCase *spec) {
+  return spec->options.ragged ? 1 : spec->shape.batch;
+}
+
+static size_t key_batch(const CoreCase *spec) {
+  return spec->layout == LAYOUT_SHARED ? 1 : query_batch(spec);
+}
+
 /* The three chunks of one [B, N, Hq*D + Hk*D + Hk*Dv]. */
 static void place_fused(CoreProblem *problem) {
   const AttendShape *const s = &problem->spec.shape;
   assert_int_equal(s->query_tokens, s->key_tokens);
   const size_t queries = s->query_heads * s->head_dim, keys = s->kv_heads * s->head_dim;
   const size_t columns = queries + keys + s->kv_heads * s->value_dim;
-  float *const fused = guarded_new(s->batch * s->key_tokens * columns * sizeof(float), 4);
+  float *const fused =
+      guarded_new(query_batch(&problem->spec) * s->key_tokens * columns * sizeof(float), 4);
   const size_t batch_stride = s->key_tokens * columns;
   problem->buffers[0] = fused;
   problem->query = (AttendView){fused, batch_stride, columns, s->head_dim};
@@ -73,9 +87,9 @@ static void place_fused(CoreProblem *problem) {
 static void place_apart(CoreProblem *problem) {
   const AttendShape *const s = &problem->spec.shape;
   const Layout layout = problem->spec.layout;
-  const size_t kv_batch = layout == LAYOUT_SHARED ? 1 : s->batch;
+  const size_t kv_batch = key_batch(&problem->spec);
   const Placement places[3] = {
-      place(layout, s->batch, s->query_tokens, s->query_heads, s->head_dim),
+      place(layout, query_batch(&problem->spec), s->query_tokens, s->query_heads, s->head_dim),
       place(layout, kv_batch, s->key_tokens, s->kv_heads, s->head_dim),
       place(layout, kv_batch, s->key_tokens, s->kv_heads, s->value_dim)};
   AttendView *const views[3] = {&problem->query, &problem->key, &problem->value};
@@ -86,36 +100,116 @@ static void place_apart(CoreProblem *problem) {
   }
 }
 
+static void fill_operands(CoreProblem *problem) {
+  const CoreCase *const spec = &problem->spec;
+  const AttendShape *const s = &spec->shape;
+  const uint64_t seed = spec->seed ? spec->seed : 1;
+  const float bound = spec->bound != 0.0f ? spec->bound : 1.0f;
+  const size_t kv_batch = key_batch(spec);
+  fill_view(&problem->query, 3 * seed, bound, query_batch(spec), s->query_tokens, s->query_heads,
+            s->head_dim);
+  fill_view(&problem->key, 5 * seed + 1000003, bound, kv_batch, s->key_tokens, s->kv_heads,
+            s->head_dim);
+  fill_view(&problem->value, 7 * seed + 2000003, 1.0f, kv_batch, s->key_tokens, s->kv_heads,
+            s->value_dim);
+}
+
+/* What rows of a problem see: keys by [batch dimension][token][kv head], elements of the bias. */
+typedef struct Sight {
+  bool *keys, *bias;
+} Sight;
+
+static void look_at(const CoreProblem *problem, const OracleCore *core, size_t b, size_t h,
+                    size_t i, const Sight *sight) {
+  const AttendShape *const s = &problem->spec.shape;
+  const AttendBias *const bias = &problem->options.bias;
+  const OracleSequence sequence = oracle_sequence(core, b);
+  const size_t from = key_batch(&problem->spec) > 1 ? sequence.key_batch : 0;
+  for (size_t j = 0; j < sequence.key_tokens; j++) {
+    if (!oracle_sees(core, b, i, h, j)) continue;
+    const size_t token = from * s->key_tokens + sequence.key_at + j;
+    sight->keys[token * s->kv_heads + h / (s->query_heads / s->kv_heads)] = true;
+    if (bias->data)
+      sight->bias[b * bias->batch_stride + h * bias->head_stride + i * bias->query_stride +
+                  j * bias->key_stride] = true;
+  }
+}
+
+static void poison_row(float *row, size_t dim, size_t turn) {
+  static const float poisons[] = {NAN, INFINITY, -INFINITY};
+  for (size_t d = 0; d < dim; d++) row[d] = poisons[(turn + d) % 3];
+}
+
+/* Makes all that no row sees NaN and infinite in turn. A bias of -inf is what hides its key and
+ * stays. */
+static void poison_hidden(CoreProblem *problem) {
+  const AttendShape *const s = &problem->spec.shape;
+  const OracleCore core = problem_oracle(problem);
+  const size_t keys = key_batch(&problem->spec) * s->key_tokens * s->kv_heads;
+  const Sight sight = {calloc(keys + 1, sizeof(bool)),
+                       calloc(problem->data.bias_count + 1, sizeof(bool))};
+  assert_true(sight.keys && sight.bias);
+  for (size_t b = 0; b < s->batch; b++)
+    for (size_t i = 0; i < oracle_sequence(&core, b).query_tokens; i++)
+      for (size_t h = 0; h < s->query_heads; h++) look_at(problem, &core, b, h, i, &sight);
+  for (size_t k = 0; k < keys; k++) {
+    const size_t token = k / s->kv_heads, batch = token / s->key_tokens, j = token % s->key_tokens;
+    if (sight.keys[k]) continue;
+    poison_row(problem_row(&problem->key, batch, j, k % s->kv_heads), s->head_dim, k);
+    poison_row(problem_row(&problem->value, batch, j, k % s->kv_heads), s->value_dim, k + 1);
+  }
+  for (size_t k = 0; k < problem->data.bias_count; k++)
+    if (!sight.bias[k] && problem->data.bias[k] != -INFINITY)
+      problem->data.bias[k] = k % 2 ? INFINITY : NAN;
+  free(sight.keys);
+  free(sight.bias);
+}
+
+/* One NaN among the keys and one among the values. */
+static void poison_one(CoreProblem *problem) {
+  const AttendShape *const s = &problem->spec.shape;
+  const uint64_t seed = problem->spec.seed + 77;
+  if (s->key_tokens == 0) return;
+  for (uint64_t k = 0; k < 2; k++) {
+    const size_t batch = case_draw(seed, 5 * k, key_batch(&problem->spec));
+    const size_t token = case_draw(seed, 5 * k + 1, s->key_tokens);
+    const size_t head = case_draw(seed, 5 * k + 2, s->kv_heads);
+    float *const row = problem_row(k ? &problem->value : &problem->key, batch, token, head);
+    row[case_draw(seed, 5 * k + 3, k ? s->value_dim : s->head_dim)] = NAN;
+  }
+}
+
 CoreProblem problem_new(const CoreCase *spec) {
   CoreProblem problem = {.spec = *spec};
-  const AttendShape *const s = &problem.spec.shape;
-  attend_default_options(&problem.options);
-  problem.options.causal = !spec->bidirectional;
-  problem.options.q_start = spec->q_start;
-  problem.options.scale = spec->scale;
+  problem.data = option_data_new(spec, &problem.options);
   if (spec->layout == LAYOUT_FUSED)
     place_fused(&problem);
   else
     place_apart(&problem);
-  const uint64_t seed = spec->seed ? spec->seed : 1;
-  const float bound = spec->bound != 0.0f ? spec->bound : 1.0f;
-  const size_t kv_batch = spec->layout == LAYOUT_SHARED ? 1 : s->batch;
-  fill_view(&problem.query, 3 * seed, bound, s->batch, s->query_tokens, s->query_heads,
-            s->head_dim);
-  fill_view(&problem.key, 5 * seed + 1000003, bound, kv_batch, s->key_tokens, s->kv_heads,
-            s->head_dim);
-  fill_view(&problem.value, 7 * seed + 2000003, 1.0f, kv_batch, s->key_tokens, s->kv_heads,
-            s->value_dim);
+  fill_operands(&problem);
+  if (spec->poison != POISON_NONE) poison_hidden(&problem);
+  if (spec->poison == POISON_VISIBLE) poison_one(&problem);
   return problem;
 }
 
 void problem_free(CoreProblem *problem) {
   for (size_t k = 0; k < 3; k++) guarded_free(problem->buffers[k], "an input");
+  option_data_free(&problem->data);
   free(problem->out);
   free(problem->magnitude);
   free(problem->spread);
   free(problem->rows);
   *problem = (CoreProblem){.spec = problem->spec};
+}
+
+float *problem_new_output(const CoreProblem *problem, AttendOutputView *out, size_t *extent) {
+  const AttendShape *const s = &problem->spec.shape;
+  const Placement at = place(problem->spec.layout, query_batch(&problem->spec), s->query_tokens,
+                             s->query_heads, s->value_dim);
+  float *const buffer = guarded_new(at.extent * sizeof *buffer, 4);
+  *extent = at.extent;
+  *out = (AttendOutputView){buffer + at.offset, at.batch_stride, at.token_stride, at.head_stride};
+  return buffer;
 }
 
 static size_t output_count(const AttendShape *s) {
@@ -126,9 +220,11 @@ static OracleView oracle_view(AttendView view) {
   return (OracleView){view.data, view.batch_stride, view.token_stride, view.head_stride};
 }
 
-void problem_expect(CoreProblem *problem) {
+/* A score is D products and sums, and the scale on the query, each rounded once in fp32; what is
+ * added to it, a softcap and the distance to the maximum take a few roundings of their own size. */
+OracleCore problem_oracle(const CoreProblem *problem) {
   const AttendShape *const s = &problem->spec.shape;
-  const OracleCore core = {
+  return (OracleCore){
       .batch = s->batch,
       .query_tokens = s->query_tokens,
       .key_tokens = s->key_tokens,
@@ -142,7 +238,15 @@ void problem_expect(CoreProblem *problem) {
       .scale = (double)problem->options.scale,
       .causal = problem->options.causal,
       .q_start = problem->options.q_start,
+      .scoring = oracle_scoring(&problem->options),
+      .lengths = oracle_lengths(&problem->options),
+      .slack = {((double)s->head_dim + 16.0) * FLOAT_UNIT, 8.0 * FLOAT_UNIT},
   };
+}
+
+void problem_expect(CoreProblem *problem) {
+  const AttendShape *const s = &problem->spec.shape;
+  const OracleCore core = problem_oracle(problem);
   const size_t count = output_count(s);
   if (!problem->out) {
     problem->out = new_bytes(count * sizeof(double));
@@ -151,111 +255,6 @@ void problem_expect(CoreProblem *problem) {
     problem->rows = new_bytes(s->batch * s->query_heads * s->query_tokens * sizeof(OracleRow));
   }
   assert_true(oracle_core(&core, problem->out, problem->magnitude, problem->spread, problem->rows));
-}
-
-/* The most that a score may be off: D products and sums, the scale on the query, and the subtraction
- * of the maximum, each rounded once in fp32. */
-static double score_allowance(const AttendShape *shape, const OracleRow *row) {
-  return ((double)shape->head_dim + 16.0) * FLOAT_UNIT * row->score_magnitude;
-}
-
-/* Rounding alone: scores move weights, and each of the sums over keys rounds once per key. */
-static double row_allowance(const CoreProblem *problem, const OracleRow *row, size_t at) {
-  const double wrong = score_allowance(&problem->spec.shape, row);
-  const double derived = expm1(2.0 * wrong) * problem->spread[at] +
-                         (2.0 * (double)row->visible + 32.0) * FLOAT_UNIT * problem->magnitude[at] +
-                         1e-30;
-  const double fixed = fixed_allowance(problem->out[at]);
-  const bool large = problem->spec.bound > 1.0f || fabsf(problem->spec.scale) > 1.0f;
-  return large || derived < fixed ? derived : fixed;
-}
-
-static double lse_allowance(const CoreProblem *problem, const OracleRow *row) {
-  const double derived = score_allowance(&problem->spec.shape, row) +
-                         ((double)row->visible + 32.0) * FLOAT_UNIT +
-                         4.0 * FLOAT_UNIT * fabs(row->lse);
-  const double fixed = fixed_allowance(row->lse);
-  const bool large = problem->spec.bound > 1.0f || fabsf(problem->spec.scale) > 1.0f;
-  return large || derived < fixed ? derived : fixed;
-}
-
-static void fail_problem(const CoreProblem *problem, Engine engine, size_t threads,
-                         const char *what, const size_t place[4], double got, double expected,
-                         double allowed) {
-  static const char *const layouts[LAYOUT_COUNT] = {"bnhd",  "bhnd",   "nbhd",
-                                                    "fused", "padded", "shared"};
-  const CoreCase *const c = &problem->spec;
-  fail_msg("path=%s isa=%s threads=%zu B=%zu Nq=%zu Nk=%zu Hq=%zu Hk=%zu D=%zu Dv=%zu causal=%d "
-           "q_start=%" PRId64 " scale=%g bound=%g layout=%s seed=%" PRIu64
-           ": %s at b=%zu i=%zu h=%zu d=%zu is %.9g, expected %.9g +- %.2g",
-           attend_path_name(engine.path), attend_isa_name(engine.isa), threads, c->shape.batch,
-           c->shape.query_tokens, c->shape.key_tokens, c->shape.query_heads, c->shape.kv_heads,
-           c->shape.head_dim, c->shape.value_dim, problem->options.causal, c->q_start,
-           (double)c->scale, (double)c->bound, layouts[c->layout], c->seed ? c->seed : 1, what,
-           place[0], place[1], place[2], place[3], got, expected, allowed);
-}
-
-/* Compares one output row and its LSE, and marks the row's elements as untouched again, so that what
- * remains in the buffer is what should never have been written. */
-static void check_row(const CoreProblem *problem, Engine engine, size_t threads, float *row,
-                      float lse, const size_t place[3]) {
-  const AttendShape *const s = &problem->spec.shape;
-  const OracleRow *const expected =
-      problem->rows + (place[0] * s->query_heads + place[2]) * s->query_tokens + place[1];
-  const size_t first =
-      ((place[0] * s->query_tokens + place[1]) * s->query_heads + place[2]) * s->value_dim;
-  for (size_t d = 0; d < s->value_dim; d++) {
-    const double allowed = row_allowance(problem, expected, first + d);
-    if (is_untouched(row + d) || !is_close((double)row[d], problem->out[first + d], allowed))
-      fail_problem(problem, engine, threads, "out",
-                   (const size_t[]){place[0], place[1], place[2], d}, (double)row[d],
-                   problem->out[first + d], allowed);
-    row[d] = untouched_float();
-  }
-  const double allowed = lse_allowance(problem, expected);
-  if (is_untouched(&lse) || !is_close((double)lse, expected->lse, allowed))
-    fail_problem(problem, engine, threads, "lse", (const size_t[]){place[0], place[1], place[2], 0},
-                 (double)lse, expected->lse, allowed);
-}
-
-void problem_check(const CoreProblem *problem, AttendContext *context, Engine engine,
-                   size_t threads) {
-  const AttendShape *const s = &problem->spec.shape;
-  const Placement at =
-      place(problem->spec.layout, s->batch, s->query_tokens, s->query_heads, s->value_dim);
-  float *const buffer = guarded_new(at.extent * sizeof *buffer, 4);
-  float *const lse = guarded_new(s->batch * s->query_heads * s->query_tokens * sizeof *lse, 4);
-  const AttendOutputView out = {buffer + at.offset, at.batch_stride, at.token_stride,
-                                at.head_stride};
-  assert_ok(context, attend_core_forward(context, s, problem->query, problem->key, problem->value,
-                                         &problem->options, out, lse));
-  for (size_t b = 0; b < s->batch; b++)
-    for (size_t h = 0; h < s->query_heads; h++)
-      for (size_t i = 0; i < s->query_tokens; i++)
-        check_row(problem, engine, threads,
-                  out.data + b * out.batch_stride + i * out.token_stride + h * out.head_stride,
-                  lse[(b * s->query_heads + h) * s->query_tokens + i], (const size_t[]){b, i, h});
-  for (size_t i = 0; i < at.extent; i++)
-    if (!is_untouched(buffer + i))
-      fail_problem(problem, engine, threads, "gap", (const size_t[]){0, 0, 0, i}, (double)buffer[i],
-                   NAN, 0.0);
-  guarded_free(buffer, "out");
-  guarded_free(lse, "lse");
-}
-
-void problem_check_engine(const CoreProblem *problem, Engine engine, size_t threads) {
-  AttendContext *context = engine_open(engine, threads);
-  problem_check(problem, context, engine, threads);
-  attend_close(&context);
-}
-
-void check_case(const CoreCase *spec, size_t threads) {
-  Engine engines[MAX_ENGINES];
-  const size_t count = list_engines(engines);
-  CoreProblem problem = problem_new(spec);
-  problem_expect(&problem);
-  for (size_t k = 0; k < count; k++) problem_check_engine(&problem, engines[k], threads);
-  problem_free(&problem);
 }
 
 AttendPlan plan_of(Engine engine, const AttendShape *shape, const AttendOptions *options) {

@@ -5,8 +5,8 @@
 
 void fail_check(const Kernels *kernels, const char *check, const char *what, size_t row,
                 size_t column, double got, double expected) {
-  fail_msg("%s isa=%s rows=%zu panel=%zu: %s (%zu, %zu) is %.9g, expected %.9g", check,
-           attend_isa_name(kernels->isa), kernels->rows, kernels->panel, what, row, column, got,
+  fail_msg("%s isa=%s rows=%zu tile=%zu: %s (%zu, %zu) is %.9g, expected %.9g", check,
+           attend_isa_name(kernels->isa), kernels->rows, kernels->tile, what, row, column, got,
            expected);
 }
 

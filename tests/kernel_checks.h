@@ -19,6 +19,7 @@
   X(pack_values)                                                                                   \
   X(pack_queries)                                                                                  \
   X(scores)                                                                                        \
+  X(adjust)                                                                                        \
   X(softmax_full)                                                                                  \
   X(softmax_ragged)                                                                                \
   X(weigh)                                                                                         \

@@ -46,25 +46,24 @@ static size_t round_up(size_t count, size_t step) {
 
 /* One block of packed queries against row-major keys, and the scores that packing the keys gives. */
 typedef struct ScoreCall {
-  size_t depth, width, stride; /* width: the keys rounded up to whole panels */
+  size_t depth, width, stride; /* width: the keys rounded up to whole register tiles */
   Rows keys;
   float *query, *expected;
 } ScoreCall;
 
 static ScoreCall score_call_new(const Kernels *kernels, size_t keys, size_t depth, size_t kind) {
-  const size_t W = kernels->panel;
+  const size_t W = kernels->tile, P = KERNEL_PANEL;
   ScoreCall call = {.depth = depth, .width = round_up(keys, W)};
   call.stride = call.width + W;
   call.keys = rows_new(keys + depth, keys, depth, kind);
   call.query = new_packed(depth * kernels->rows);
   call.expected = new_packed(kernels->rows * call.stride);
   fill_random(depth, 1.0f, call.query, depth * kernels->rows);
-  float *const packed = new_packed(call.width * depth);
-  for (size_t j = 0; j < keys; j += W)
-    kernels->pack_keys(keys - j < W ? keys - j : W, depth, call.keys.data + j * call.keys.stride,
+  float *const packed = new_packed(round_up(keys, P) * depth);
+  for (size_t j = 0; j < keys; j += P)
+    kernels->pack_keys(keys - j < P ? keys - j : P, depth, call.keys.data + j * call.keys.stride,
                        call.keys.stride, packed + j * depth);
-  kernels->scores(kernels->rows, depth, call.width / W, call.query, packed, call.expected,
-                  call.stride);
+  kernels->scores(kernels->rows, depth, call.width, call.query, packed, call.expected, call.stride);
   guarded_free(packed, "packed keys");
   return call;
 }
@@ -102,7 +101,7 @@ static void check_score_call(const Kernels *kernels, const ScoreCall *call) {
 
 void check_direct_scores(const Kernels *kernels) {
   static const size_t depths[] = {1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 80, 128, 129};
-  for (size_t keys = 0; keys <= 2 * kernels->panel + 3; keys++) {
+  for (size_t keys = 0; keys <= 2 * kernels->tile + 3; keys++) {
     for (size_t d = 0; d < COUNT_OF(depths); d++) {
       for (size_t kind = 0; kind < STRIDES; kind++) {
         ScoreCall call = score_call_new(kernels, keys, depths[d], kind);
@@ -117,26 +116,27 @@ void check_direct_scores(const Kernels *kernels) {
 
 /* Weights of all rows against row-major values, and the sums that packing the values gives. */
 typedef struct SumCall {
-  size_t width, weight_stride, sum_stride; /* width: the columns rounded up to whole panels */
+  size_t width, weight_stride,
+      sum_stride; /* width: the columns rounded up to whole register tiles */
   Rows values;
   float *weights, *before, *expected;
   float rescale[KERNEL_MAX_ROWS];
 } SumCall;
 
 static void expect_sums(const Kernels *kernels, SumCall *call) {
-  const size_t W = kernels->panel, keys = call->values.count, columns = call->values.floats;
-  float *const packed = new_packed(call->width * keys);
-  for (size_t c = 0; c < columns; c += W)
-    kernels->pack_values(keys, columns - c < W ? columns - c : W, call->values.data + c,
+  const size_t P = KERNEL_PANEL, keys = call->values.count, columns = call->values.floats;
+  float *const packed = new_packed(round_up(columns, P) * keys);
+  for (size_t c = 0; c < columns; c += P)
+    kernels->pack_values(keys, columns - c < P ? columns - c : P, call->values.data + c,
                          call->values.stride, packed + c * keys);
   memcpy(call->expected, call->before, kernels->rows * call->sum_stride * sizeof(float));
-  kernels->weigh(kernels->rows, keys, call->width / W, call->weights, call->weight_stride, packed,
-                 keys * W, call->rescale, call->expected, call->sum_stride);
+  kernels->weigh(kernels->rows, keys, call->width, call->weights, call->weight_stride, packed,
+                 keys * P, call->rescale, call->expected, call->sum_stride);
   guarded_free(packed, "packed values");
 }
 
 static SumCall sum_call_new(const Kernels *kernels, size_t keys, size_t columns, size_t kind) {
-  const size_t W = kernels->panel, R = kernels->rows;
+  const size_t W = kernels->tile, R = kernels->rows;
   SumCall call = {.width = round_up(columns, W), .weight_stride = round_up(keys, W) + W};
   call.sum_stride = call.width + W;
   call.values = rows_new(keys + columns, keys, columns, kind);
@@ -161,7 +161,7 @@ static void sum_call_free(SumCall *call) {
   rows_free(&call->values);
 }
 
-/* Rows that are not of the call, and columns behind the last panel, stay as they were. */
+/* Rows that are not of the call, and columns behind the last register tile, stay as they were. */
 static void compare_direct_sums(const Kernels *kernels, const SumCall *call, size_t rows,
                                 const float *sums) {
   for (size_t r = 0; r < kernels->rows; r++) {
@@ -190,11 +190,11 @@ static void check_sum_call(const Kernels *kernels, const SumCall *call) {
   }
 }
 
-/* Every number of columns around the vectors and panels, and those around whole strips of them. */
+/* Every number of columns around the vectors and register tiles, and those around whole strips of them. */
 void check_direct_weigh(const Kernels *kernels) {
   static const size_t counts[] = {0, 1, 2, 3, 7, 33, 64, 128};
   static const size_t wide[] = {80, 95, 96, 97, 127, 128, 129, 160, 255, 256, 257, 300};
-  const size_t narrow = 2 * kernels->panel + 3;
+  const size_t narrow = 2 * kernels->tile + 3;
   for (size_t k = 0; k < COUNT_OF(counts); k++) {
     for (size_t c = 0; c < narrow + COUNT_OF(wide); c++) {
       for (size_t kind = 0; kind < STRIDES; kind++) {

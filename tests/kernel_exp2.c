@@ -49,7 +49,7 @@ static void check_exp2_specials(const Kernels *kernels) {
   static const float specials[] = {0.0f,    -0.0f,    -INFINITY, NAN,
                                    -126.6f, -1000.0f, -3.4e38f,  -0x1p-149f};
   static const float expected[] = {1.0f, 1.0f, 0.0f, NAN, 0.0f, 0.0f, 0.0f, 1.0f};
-  for (size_t count = 0; count <= 2 * KERNEL_MAX_PANEL + 3; count++) {
+  for (size_t count = 0; count <= 2 * KERNEL_PANEL + 3; count++) {
     float *const x = new_packed(count), *const y = new_packed(count);
     for (size_t i = 0; i < count; i++) x[i] = specials[(i + count) % COUNT_OF(specials)];
     kernels->exp2(count, x, y);

@@ -7,7 +7,8 @@
 /* Scores and the state of one call, all rows of it. */
 typedef struct SoftmaxCall {
   size_t rows, width, stride;
-  size_t visible[KERNEL_MAX_ROWS];
+  bool headless; /* every row sees its scores from 0 on */
+  size_t first[KERNEL_MAX_ROWS], visible[KERNEL_MAX_ROWS];
   float *before, *scores; /* [R][stride] */
   float old_max[KERNEL_MAX_ROWS], old_sum[KERNEL_MAX_ROWS];
   float max[KERNEL_MAX_ROWS + 1], sum[KERNEL_MAX_ROWS + 1], rescale[KERNEL_MAX_ROWS + 1];
@@ -15,7 +16,7 @@ typedef struct SoftmaxCall {
 
 static SoftmaxCall softmax_new(const Kernels *kernels, size_t rows, size_t width, float bound,
                                uint64_t seed) {
-  SoftmaxCall call = {.rows = rows, .width = width, .stride = width + kernels->panel};
+  SoftmaxCall call = {.rows = rows, .width = width, .stride = width + kernels->tile};
   const size_t floats = kernels->rows * call.stride;
   call.before = new_packed(floats);
   call.scores = new_packed(floats);
@@ -40,8 +41,9 @@ static void softmax_run(const Kernels *kernels, SoftmaxCall *call, bool ragged) 
   memcpy(call->max, call->old_max, call->rows * sizeof(float));
   memcpy(call->sum, call->old_sum, call->rows * sizeof(float));
   if (ragged)
-    kernels->softmax_ragged(call->rows, call->width, call->visible, call->scores, call->stride,
-                            call->max, call->sum, call->rescale);
+    kernels->softmax_ragged(call->rows, call->width, call->headless ? NULL : call->first,
+                            call->visible, call->scores, call->stride, call->max, call->sum,
+                            call->rescale);
   else
     kernels->softmax_full(call->rows, call->width, call->scores, call->stride, call->max, call->sum,
                           call->rescale);
@@ -56,13 +58,13 @@ static void compare_weights(const Kernels *kernels, const SoftmaxCall *call, siz
   const float *const before = call->before + r * call->stride;
   const float *const after = call->scores + r * call->stride;
   double max = (double)call->old_max[r], sum = 0.0, allowed = 0.0;
-  for (size_t j = 0; j < call->visible[r]; j++) max = fmax(max, (double)before[j]);
+  for (size_t j = call->first[r]; j < call->visible[r]; j++) max = fmax(max, (double)before[j]);
   for (size_t j = 0; j < call->stride; j++) {
     if (j >= call->width) {
       if (!is_untouched(after + j)) fail_kernel(kernels, "a gap", r, j, (double)after[j], NAN);
       continue;
     }
-    const bool counts = j < call->visible[r] && before[j] > -INFINITY;
+    const bool counts = j >= call->first[r] && j < call->visible[r] && before[j] > -INFINITY;
     const double argument = counts ? (double)before[j] - max : 0.0;
     const double weight = counts ? exp2(argument) : 0.0;
     const double weight_allowed = counts ? weight_allowance(weight, argument) : 0.0;
@@ -76,11 +78,12 @@ static void compare_weights(const Kernels *kernels, const SoftmaxCall *call, siz
   const bool fresh = call->old_max[r] == -INFINITY;
   const double rescale = fresh ? 0.0 : exp2((double)call->old_max[r] - max);
   const double rescale_allowed = fresh ? 0.0 : weight_allowance(rescale, max);
-  if (call->visible[r] == 0 ? call->rescale[r] != 1.0f
-      : max == -INFINITY    ? !(call->rescale[r] >= 0.0f && call->rescale[r] <= 1.0f)
-                            : !is_close((double)call->rescale[r], rescale, rescale_allowed))
+  const bool blind = call->visible[r] <= call->first[r];
+  if (blind              ? call->rescale[r] != 1.0f
+      : max == -INFINITY ? !(call->rescale[r] >= 0.0f && call->rescale[r] <= 1.0f)
+                         : !is_close((double)call->rescale[r], rescale, rescale_allowed))
     fail_kernel(kernels, "rescale of row", r, call->visible[r], (double)call->rescale[r], rescale);
-  const double kept = call->visible[r] ? rescale * (double)call->old_sum[r] : call->old_sum[r];
+  const double kept = !blind ? rescale * (double)call->old_sum[r] : call->old_sum[r];
   allowed += (rescale_allowed + 4.0 * FLOAT_UNIT * rescale) * (double)call->old_sum[r];
   if (!is_close((double)call->sum[r], kept + sum, allowed))
     fail_kernel(kernels, "l of row", r, call->visible[r], (double)call->sum[r], kept + sum);
@@ -112,13 +115,16 @@ static void check_softmax_sizes(const Kernels *kernels, bool ragged) {
   for (size_t rows = 1; rows <= kernels->rows; rows++) {
     for (size_t panels = 1; panels <= 4; panels++) {
       for (size_t kind = 0; kind < 5; kind++) {
-        const size_t width = panels * kernels->panel;
+        const size_t width = panels * kernels->tile;
         SoftmaxCall call =
             softmax_new(kernels, rows, width, kind == 1 ? 1.0f : 20.0f, rows * 8 + panels);
         spoil_scores(&call, kind);
         for (size_t first = 0; first <= (ragged ? width : 0); first++) {
-          for (size_t r = 0; ragged && r < rows; r++)
+          call.headless = first % 3 == 0;
+          for (size_t r = 0; ragged && r < rows; r++) {
             call.visible[r] = (first + 3 * r) % (width + 1);
+            call.first[r] = call.headless ? 0 : (first * r) % (call.visible[r] + 1);
+          }
           softmax_run(kernels, &call, ragged);
           compare_softmax(kernels, &call);
         }
@@ -132,8 +138,8 @@ static void check_softmax_sizes(const Kernels *kernels, bool ragged) {
 static void check_softmax_poison(const Kernels *kernels, bool ragged) {
   static const float poisons[] = {NAN, INFINITY};
   for (size_t p = 0; p < COUNT_OF(poisons); p++) {
-    for (size_t at = 0; at < 2 * kernels->panel; at++) {
-      SoftmaxCall call = softmax_new(kernels, kernels->rows, 2 * kernels->panel, 5.0f, at);
+    for (size_t at = 0; at < 2 * kernels->tile; at++) {
+      SoftmaxCall call = softmax_new(kernels, kernels->rows, 2 * kernels->tile, 5.0f, at);
       const size_t row = at % kernels->rows;
       call.before[row * call.stride + at] = poisons[p];
       softmax_run(kernels, &call, ragged);
@@ -159,15 +165,15 @@ void check_softmax_full(const Kernels *kernels) {
 /* The result depends on the visible scores alone: it has the same bits under another width, another
  * number of rows, and, where everything is visible, in the full member. */
 static void check_ragged_bits(const Kernels *kernels) {
-  const size_t wide = 4 * kernels->panel;
+  const size_t wide = 4 * kernels->tile;
   SoftmaxCall reference = softmax_new(kernels, kernels->rows, wide, 9.0f, 5);
   for (size_t visible = 0; visible <= wide; visible++) {
     for (size_t r = 0; r < kernels->rows; r++) reference.visible[r] = visible;
     softmax_run(kernels, &reference, true);
-    const size_t panels = (visible + kernels->panel - 1) / kernels->panel;
-    const bool full = visible > 0 && visible % kernels->panel == 0;
-    for (size_t width = (panels ? panels : 1) * kernels->panel; width <= wide;
-         width += kernels->panel) {
+    const size_t panels = (visible + kernels->tile - 1) / kernels->tile;
+    const bool full = visible > 0 && visible % kernels->tile == 0;
+    for (size_t width = (panels ? panels : 1) * kernels->tile; width <= wide;
+         width += kernels->tile) {
       SoftmaxCall call = reference;
       call.width = width;
       call.rows = 1 + visible % kernels->rows;

@@ -1,6 +1,6 @@
-/* oracle_parts.h - the steps of the formula that both forms of the oracle take.
+/* oracle_parts.h - the steps of the formula that all forms of the oracle take.
  *
- * Each is a loop or two in double. They belong to oracle.c and oracle_row.c alone.
+ * Each is a loop or two in double. They belong to oracle*.c alone.
  */
 #ifndef ATTEND_TESTS_ORACLE_PARTS_H
 #define ATTEND_TESTS_ORACLE_PARTS_H
@@ -14,17 +14,6 @@ static inline size_t smaller(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
-/* Keys 0 .. result - 1 are visible. Positions are compared as unsigned sums that cannot wrap. */
-static inline size_t visible_keys(bool causal, int64_t q_start, size_t token, size_t keys) {
-  if (!causal) return keys;
-  if (q_start < 0) {
-    const uint64_t before = (uint64_t)0 - (uint64_t)q_start;
-    return token < before ? 0 : smaller(keys, token - (size_t)before + 1);
-  }
-  if ((uint64_t)q_start >= keys) return keys;
-  return smaller(keys, (size_t)q_start + token + 1);
-}
-
 static inline double scale_or_default(double scale, size_t head_dim) {
   return scale != 0.0 ? scale : 1.0 / sqrt((double)head_dim);
 }
@@ -33,27 +22,6 @@ static inline const float *view_row(const OracleView *view, size_t batch, size_t
                                     size_t head) {
   return view->data + batch * view->batch_stride + token * view->token_stride +
          head * view->head_stride;
-}
-
-/* Turns scores into weights and returns their LSE. Weights of an empty row are zero. */
-static inline double softmax(double *score, size_t count) {
-  double max = -INFINITY;
-  bool has_nan = false;
-  for (size_t j = 0; j < count; j++) {
-    has_nan |= isnan(score[j]);
-    if (score[j] > max) max = score[j];
-  }
-  if (max == -INFINITY && !has_nan) {
-    for (size_t j = 0; j < count; j++) score[j] = 0.0;
-    return -INFINITY;
-  }
-  double sum = 0.0;
-  for (size_t j = 0; j < count; j++) {
-    score[j] = exp(score[j] - max);
-    sum += score[j];
-  }
-  for (size_t j = 0; j < count; j++) score[j] /= sum;
-  return max + log(sum);
 }
 
 static inline void add_scaled(double *restrict sum, double factor, const float *restrict row,
@@ -66,6 +34,31 @@ static inline void project(const float *x, size_t rows, const float *weight, siz
                            size_t columns, const float *bias, double *out) {
   for (size_t c = 0; c < columns; c++) out[c] = bias ? (double)bias[c] : 0.0;
   for (size_t e = 0; e < rows; e++) add_scaled(out, (double)x[e], weight + e * stride, columns);
+}
+
+/* RMSNorm of a head in place (Zhang and Sennrich 2019); no weights: nothing. */
+static inline void norm_head(const float *weights, double epsilon, size_t dim, double *head) {
+  double squares = 0.0;
+  if (!weights) return;
+  for (size_t d = 0; d < dim; d++) squares += head[d] * head[d];
+  const double root = sqrt(squares / (double)dim + epsilon);
+  for (size_t d = 0; d < dim; d++) head[d] = head[d] / root * (double)weights[d];
+}
+
+/* The layer's attention, for what happens to scores once they are scaled. */
+static inline OracleCore scoring_core(const OracleLayer *layer) {
+  return (OracleCore){.batch = layer->batch,
+                      .query_tokens = layer->tokens,
+                      .key_tokens = layer->past + layer->tokens,
+                      .query_heads = layer->query_heads,
+                      .kv_heads = layer->kv_heads,
+                      .head_dim = layer->head_dim,
+                      .value_dim = layer->value_dim,
+                      .query = {.data = layer->x},
+                      .scale = layer->scale,
+                      .causal = layer->causal,
+                      .q_start = (int64_t)layer->past + layer->q_start,
+                      .scoring = layer->scoring};
 }
 
 static inline size_t fused_columns(const OracleLayer *layer) {

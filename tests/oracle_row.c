@@ -1,4 +1,4 @@
-/* oracle_row.c - one row of a layer in double precision, without forming K and V.
+/* oracle_row.c - one row of a layer in double precision, without forming V, nor K where that can be.
  *
  * The oracle for sizes at which projecting every token would take minutes: heads are worked on in
  * blocks that read each token of X once. It is held against oracle_layer() by the tests.
@@ -20,27 +20,47 @@ static double dot_mixed(const double *a, const float *b, size_t count) {
   return sum;
 }
 
-/* What the heads of one sampled row have in common. */
+static double dot_doubles(const double *a, const double *b, size_t count) {
+  double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
+  for (size_t d = 0; d < count; d++) sum += a[d] * b[d];
+  return sum;
+}
+
+/* What the heads of one sampled row have in common. Keys begin .. end - 1 are those that the row may
+ * see by its position; those below layer->past are past ones. */
 typedef struct Sample {
   const OracleLayer *layer;
+  OracleCore core;
   size_t batch, token;
-  size_t visible_past, visible_new;
-  const float *x; /* this sequence's tokens */
+  size_t begin, end;
+  size_t past;              /* how many of them are past */
+  const float *x;           /* of the first new one of them */
+  const double *keys;       /* likewise, [Hk, D] a token; null: there is neither norm nor RoPE */
+  const long double *turns; /* cosines and sines of the row's position */
   double scale;
 } Sample;
+
+static size_t sample_keys(const Sample *sample) {
+  return sample->end - sample->begin;
+}
+
+static size_t sample_new_keys(const Sample *sample) {
+  return sample->end - sample->begin - sample->past;
+}
 
 /* Scratch of one block of heads; the arrays of head k of the block stand at k times their length.
  * There are always BLOCK_HEADS of each: heads that do not exist have zeros. */
 typedef struct Block {
   double *query;  /* [D] */
   double *image;  /* [E] W_k q */
-  double *scores; /* [visible_past + visible_new], then weights */
+  double *scores; /* [keys], then weights */
   double *mixed;  /* [E] sum_j p_j x_j */
 } Block;
 
 static bool block_open(Block *block, const Sample *sample) {
   const OracleLayer *const layer = sample->layer;
-  const size_t keys = sample->visible_past + sample->visible_new + 1;
+  const size_t keys = sample_keys(sample) + 1;
   block->query = calloc(BLOCK_HEADS * layer->head_dim, sizeof(double));
   block->image = calloc(BLOCK_HEADS * layer->width, sizeof(double));
   block->scores = calloc(BLOCK_HEADS * keys, sizeof(double));
@@ -55,22 +75,40 @@ static void block_close(Block *block) {
   free(block->mixed);
 }
 
-/* q and its image W_k q, the scores of past keys, and q . b_k as the start of those of new keys. */
-static void start_head(const Sample *sample, size_t head, double *query, double *image,
+static void fill_query(const Sample *sample, size_t head, double *query) {
+  const OracleLayer *const layer = sample->layer;
+  const size_t dim = layer->head_dim;
+  const float *const x = layer->x + (sample->batch * layer->tokens + sample->token) * layer->width;
+  const float *const bias = layer->qkv_bias;
+  project(x, layer->width, layer->qkv + head * dim, fused_columns(layer), dim,
+          bias ? bias + head * dim : NULL, query);
+  norm_head(layer->query_norm, layer->norm_epsilon, dim, query);
+  oracle_rope_apply(&layer->rope, sample->turns, query);
+}
+
+/* The scores of past keys, and of new ones where they are formed; else the image W_k q, and q . b_k as
+ * the start of their scores. */
+static void start_head(const Sample *sample, size_t head, const double *query, double *image,
                        double *scores) {
   const OracleLayer *const layer = sample->layer;
   const size_t dim = layer->head_dim, columns = fused_columns(layer);
   const size_t kv_head = head / (layer->query_heads / layer->kv_heads);
   const size_t key_column = (layer->query_heads + kv_head) * dim;
   const float *const bias = layer->qkv_bias;
-  project(sample->x + sample->token * layer->width, layer->width, layer->qkv + head * dim, columns,
-          dim, bias ? bias + head * dim : NULL, query);
+  double *const new_scores = scores + sample->past;
+  for (size_t j = 0; j < sample->past; j++)
+    scores[j] = dot_mixed(
+        query, view_row(&layer->past_key, sample->batch, sample->begin + j, kv_head), dim);
+  if (sample->keys) {
+    const double *const keys = sample->keys + kv_head * dim;
+    for (size_t j = 0; j < sample_new_keys(sample); j++)
+      new_scores[j] = dot_doubles(query, keys + j * layer->kv_heads * dim, dim);
+    return;
+  }
   for (size_t e = 0; e < layer->width; e++)
     image[e] = dot_mixed(query, layer->qkv + e * columns + key_column, dim);
-  for (size_t j = 0; j < sample->visible_past; j++)
-    scores[j] = dot_mixed(query, view_row(&layer->past_key, sample->batch, j, kv_head), dim);
   const double offset = bias ? dot_mixed(query, bias + key_column, dim) : 0.0;
-  for (size_t j = 0; j < sample->visible_new; j++) scores[sample->visible_past + j] = offset;
+  for (size_t j = 0; j < sample_new_keys(sample); j++) new_scores[j] = offset;
 }
 
 /* scores[k][j] += x_j . image[k] for the four heads at once, so that x is read and widened once. */
@@ -79,7 +117,7 @@ static void add_scores(const Sample *sample, const Block *block, size_t stride) 
   for (size_t first = 0; first < width; first += BLOCK_COLUMNS) {
     const size_t count = smaller(BLOCK_COLUMNS, width - first);
     const double *const image = block->image + first;
-    for (size_t j = 0; j < sample->visible_new; j++) {
+    for (size_t j = 0; j < sample_new_keys(sample); j++) {
       const float *const x = sample->x + j * width + first;
       double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0;
 #pragma omp simd reduction(+ : s0, s1, s2, s3)
@@ -90,7 +128,7 @@ static void add_scores(const Sample *sample, const Block *block, size_t stride) 
         s2 += value * image[e + 2 * width];
         s3 += value * image[e + 3 * width];
       }
-      double *const score = block->scores + sample->visible_past + j;
+      double *const score = block->scores + sample->past + j;
       score[0] += s0;
       score[stride] += s1;
       score[2 * stride] += s2;
@@ -106,9 +144,9 @@ static void mix_tokens(const Sample *sample, const Block *block, size_t stride) 
   for (size_t first = 0; first < width; first += BLOCK_COLUMNS) {
     const size_t count = smaller(BLOCK_COLUMNS, width - first);
     double *const mixed = block->mixed + first;
-    for (size_t j = 0; j < sample->visible_new; j++) {
+    for (size_t j = 0; j < sample_new_keys(sample); j++) {
       const float *const x = sample->x + j * width + first;
-      const double *const weight = block->scores + sample->visible_past + j;
+      const double *const weight = block->scores + sample->past + j;
       const double w0 = weight[0], w1 = weight[stride], w2 = weight[2 * stride],
                    w3 = weight[3 * stride];
 #pragma omp simd
@@ -135,59 +173,83 @@ static void finish_head(const Sample *sample, size_t head, const double *weights
   for (size_t e = 0; e < layer->width; e++)
     add_scaled(context, mixed[e], layer->qkv + e * columns + column, dim);
   double new_weight = 0.0;
-  for (size_t j = 0; j < sample->visible_new; j++) new_weight += weights[sample->visible_past + j];
+  for (size_t j = 0; j < sample_new_keys(sample); j++) new_weight += weights[sample->past + j];
   if (layer->qkv_bias) add_scaled(context, new_weight, layer->qkv_bias + column, dim);
-  for (size_t j = 0; j < sample->visible_past; j++)
-    add_scaled(context, weights[j], view_row(&layer->past_value, sample->batch, j, kv_head), dim);
+  for (size_t j = 0; j < sample->past; j++)
+    add_scaled(context, weights[j],
+               view_row(&layer->past_value, sample->batch, sample->begin + j, kv_head), dim);
+}
+
+static void weigh_head(const Sample *sample, size_t head, double *scores) {
+  const size_t keys = sample_keys(sample);
+  for (size_t j = 0; j < keys; j++)
+    scores[j] = oracle_core_score(&sample->core, sample->batch, sample->token, head,
+                                  sample->begin + j, sample->scale * scores[j]);
+  oracle_core_weigh(&sample->core, head, scores, keys);
 }
 
 static void sample_heads(const Sample *sample, size_t first, size_t heads, const Block *block,
                          double *context) {
   const OracleLayer *const layer = sample->layer;
-  const size_t keys = sample->visible_past + sample->visible_new, stride = keys + 1;
-  for (size_t k = 0; k < heads; k++)
-    start_head(sample, first + k, block->query + k * layer->head_dim,
-               block->image + k * layer->width, block->scores + k * stride);
-  add_scores(sample, block, stride);
+  const size_t stride = sample_keys(sample) + 1;
   for (size_t k = 0; k < heads; k++) {
-    double *const scores = block->scores + k * stride;
-    for (size_t j = 0; j < keys; j++) scores[j] *= sample->scale;
-    softmax(scores, keys);
+    double *const query = block->query + k * layer->head_dim;
+    fill_query(sample, first + k, query);
+    start_head(sample, first + k, query, block->image + k * layer->width,
+               block->scores + k * stride);
   }
+  if (!sample->keys) add_scores(sample, block, stride);
+  for (size_t k = 0; k < heads; k++) weigh_head(sample, first + k, block->scores + k * stride);
   mix_tokens(sample, block, stride);
   for (size_t k = 0; k < heads; k++)
     finish_head(sample, first + k, block->scores + k * stride, block->mixed + k * layer->width,
                 context + (first + k) * layer->value_dim);
 }
 
-bool oracle_layer_row(const OracleLayer *layer, size_t batch, size_t token, double *y) {
-  const size_t visible = visible_keys(layer->causal, (int64_t)layer->past + layer->q_start, token,
-                                      layer->past + layer->tokens);
-  const size_t visible_past = smaller(visible, layer->past);
-  const Sample sample = {layer,
-                         batch,
-                         token,
-                         visible_past,
-                         visible - visible_past,
-                         layer->x + batch * layer->tokens * layer->width,
-                         scale_or_default(layer->scale, layer->head_dim)};
+/* The row's place, and its cosines and sines in turns, which has room for 2 dims. */
+static Sample open_sample(const OracleLayer *layer, size_t batch, size_t token, const double *keys,
+                          long double *turns) {
+  Sample sample = {.layer = layer,
+                   .core = scoring_core(layer),
+                   .batch = batch,
+                   .token = token,
+                   .turns = turns,
+                   .scale = scale_or_default(layer->scale, layer->head_dim)};
+  oracle_layer_range(layer, token, &sample.begin, &sample.end);
+  const size_t past_end = smaller(sample.end, layer->past);
+  sample.past = past_end > sample.begin ? past_end - sample.begin : 0;
+  const size_t at = sample.begin + sample.past, first = at > layer->past ? at - layer->past : 0;
+  sample.x = layer->x + (batch * layer->tokens + first) * layer->width;
+  if (keys) sample.keys = keys + first * layer->kv_heads * layer->head_dim;
+  long double *const frequencies = turns + layer->rope.dims;
+  oracle_rope_frequencies(&layer->rope, frequencies);
+  oracle_rope_turns(&layer->rope, frequencies, (int64_t)(layer->past + token), turns);
+  return sample;
+}
+
+bool oracle_layer_row(const OracleLayer *layer, size_t batch, size_t token, const double *keys,
+                      double *y) {
+  long double *const turns = malloc((2 * layer->rope.dims + 1) * sizeof *turns);
   double *const context = calloc(layer->query_heads * layer->value_dim, sizeof *context);
-  if (!context) return false;
-  bool complete = true;
+  bool complete = turns && context;
+  if (complete) {
+    const Sample sample = open_sample(layer, batch, token, keys, turns);
 #pragma omp parallel reduction(&& : complete)
-  {
-    Block block;
-    complete = block_open(&block, &sample);
+    {
+      Block block;
+      complete = block_open(&block, &sample);
 #pragma omp for schedule(dynamic, 1)
-    for (size_t first = 0; first < layer->query_heads; first += BLOCK_HEADS)
-      if (complete)
-        sample_heads(&sample, first, smaller(BLOCK_HEADS, layer->query_heads - first), &block,
-                     context);
-    block_close(&block);
+      for (size_t first = 0; first < layer->query_heads; first += BLOCK_HEADS)
+        if (complete)
+          sample_heads(&sample, first, smaller(BLOCK_HEADS, layer->query_heads - first), &block,
+                       context);
+      block_close(&block);
 #pragma omp for schedule(dynamic, 1)
-    for (size_t first = 0; first < layer->width; first += BLOCK_COLUMNS)
-      project_output(layer, context, first, smaller(BLOCK_COLUMNS, layer->width - first), y);
+      for (size_t first = 0; first < layer->width; first += BLOCK_COLUMNS)
+        project_output(layer, context, first, smaller(BLOCK_COLUMNS, layer->width - first), y);
+    }
   }
+  free(turns);
   free(context);
   return complete;
 }

@@ -202,6 +202,47 @@ const char *number(char text[static NUMBER_SIZE], size_t value) {
   return text;
 }
 
+/* ---- caches ---- */
+
+AttendCache *cache_open(AttendContext *context, const AttendLayerShape *shape, size_t sequences,
+                        size_t capacity) {
+  AttendCacheSettings settings;
+  attend_default_cache_settings(&settings);
+  settings.sequences = sequences;
+  settings.capacity = capacity;
+  settings.block_tokens = 32;
+  AttendCache *cache = NULL;
+  assert_ok(context, attend_open_cache(context, shape, &settings, &cache));
+  assert_non_null(cache);
+  return cache;
+}
+
+void cache_append(AttendContext *context, AttendCache *cache, size_t sequences, size_t tokens,
+                  AttendView key, AttendView value) {
+  for (size_t b = 0; b < sequences; b++) {
+    assert_ok(context, attend_append_cache(context, cache, b, tokens, key, value));
+    key.data += key.batch_stride;
+    value.data += value.batch_stride;
+  }
+}
+
+StoredRows cache_read(AttendContext *context, const AttendCache *cache,
+                      const AttendLayerShape *shape, size_t sequence, size_t first, size_t tokens) {
+  const size_t heads = shape->kv_heads, D = shape->head_dim, Dv = shape->value_dim;
+  const StoredRows rows = {guarded_new(tokens * heads * D * sizeof(float), 4),
+                           guarded_new(tokens * heads * Dv * sizeof(float), 4)};
+  assert_ok(context, attend_read_cache(context, cache, sequence, first, tokens,
+                                       attend_output_bnhd(rows.key, tokens, heads, D),
+                                       attend_output_bnhd(rows.value, tokens, heads, Dv)));
+  return rows;
+}
+
+void stored_rows_free(StoredRows *rows) {
+  guarded_free(rows->key, "the keys of a cache");
+  guarded_free(rows->value, "the values of a cache");
+  *rows = (StoredRows){NULL, NULL};
+}
+
 /* ---- comparing ---- */
 
 bool is_close(double got, double expected, double allowed) {

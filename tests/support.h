@@ -82,6 +82,26 @@ bool is_untouched(const float *value);
 #define NUMBER_SIZE 32
 const char *number(char text[static NUMBER_SIZE], size_t value);
 
+/* ---- caches ---- */
+
+/* An empty cache of blocks of 32 tokens, the smallest; failing to open fails the test. */
+AttendCache *cache_open(AttendContext *context, const AttendLayerShape *shape, size_t sequences,
+                        size_t capacity);
+
+/* Appends tokens to sequences 0 .. sequences - 1: views [sequences, tokens, Hk, D or Dv]. */
+void cache_append(AttendContext *context, AttendCache *cache, size_t sequences, size_t tokens,
+                  AttendView key, AttendView value);
+
+/* Tokens first .. first + tokens - 1 of a sequence of a cache of that shape. */
+typedef struct StoredRows {
+  float *key;   /* [tokens, Hk, D] */
+  float *value; /* [tokens, Hk, Dv] */
+} StoredRows;
+
+StoredRows cache_read(AttendContext *context, const AttendCache *cache,
+                      const AttendLayerShape *shape, size_t sequence, size_t first, size_t tokens);
+void stored_rows_free(StoredRows *rows);
+
 /* ---- comparing ---- */
 
 /* |got - expected| <= allowed. What is not finite in expected must not be finite in got, and a NaN

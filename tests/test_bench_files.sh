@@ -13,7 +13,7 @@ json_of_a_layer() {
     rows#12 yardsticks#2 yardsticks.1.threads=2 yardsticks.0.fma_gflops.scalar machine.processor blas.core \
     blas.threading options.part=layer options.seed=1 \
     rows.0.status=measured rows.0.path=tiled rows.0.reason=null rows.0.time.samples#4 \
-    rows.0.time.seconds_median rows.0.time.phase_seconds#8 rows.0.check.rows=5 \
+    rows.0.time.seconds_median rows.0.time.phase_seconds#9 rows.0.check.rows=5 \
     rows.0.check.max_error rows.0.plan rows.11.threads=2 rows.11.path=naive rows.11.score_bytes
 }
 

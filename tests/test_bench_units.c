@@ -1,6 +1,5 @@
-/* test_bench_units.c - the parts of `attend bench` that decide what a figure is worth: statistics,
- * derived figures, numbers for people, files, random inputs, and above all the comparison with the
- * oracle, which must notice an output that is wrong.
+/* test_bench_units.c - the parts of `attend bench` that make figures: statistics, derived figures,
+ * numbers for people, files, random inputs. What decides whether they count is test_bench_verify.c's.
  */
 #include <errno.h>
 #include <math.h>
@@ -18,8 +17,8 @@
 #include "bench/kernel_cases.h"
 #include "bench/output_file.h"
 #include "bench/random.h"
+#include "bench/results.h"
 #include "bench/units.h"
-#include "bench/verify.h"
 
 static void add_all(Samples *samples, const double *values, size_t count) {
   for (size_t i = 0; i < count; i++) assert_true(samples_add(samples, values[i]));
@@ -242,125 +241,6 @@ static void unwritable_file_is_refused(void **state) {
   assert_int_equal(errno, ENOENT);
 }
 
-static bool never(void) {
-  return false;
-}
-
-static bool always(void) {
-  return true;
-}
-
-/* A workload with its reference, and a context that runs it. */
-typedef struct Verified {
-  AttendModel model;
-  ModelWeights weights;
-  Workload workload;
-  Reference reference;
-  AttendContext *context;
-} Verified;
-
-static void open_verified(const BenchConfig *config, size_t tokens, Verified *verified) {
-  char reason[BENCH_REASON_SIZE];
-  *verified = (Verified){.model = {.name = "small",
-                                   .shape = {24, 4, 2, 8, 6},
-                                   .qkv_bias = true,
-                                   .output_bias = true,
-                                   .layers = 1}};
-  assert_int_equal(attend_open(&verified->context, NULL), ATTEND_OK);
-  assert_true(weights_open(config, &verified->model, &verified->weights, reason));
-  assert_true(workload_open(config, &verified->model, &verified->weights, tokens,
-                            &verified->workload, reason));
-  assert_true(reference_open(&verified->workload, never, &verified->reference, reason));
-}
-
-static void close_verified(Verified *verified) {
-  reference_close(&verified->reference);
-  workload_close(&verified->workload);
-  weights_close(&verified->weights);
-  attend_close(&verified->context);
-}
-
-static double compare(const Verified *verified) {
-  double error, share;
-  reference_compare(&verified->reference, verified->workload.output, &error, &share);
-  return share;
-}
-
-/* What the oracle confirms, and what it must not let pass. */
-static void check_verdicts(const BenchConfig *config, size_t tokens) {
-  Verified verified;
-  open_verified(config, tokens, &verified);
-  float *const output = verified.workload.output;
-  const size_t last = config->batch * verified.workload.queries * verified.workload.width - 1;
-
-  reference_spoil(&verified.workload);
-  assert_true(isinf(compare(&verified)));
-  assert_int_equal(workload_call(&verified.workload, verified.context), ATTEND_OK);
-  assert_true(compare(&verified) < 1);
-  const double first = compare(&verified);
-  assert_int_equal(workload_call(&verified.workload, verified.context), ATTEND_OK);
-  assert_true(compare(&verified) == first);
-
-  const float kept = output[last];
-  output[last] = kept + 1e-4f;
-  assert_true(compare(&verified) > 1);
-  output[last] = NAN;
-  assert_true(isinf(compare(&verified)));
-  output[last] = kept;
-  assert_true(compare(&verified) < 1);
-  close_verified(&verified);
-}
-
-static void outputs_are_judged(void **state) {
-  (void)state;
-  for (int part = BENCH_LAYER; part <= BENCH_CORE; part++)
-    for (int mode = BENCH_PREFILL; mode <= BENCH_DECODE; mode++)
-      for (int causal = 0; causal <= 1; causal++) {
-        const BenchConfig config = {.part = (BenchPart)part,
-                                    .mode = (BenchMode)mode,
-                                    .causal = causal,
-                                    .batch = 2,
-                                    .seed = 1};
-        check_verdicts(&config, 1);
-        check_verdicts(&config, 37);
-      }
-}
-
-/* An output of a neighbouring problem is wrong: without the mask, and with one key less. */
-static void small_mistakes_are_noticed(void **state) {
-  (void)state;
-  const BenchConfig causal = {.causal = true, .batch = 1, .seed = 1};
-  BenchConfig other = causal;
-  Verified verified;
-  open_verified(&causal, 37, &verified);
-  other.causal = false;
-  verified.workload.config = &other;
-  assert_int_equal(workload_call(&verified.workload, verified.context), ATTEND_OK);
-  assert_true(compare(&verified) > 100);
-  close_verified(&verified);
-
-  const BenchConfig decode = {.mode = BENCH_DECODE, .causal = true, .batch = 1, .seed = 1};
-  open_verified(&decode, 37, &verified);
-  assert_int_equal(attend_truncate_cache(verified.workload.cache, 35), ATTEND_OK);
-  verified.workload.past = 35;
-  assert_int_equal(workload_call(&verified.workload, verified.context), ATTEND_OK);
-  assert_true(compare(&verified) > 100);
-  close_verified(&verified);
-}
-
-static void oracle_can_be_cancelled(void **state) {
-  (void)state;
-  const BenchConfig config = {.causal = true, .batch = 1, .seed = 1};
-  Verified verified;
-  Reference reference;
-  char reason[BENCH_REASON_SIZE] = "unset";
-  open_verified(&config, 5, &verified);
-  assert_false(reference_open(&verified.workload, always, &reference, reason));
-  assert_string_equal(reason, "");
-  assert_null(reference.rows);
-  close_verified(&verified);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(median_and_minimum),
@@ -374,9 +254,6 @@ int main(void) {
                                       remove_directory),
       cmocka_unit_test_setup_teardown(link_is_followed, open_directory, remove_directory),
       cmocka_unit_test_setup_teardown(unwritable_file_is_refused, open_directory, remove_directory),
-      cmocka_unit_test(outputs_are_judged),
-      cmocka_unit_test(small_mistakes_are_noticed),
-      cmocka_unit_test(oracle_can_be_cancelled),
   };
   return cmocka_run_group_tests_name("bench_units", tests, NULL, NULL);
 }

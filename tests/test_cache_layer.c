@@ -94,8 +94,7 @@ static void check_pieces(Engine engine, const Layer *layer, size_t batch, size_t
   const AttendLayerShape *const s = &layer->shape;
   AttendContext *context = engine_open(engine, 2);
   AttendWeights *weights = layer_pack(context, layer);
-  AttendCache *cache = NULL;
-  assert_ok(context, attend_open_cache(context, s, batch, tokens + 3, &cache));
+  AttendCache *cache = cache_open(context, s, batch, tokens + 3);
   char label[192];
   name_case(label, sizeof label, engine, s, batch, piece);
   for (size_t first = 0; first < tokens; first += piece) {
@@ -103,10 +102,11 @@ static void check_pieces(Engine engine, const Layer *layer, size_t batch, size_t
     float *const part = tokens_of(x, batch, tokens, s->width, first, count);
     float *const y = guarded_new(batch * count * s->width * sizeof *y, 4);
     assert_ok(context, attend_layer_forward(context, weights, cache, batch, count, part, NULL, y));
-    assert_int_equal(attend_cache_length(cache), first + count);
-    for (size_t b = 0; b < batch; b++)
+    for (size_t b = 0; b < batch; b++) {
+      assert_int_equal(attend_cache_length(cache, b), first + count);
       check_close(label, y + b * count * s->width, expected + (b * tokens + first) * s->width,
                   count * s->width);
+    }
     guarded_free(y, "y");
     free(part);
   }
@@ -174,9 +174,8 @@ static void layers_attend_to_appended_tokens(void **state) {
         for (size_t e = 0; e < engine_count; e++) {
           AttendContext *context = engine_open(engines[e], 2);
           AttendWeights *weights = layer_pack(context, &layer);
-          AttendCache *cache = NULL;
-          assert_ok(context, attend_open_cache(context, s, batch, past + tokens, &cache));
-          assert_ok(context, attend_append_cache(context, cache, past, key, value));
+          AttendCache *cache = cache_open(context, s, batch, past + tokens);
+          cache_append(context, cache, batch, past, key, value);
           float *const y = guarded_new(floats * sizeof *y, 4);
           assert_ok(context,
                     attend_layer_forward(context, weights, cache, batch, tokens, x, &options, y));
@@ -198,6 +197,19 @@ static void layers_attend_to_appended_tokens(void **state) {
   }
 }
 
+/* Rows [tokens, Hk, dim] must be columns `column` and on of the fused product of x [tokens, E]. */
+static void check_projection(const Layer *layer, const float *x, size_t tokens, size_t column,
+                             size_t dim, const float *rows) {
+  const size_t width = layer->shape.width, columns = layer->shape.kv_heads * dim;
+  for (size_t r = 0; r < tokens * columns; r++) {
+    const size_t token = r / columns, c = column + r % columns;
+    double expected = (double)layer->qkv_bias[c];
+    for (size_t i = 0; i < width; i++)
+      expected += (double)x[token * width + i] * (double)layer->qkv[i * layer->columns + c];
+    check_close("a stored element", rows + r, &expected, 1);
+  }
+}
+
 /* The keys and values that a layer stores are its projections. */
 static void stored_tokens_are_the_projections(void **state) {
   (void)state;
@@ -208,27 +220,20 @@ static void stored_tokens_are_the_projections(void **state) {
   Layer layer = layer_new(s);
   float *const x = new_random(61, 1.0f, BATCH * TOKENS * s->width);
   float *const y = new_bytes(BATCH * TOKENS * s->width * sizeof *y);
+  const size_t key_column = s->query_heads * s->head_dim;
+  const size_t value_column = key_column + s->kv_heads * s->head_dim;
   for (size_t e = 0; e < engine_count; e++) {
     AttendContext *context = engine_open(engines[e], 2);
     AttendWeights *weights = layer_pack(context, &layer);
-    AttendCache *cache = NULL;
-    assert_ok(context, attend_open_cache(context, s, BATCH, 2 * TOKENS, &cache));
+    AttendCache *cache = cache_open(context, s, BATCH, 2 * TOKENS);
     assert_ok(context, attend_layer_forward(context, weights, cache, BATCH, TOKENS, x, NULL, y));
-    const AttendView views[] = {attend_cache_keys(cache), attend_cache_values(cache)};
-    const size_t dims[] = {s->head_dim, s->value_dim};
-    size_t column = s->query_heads * s->head_dim;
-    for (size_t v = 0; v < 2; v++) {
-      for (size_t r = 0; r < BATCH * TOKENS * s->kv_heads * dims[v]; r++) {
-        const size_t d = r % dims[v], g = r / dims[v] % s->kv_heads;
-        const size_t row = r / dims[v] / s->kv_heads;
-        const size_t c = column + g * dims[v] + d;
-        double expected = (double)layer.qkv_bias[c];
-        for (size_t i = 0; i < s->width; i++)
-          expected += (double)x[row * s->width + i] * (double)layer.qkv[i * layer.columns + c];
-        check_close("a stored element", problem_row(&views[v], row / TOKENS, row % TOKENS, g) + d,
-                    &expected, 1);
-      }
-      column += s->kv_heads * dims[v];
+    for (size_t b = 0; b < BATCH; b++) {
+      StoredRows rows = cache_read(context, cache, s, b, 0, TOKENS);
+      check_projection(&layer, x + b * TOKENS * s->width, TOKENS, key_column, s->head_dim,
+                       rows.key);
+      check_projection(&layer, x + b * TOKENS * s->width, TOKENS, value_column, s->value_dim,
+                       rows.value);
+      stored_rows_free(&rows);
     }
     attend_close_cache(&cache);
     attend_free_weights(&weights);
@@ -256,20 +261,19 @@ static void rollback_forgets(void **state) {
     AttendWeights *weights = layer_pack(context, &layer);
     float *results[2];
     for (size_t with = 0; with < 2; with++) {
-      AttendCache *cache = NULL;
+      AttendCache *cache = cache_open(context, s, 1, KEPT + EXTRA);
       float *const scratch = new_bytes((KEPT + EXTRA) * s->width * sizeof *scratch);
-      assert_ok(context, attend_open_cache(context, s, 1, KEPT + EXTRA, &cache));
       assert_ok(context, attend_layer_forward(context, weights, cache, 1, KEPT, x, NULL, scratch));
       if (with) {
         assert_ok(context,
                   attend_layer_forward(context, weights, cache, 1, EXTRA, poison, NULL, scratch));
         assert_true(isnan(scratch[0]));
-        assert_int_equal(attend_truncate_cache(cache, KEPT), ATTEND_OK);
+        assert_int_equal(attend_truncate_cache(cache, 0, KEPT), ATTEND_OK);
       }
       results[with] = guarded_new(NEXT * s->width * sizeof(float), 0);
       assert_ok(context, attend_layer_forward(context, weights, cache, 1, NEXT, x + KEPT * s->width,
                                               NULL, results[with]));
-      assert_int_equal(attend_cache_length(cache), KEPT + NEXT);
+      assert_int_equal(attend_cache_length(cache, 0), KEPT + NEXT);
       attend_close_cache(&cache);
       free(scratch);
     }
@@ -302,13 +306,12 @@ static void decode_against_many_keys(void **state) {
   oracle.past_key = (OracleView){keys, 0, key.token_stride, key.head_stride};
   oracle.past_value = (OracleView){values, 0, value.token_stride, value.head_stride};
   double *const expected = new_bytes(s->width * sizeof *expected);
-  assert_true(oracle_layer_row(&oracle, 0, 0, expected));
+  assert_true(oracle_layer_row(&oracle, 0, 0, NULL, expected));
   for (size_t e = 0; e < engine_count; e++) {
     AttendContext *context = engine_open(engines[e], 2);
     AttendWeights *weights = layer_pack(context, &layer);
-    AttendCache *cache = NULL;
-    assert_ok(context, attend_open_cache(context, s, 1, PAST + 1, &cache));
-    assert_ok(context, attend_append_cache(context, cache, PAST, key, value));
+    AttendCache *cache = cache_open(context, s, 1, PAST + 1);
+    cache_append(context, cache, 1, PAST, key, value);
     float *const y = guarded_new(s->width * sizeof *y, 4);
     assert_ok(context, attend_layer_forward(context, weights, cache, 1, 1, x, NULL, y));
     check_close("decode", y, expected, s->width);

@@ -140,13 +140,18 @@ info_json() {
     kernels.isas.0.usable=true kernels.chosen kernels.families.0=pack_keys blas.version \
     blas.config blas.core="$native" blas.core_origin=detected blas.core_before="$native" \
     blas.threading blas.threads openmp.threads measured.limits=null \
-    measured.core_comparison=null findings models.0.name models.0.query_heads models.0.qkv_bias
+    measured.core_comparison=null findings models.0.name models.0.query_heads models.0.qkv_bias \
+    models.0.rope.pairing=half models.0.rope.base=1000000.0 models.0.rope.scaling=none \
+    models.0.qk_norm=false models.0.softcap=null models.0.window=null models.0.sliding_layers=0
 }
 
 info_lists_models() {
   run info --models
   exits 0 && out_has '^model  *E  *Hq  *Hk' &&
-    out_has '^qwen2.5-0.5b  *896  *14  *2  *64  *64  *24  *qkv ' || return
+    out_has '^qwen2.5-0.5b  *896  *14  *2  *64  *64  *24  *qkv  *1000000  *none  *plain ' &&
+    out_has '^gpt-oss-20b .* 150000 yarn x32  *12 x 128  *sinks ' &&
+    out_has '^gemma-2-2b .* 10000  *13 x 4096  *softcap 50 ' &&
+    out_has '^gpt2-small .* none  *none  *plain ' || return
   local models=$(($(wc -l <"$out") - 1))
   run info --models --json
   exits 0 && json_has "models#$models"

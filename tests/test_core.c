@@ -4,7 +4,7 @@
  * middle, and all of a table's cases run on all engines. Sizes that depend on tiles are taken from
  * the plan, so that they stay at the edges when the tiles change.
  */
-#include "tests/core_problem.h"
+#include "tests/core_check.h"
 
 #include <stdlib.h>
 

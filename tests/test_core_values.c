@@ -3,7 +3,7 @@
  * NaN and infinities, visible and hidden; scores that are equal, huge or -inf. What hidden data holds
  * must not matter, and what a row sees must reach it.
  */
-#include "tests/core_problem.h"
+#include "tests/core_check.h"
 
 #include <math.h>
 

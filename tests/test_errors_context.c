@@ -1,7 +1,7 @@
 /* test_errors_context.c - contexts and their memory: settings that are refused, missing instruction
  * sets, workspaces that do not fit, and calls without a context.
  */
-#include "tests/core_problem.h"
+#include "tests/core_check.h"
 
 static void workspace_calls(void **state) {
   (void)state;
@@ -86,11 +86,14 @@ static void null_contexts(void **state) {
   const AttendShape shape = {1, 8, 8, 1, 1, 8, 8};
   const AttendLayerShape layer = {8, 1, 1, 8, 8};
   const AttendView view = {0};
+  const AttendOutputView out = {0};
   AttendPlan plan = {.struct_size = sizeof plan};
   AttendProfile profile;
   AttendWeightSource source;
   attend_default_weight_source(&source);
   AttendWeights *weights = (AttendWeights *)(void *)&plan;
+  AttendCacheSettings settings;
+  attend_default_cache_settings(&settings);
   AttendCache *cache = (AttendCache *)(void *)&plan;
   float x[8] = {0}, y[8];
   assert_int_equal(attend_plan_core(NULL, &shape, NULL, &plan), ATTEND_STATUS_NULL_POINTER);
@@ -101,10 +104,12 @@ static void null_contexts(void **state) {
   assert_null(weights);
   assert_int_equal(attend_layer_forward(NULL, weights, NULL, 1, 1, x, NULL, y),
                    ATTEND_STATUS_NULL_POINTER);
-  assert_int_equal(attend_open_cache(NULL, &layer, 1, 1, &cache), ATTEND_STATUS_NULL_POINTER);
+  assert_int_equal(attend_open_cache(NULL, &layer, &settings, &cache), ATTEND_STATUS_NULL_POINTER);
   assert_null(cache);
-  assert_int_equal(attend_append_cache(NULL, NULL, 1, view, view), ATTEND_STATUS_NULL_POINTER);
-  assert_int_equal(attend_truncate_cache(NULL, 0), ATTEND_STATUS_NULL_POINTER);
+  assert_int_equal(attend_append_cache(NULL, NULL, 0, 1, view, view), ATTEND_STATUS_NULL_POINTER);
+  assert_int_equal(attend_read_cache(NULL, NULL, 0, 0, 1, out, out), ATTEND_STATUS_NULL_POINTER);
+  assert_int_equal(attend_fork_cache(NULL, NULL, 0, 1, 1), ATTEND_STATUS_NULL_POINTER);
+  assert_int_equal(attend_truncate_cache(NULL, 0, 0), ATTEND_STATUS_NULL_POINTER);
   assert_int_equal(attend_set_tap(NULL, NULL, NULL), ATTEND_STATUS_NULL_POINTER);
   assert_int_equal(attend_get_profile(NULL, &profile), ATTEND_STATUS_NULL_POINTER);
   assert_int_equal(attend_describe_machine(NULL), ATTEND_STATUS_NULL_POINTER);

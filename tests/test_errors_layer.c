@@ -11,7 +11,7 @@
 
 static const AttendLayerShape layer_shape = {16, 4, 2, 6, 10};
 
-enum { BATCH = 2, NEW = 3, CAPACITY = 10, PAST = 8 };
+enum { BATCH = 2, NEW = 3, CAPACITY = 32, PAST = 30, ROW = 2 * (6 + 10) };
 
 /* A right layer call with a cache that has PAST tokens, to be broken. */
 typedef struct LayerCall {
@@ -32,12 +32,10 @@ static LayerCall layer_call(Engine engine) {
   call.context = engine_open(engine, 2);
   assert_ok(call.context, attend_pack_weights(call.context, &layer_shape, &source, &call.weights));
   free(data);
-  assert_ok(call.context,
-            attend_open_cache(call.context, &layer_shape, BATCH, CAPACITY, &call.cache));
+  call.cache = cache_open(call.context, &layer_shape, BATCH, CAPACITY);
   float *const past = new_random(2, 1.0f, BATCH * CAPACITY * 2 * 10);
-  assert_ok(call.context,
-            attend_append_cache(call.context, call.cache, PAST, attend_view_bnhd(past, PAST, 2, 6),
-                                attend_view_bnhd(past, PAST, 2, 10)));
+  cache_append(call.context, call.cache, BATCH, PAST, attend_view_bnhd(past, PAST, 2, 6),
+               attend_view_bnhd(past, PAST, 2, 10));
   free(past);
   call.x = new_random(3, 1.0f, BATCH * NEW * 16);
   call.y = guarded_new(BATCH * NEW * 16 * sizeof *call.y, 0);
@@ -53,36 +51,38 @@ static void layer_call_free(LayerCall *call) {
   attend_close(&call->context);
 }
 
-/* All memory of a cache's keys and values, also behind its length. */
-static void copy_cache(const AttendCache *cache, float *to) {
-  const AttendView keys = attend_cache_keys(cache), values = attend_cache_values(cache);
-  for (size_t r = 0; r < BATCH * 2 * PAST; r++) {
-    const size_t b = r / (2 * PAST), g = r / PAST % 2, j = r % PAST;
-    memcpy(to + r * 16, problem_row(&keys, b, j, g), 6 * sizeof *to);
-    memcpy(to + r * 16 + 6, problem_row(&values, b, j, g), 10 * sizeof *to);
+/* What a cache must still hold after a call that failed: its lengths, and all keys and values. */
+static float *copy_cache(AttendContext *context, const AttendCache *cache) {
+  float *const copy = new_bytes(BATCH * PAST * ROW * sizeof *copy);
+  for (size_t b = 0; b < BATCH; b++) {
+    assert_int_equal(attend_cache_length(cache, b), PAST);
+    StoredRows rows = cache_read(context, cache, &layer_shape, b, 0, PAST);
+    float *const to = copy + b * PAST * ROW;
+    memcpy(to, rows.key, PAST * 2 * 6 * sizeof *to);
+    memcpy(to + PAST * 2 * 6, rows.value, PAST * 2 * 10 * sizeof *to);
+    stored_rows_free(&rows);
   }
+  return copy;
 }
 
 /* Runs the broken call: y may be x's memory, so both are compared. */
 static void layer_refused(LayerCall *call, const AttendCache *cache, const float *x, float *y,
                           AttendStatus expected, const char *fragment, const char *what) {
-  static const size_t floats = BATCH * 2 * PAST * 16;
-  float *const cached = new_bytes(2 * floats * sizeof *cached);
+  float *const cached = copy_cache(call->context, call->cache);
   float *const x_before = new_bytes(BATCH * NEW * 16 * sizeof *x_before);
   memcpy(x_before, call->x, BATCH * NEW * 16 * sizeof *x_before);
-  copy_cache(call->cache, cached);
   require_refusal(call->context,
                   attend_layer_forward(call->context, call->weights,
                                        (AttendCache *)(uintptr_t)cache, call->batch, call->tokens,
                                        x, &call->options, y),
                   expected, fragment, what);
-  copy_cache(call->cache, cached + floats);
-  assert_int_equal(attend_cache_length(call->cache), PAST);
-  assert_memory_equal(cached, cached + floats, floats * sizeof *cached);
+  float *const left = copy_cache(call->context, call->cache);
+  assert_memory_equal(cached, left, BATCH * PAST * ROW * sizeof *cached);
   assert_memory_equal(x_before, call->x, BATCH * NEW * 16 * sizeof *x_before);
   for (size_t i = 0; i < BATCH * NEW * 16; i++) assert_true(is_untouched(call->y + i));
   free(x_before);
   free(cached);
+  free(left);
   call->batch = BATCH;
   call->tokens = 2;
   attend_default_options(&call->options);
@@ -99,15 +99,25 @@ static void check_layer_errors(Engine engine) {
   layer_refused(&c, c.cache, c.x, c.x + 2 * BATCH * 16 - 1, ATTEND_STATUS_OVERLAP, "y",
                 "y over the end of x");
   c.tokens = 3;
-  layer_refused(&c, c.cache, c.x, c.y, ATTEND_STATUS_CACHE_FULL, "10", "a token too many");
+  layer_refused(&c, c.cache, c.x, c.y, ATTEND_STATUS_CACHE_FULL, "32", "a token too many");
+  c.tokens = 100000;
+  layer_refused(&c, c.cache, c.x, c.y, ATTEND_STATUS_CACHE_FULL, "100000", "many too many");
   c.tokens = SIZE_MAX;
-  layer_refused(&c, c.cache, c.x, c.y, ATTEND_STATUS_CACHE_FULL, "18446744073709551615",
+  layer_refused(&c, c.cache, c.x, c.y, ATTEND_STATUS_OVERFLOW, "18446744073709551615",
                 "tokens without end");
   c.tokens = SIZE_MAX / 2;
   layer_refused(&c, NULL, c.x, c.y, ATTEND_STATUS_OVERFLOW, "9223372036854775807",
                 "tokens that cannot be counted");
-  c.batch = 1;
-  layer_refused(&c, c.cache, c.x, c.y, ATTEND_STATUS_SHAPE_MISMATCH, "2", "another batch");
+  static const size_t twice[] = {1, 1}, missing[] = {0, 2};
+  c.batch = 3;
+  layer_refused(&c, c.cache, c.x, c.y, ATTEND_STATUS_BAD_OPTION, "has 2",
+                "more than the cache has");
+  c.options.cache_sequences = twice;
+  layer_refused(&c, c.cache, c.x, c.y, ATTEND_STATUS_BAD_OPTION, "both number 1", "one twice");
+  c.options.cache_sequences = missing;
+  layer_refused(&c, c.cache, c.x, c.y, ATTEND_STATUS_BAD_OPTION, "number 2", "one that is none");
+  c.options.cache_sequences = twice;
+  layer_refused(&c, NULL, c.x, c.y, ATTEND_STATUS_BAD_OPTION, "cache_sequences", "but no cache");
   c.batch = 0;
   layer_refused(&c, NULL, c.x, c.y, ATTEND_STATUS_BAD_SIZE, "batch", "no batch");
   c.options.q_start = 77;
@@ -124,10 +134,9 @@ static void check_layer_errors(Engine engine) {
 
   const AttendLayerShape others[] = {{16, 4, 4, 6, 10}, {16, 4, 2, 7, 10}, {16, 4, 2, 6, 9}};
   for (size_t k = 0; k < COUNT_OF(others); k++) {
-    AttendCache *other = NULL;
-    assert_ok(c.context, attend_open_cache(c.context, &others[k], BATCH, CAPACITY, &other));
+    AttendCache *other = cache_open(c.context, &others[k], BATCH, CAPACITY);
     layer_refused(&c, other, c.x, c.y, ATTEND_STATUS_SHAPE_MISMATCH, "6", "another layer's cache");
-    assert_int_equal(attend_cache_length(other), 0);
+    assert_int_equal(attend_cache_length(other, 0), 0);
     attend_close_cache(&other);
   }
   require_refusal(c.context,
@@ -135,7 +144,7 @@ static void check_layer_errors(Engine engine) {
                   ATTEND_STATUS_NULL_POINTER, "weights", "no weights");
   assert_ok(c.context,
             attend_layer_forward(c.context, c.weights, c.cache, BATCH, 2, c.x, &c.options, c.y));
-  assert_int_equal(attend_cache_length(c.cache), CAPACITY);
+  for (size_t b = 0; b < BATCH; b++) assert_int_equal(attend_cache_length(c.cache, b), CAPACITY);
   layer_call_free(&c);
 }
 
@@ -185,45 +194,96 @@ static void layer_memory_limit(void **state) {
   }
 }
 
-static void opening_caches(void **state) {
+/* A call that opens a cache, and what is said of it. */
+typedef struct OpenCall {
+  AttendLayerShape shape;
+  AttendCacheSettings settings;
+  AttendStatus status;
+  const char *fragment;
+} OpenCall;
+
+static void opening_is_refused(AttendContext *context, const OpenCall *call) {
+  AttendCache *cache = (AttendCache *)(void *)&context;
+  require_refusal(context, attend_open_cache(context, &call->shape, &call->settings, &cache),
+                  call->status, call->fragment, call->fragment);
+  assert_null(cache);
+}
+
+static void caches_of_bad_sizes(void **state) {
   (void)state;
   AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
   const AttendLayerShape s = {16, 4, 2, 6, 10};
   const struct {
     AttendLayerShape shape;
-    size_t batch, capacity;
+    size_t sequences, capacity, pool_blocks;
     AttendStatus status;
     const char *fragment;
   } calls[] = {
-      {s, 0, 5, ATTEND_STATUS_BAD_SIZE, "batch"},
-      {s, 5, 0, ATTEND_STATUS_BAD_SIZE, "capacity"},
-      {{16, 0, 2, 6, 10}, 1, 1, ATTEND_STATUS_BAD_SIZE, "query_heads"},
-      {{16, 4, 0, 6, 10}, 1, 1, ATTEND_STATUS_BAD_SIZE, "kv_heads"},
-      {{16, 4, 2, 0, 10}, 1, 1, ATTEND_STATUS_BAD_SIZE, "head_dim"},
-      {{16, 4, 2, 6, 0}, 1, 1, ATTEND_STATUS_BAD_SIZE, "value_dim"},
-      {{16, 5, 2, 6, 10}, 1, 1, ATTEND_STATUS_BAD_HEADS, "5"},
-      {s, SIZE_MAX / 2, 3, ATTEND_STATUS_OVERFLOW, "9223372036854775807"},
-      {s, 1, SIZE_MAX - 5, ATTEND_STATUS_OVERFLOW, "18446744073709551610"},
-      {s, (size_t)1 << 31, (size_t)1 << 31, ATTEND_STATUS_OVERFLOW, "2147483648"},
-      {s, 1, (size_t)1 << 50, ATTEND_STATUS_OUT_OF_MEMORY, "bytes"},
+      {s, 0, 5, 0, ATTEND_STATUS_BAD_SIZE, "settings.sequences"},
+      {s, 5, 0, 0, ATTEND_STATUS_BAD_SIZE, "settings.capacity"},
+      {{16, 0, 2, 6, 10}, 1, 1, 0, ATTEND_STATUS_BAD_SIZE, "query_heads"},
+      {{16, 4, 0, 6, 10}, 1, 1, 0, ATTEND_STATUS_BAD_SIZE, "kv_heads"},
+      {{16, 4, 2, 0, 10}, 1, 1, 0, ATTEND_STATUS_BAD_SIZE, "head_dim"},
+      {{16, 4, 2, 6, 0}, 1, 1, 0, ATTEND_STATUS_BAD_SIZE, "value_dim"},
+      {{16, 5, 2, 6, 10}, 1, 1, 0, ATTEND_STATUS_BAD_HEADS, "5"},
+      {s, SIZE_MAX / 2, 3, 0, ATTEND_STATUS_OVERFLOW, "9223372036854775807"},
+      {s, SIZE_MAX / 2, 3, 1, ATTEND_STATUS_OVERFLOW, "9223372036854775807"},
+      {s, 1, SIZE_MAX - 5, 0, ATTEND_STATUS_OVERFLOW, "18446744073709551610"},
+      {s, 1, 1, SIZE_MAX / 8, ATTEND_STATUS_OVERFLOW, "2305843009213693951"},
+      {s, (size_t)1 << 31, (size_t)1 << 31, 0, ATTEND_STATUS_OVERFLOW, "2147483648"},
+      {{16, 4, 2, SIZE_MAX / 4, 10}, 1, 1, 0, ATTEND_STATUS_OVERFLOW, "4611686018427387903"},
+      {{16, 4, 2, 6, SIZE_MAX}, 1, 1, 0, ATTEND_STATUS_OVERFLOW, "18446744073709551615"},
+      {s, 1, (size_t)1 << 50, 0, ATTEND_STATUS_OUT_OF_MEMORY, "bytes"},
+      {s, 1, 1, (size_t)1 << 44, ATTEND_STATUS_OUT_OF_MEMORY, "bytes"},
   };
   for (size_t k = 0; k < COUNT_OF(calls); k++) {
-    AttendCache *cache = (AttendCache *)(void *)&context;
-    require_refusal(
-        context,
-        attend_open_cache(context, &calls[k].shape, calls[k].batch, calls[k].capacity, &cache),
-        calls[k].status, calls[k].fragment, calls[k].fragment);
-    assert_null(cache);
+    OpenCall call = {calls[k].shape, {0}, calls[k].status, calls[k].fragment};
+    attend_default_cache_settings(&call.settings);
+    call.settings.sequences = calls[k].sequences;
+    call.settings.capacity = calls[k].capacity;
+    call.settings.pool_blocks = calls[k].pool_blocks;
+    opening_is_refused(context, &call);
   }
-  AttendCache *cache = NULL;
-  require_refusal(context, attend_open_cache(context, NULL, 1, 1, &cache),
-                  ATTEND_STATUS_NULL_POINTER, "shape", "no shape");
-  require_refusal(context, attend_open_cache(context, &s, 1, 1, NULL), ATTEND_STATUS_NULL_POINTER,
-                  "cache", "no cache");
   const AttendLayerShape widthless = {0, 4, 2, 6, 10};
-  assert_ok(context, attend_open_cache(context, &widthless, 1, 1, &cache));
+  AttendCache *cache = cache_open(context, &widthless, 1, 1);
   attend_close_cache(&cache);
   attend_close_cache(&cache);
+  attend_close(&context);
+}
+
+static void caches_of_bad_settings(void **state) {
+  (void)state;
+  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendCacheSettings right;
+  attend_default_cache_settings(&right);
+  right.capacity = 100;
+  OpenCall calls[9];
+  for (size_t k = 0; k < COUNT_OF(calls); k++)
+    calls[k] = (OpenCall){layer_shape, right, ATTEND_STATUS_BAD_OPTION, "block_tokens"};
+  calls[0].settings.struct_size = 0;
+  calls[0].fragment = "struct_size is 0";
+  calls[1].settings.struct_size += 8;
+  calls[1].fragment = "struct_size";
+  calls[2].settings.block_tokens = 0;
+  calls[3].settings.block_tokens = 16;
+  calls[4].settings.block_tokens = 96;
+  calls[5].settings.block_tokens = 256;
+  calls[6].settings.storage = (AttendStorage)1;
+  calls[6].fragment = "storage is 1";
+  calls[7].settings.window = 50;
+  calls[7].settings.pool_blocks = 3;
+  calls[7].fragment = "window is 50 and settings.pool_blocks is 3";
+  calls[8].settings.window = 128; /* all that the one block holds */
+  calls[8].fragment = "window is 128";
+  for (size_t k = 0; k < COUNT_OF(calls); k++) opening_is_refused(context, &calls[k]);
+
+  AttendCache *cache = NULL;
+  require_refusal(context, attend_open_cache(context, NULL, &right, &cache),
+                  ATTEND_STATUS_NULL_POINTER, "shape", "no shape");
+  require_refusal(context, attend_open_cache(context, &layer_shape, NULL, &cache),
+                  ATTEND_STATUS_NULL_POINTER, "settings", "no settings");
+  require_refusal(context, attend_open_cache(context, &layer_shape, &right, NULL),
+                  ATTEND_STATUS_NULL_POINTER, "cache", "no cache");
   attend_close(&context);
 }
 
@@ -233,36 +293,42 @@ static void appending(void **state) {
   float *const data = new_random(1, 1.0f, 1000);
   const AttendView right = attend_view_bnhd(data, 3, 2, 10);
   const AttendView null = {NULL, 60, 20, 10}, odd = {off_by_a_byte(data), 60, 20, 10};
+  const AttendView endless = {data, 60, SIZE_MAX / 2, 10};
   const struct {
-    size_t tokens;
+    size_t sequence, tokens;
     AttendView key, value;
     AttendStatus status;
     const char *fragment;
   } calls[] = {
-      {3, right, right, ATTEND_STATUS_CACHE_FULL, "3"},
-      {SIZE_MAX - 7, right, right, ATTEND_STATUS_CACHE_FULL, "18446744073709551608"},
-      {1, null, right, ATTEND_STATUS_NULL_POINTER, "key"},
-      {1, right, null, ATTEND_STATUS_NULL_POINTER, "value"},
-      {1, odd, right, ATTEND_STATUS_MISALIGNED, "key"},
-      {1, right, odd, ATTEND_STATUS_MISALIGNED, "value"},
+      {1, 3, right, right, ATTEND_STATUS_CACHE_FULL, "sequence 1"},
+      {0, SIZE_MAX - 7, right, right, ATTEND_STATUS_CACHE_FULL, "18446744073709551608"},
+      {2, 1, right, right, ATTEND_STATUS_BAD_SIZE, "sequence is 2"},
+      {SIZE_MAX, 0, right, right, ATTEND_STATUS_BAD_SIZE, "18446744073709551615"},
+      {0, 1, null, right, ATTEND_STATUS_NULL_POINTER, "key"},
+      {0, 1, right, null, ATTEND_STATUS_NULL_POINTER, "value"},
+      {0, 1, odd, right, ATTEND_STATUS_MISALIGNED, "key"},
+      {0, 1, right, odd, ATTEND_STATUS_MISALIGNED, "value"},
+      {0, 2, endless, right, ATTEND_STATUS_OVERFLOW, "key"},
+      {0, 2, right, endless, ATTEND_STATUS_OVERFLOW, "value"},
   };
-  float before[2][BATCH * 2 * PAST * 16];
-  copy_cache(c.cache, before[0]);
+  float *const before = copy_cache(c.context, c.cache);
   for (size_t k = 0; k < COUNT_OF(calls); k++) {
-    require_refusal(
-        c.context,
-        attend_append_cache(c.context, c.cache, calls[k].tokens, calls[k].key, calls[k].value),
-        calls[k].status, calls[k].fragment, calls[k].fragment);
-    assert_int_equal(attend_cache_length(c.cache), PAST);
-    copy_cache(c.cache, before[1]);
-    assert_memory_equal(before[0], before[1], sizeof before[0]);
+    require_refusal(c.context,
+                    attend_append_cache(c.context, c.cache, calls[k].sequence, calls[k].tokens,
+                                        calls[k].key, calls[k].value),
+                    calls[k].status, calls[k].fragment, calls[k].fragment);
+    float *const after = copy_cache(c.context, c.cache);
+    assert_memory_equal(before, after, BATCH * PAST * ROW * sizeof *before);
+    free(after);
   }
-  require_refusal(c.context, attend_append_cache(c.context, NULL, 1, right, right),
+  free(before);
+  require_refusal(c.context, attend_append_cache(c.context, NULL, 0, 1, right, right),
                   ATTEND_STATUS_NULL_POINTER, "cache", "no cache");
-  assert_ok(c.context, attend_append_cache(c.context, c.cache, 0, null, null));
-  assert_int_equal(attend_truncate_cache(c.cache, PAST + 1), ATTEND_STATUS_BAD_SIZE);
-  assert_int_equal(attend_truncate_cache(c.cache, SIZE_MAX), ATTEND_STATUS_BAD_SIZE);
-  assert_int_equal(attend_cache_length(c.cache), PAST);
+  assert_ok(c.context, attend_append_cache(c.context, c.cache, 0, 0, null, null));
+  assert_int_equal(attend_truncate_cache(c.cache, 0, PAST + 1), ATTEND_STATUS_BAD_SIZE);
+  assert_int_equal(attend_truncate_cache(c.cache, 0, SIZE_MAX), ATTEND_STATUS_BAD_SIZE);
+  assert_int_equal(attend_truncate_cache(c.cache, BATCH, 0), ATTEND_STATUS_BAD_SIZE);
+  assert_int_equal(attend_cache_length(c.cache, 0), PAST);
   free(data);
   layer_call_free(&c);
 }
@@ -272,7 +338,8 @@ int main(void) {
       cmocka_unit_test(layers),
       cmocka_unit_test(layer_workspaces),
       cmocka_unit_test(layer_memory_limit),
-      cmocka_unit_test(opening_caches),
+      cmocka_unit_test(caches_of_bad_sizes),
+      cmocka_unit_test(caches_of_bad_settings),
       cmocka_unit_test(appending),
   };
   return cmocka_run_group_tests_name("errors_layer", tests, NULL, NULL);

@@ -3,6 +3,7 @@
  */
 #include "tests/support.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static const AttendLayerShape layer_shape = {16, 4, 2, 6, 10};
@@ -70,6 +71,142 @@ static void weight_sources(void **state) {
   free(data);
 }
 
+static void norms(void **state) {
+  (void)state;
+  static const float epsilons[] = {-1e-9f, NAN, INFINITY, -INFINITY};
+  float *const data = new_random(1, 1.0f, 16 * 64 + 1);
+  AttendWeightSource s = right_source(data);
+  s.query_norm = data;
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_NULL_POINTER, "key_norm", "one norm");
+  s.key_norm = off_by_a_byte(data);
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_MISALIGNED, "key_norm", "an odd norm");
+  s.key_norm = data;
+  s.query_norm = off_by_a_byte(data);
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_MISALIGNED, "query_norm", "an odd norm");
+  s.query_norm = NULL;
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_NULL_POINTER, "query_norm", "the other norm");
+  for (size_t k = 0; k < COUNT_OF(epsilons); k++) {
+    s = right_source(data);
+    s.norm_epsilon = epsilons[k];
+    pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "norm_epsilon", "an epsilon");
+  }
+  free(data);
+}
+
+/* A number of AttendRope out of its range, in a setting that is otherwise right. */
+typedef struct BadNumber {
+  AttendRopeScaling scaling;
+  size_t field;
+  double value;
+  const char *fragment;
+} BadNumber;
+
+#define FIELD(name) offsetof(AttendRope, name)
+#define YARN ATTEND_ROPE_YARN
+#define LLAMA3 ATTEND_ROPE_LLAMA3
+
+static const BadNumber bad_numbers[] = {
+    {ATTEND_ROPE_UNSCALED, FIELD(base), 0.0, "base is 0"},
+    {ATTEND_ROPE_UNSCALED, FIELD(base), -1.0, "base is -1"},
+    {ATTEND_ROPE_LINEAR, FIELD(base), (double)NAN, "base is "},
+    {ATTEND_ROPE_NTK, FIELD(base), (double)INFINITY, "base is inf"},
+    {YARN, FIELD(base), 1.0, "above 1"},
+    {ATTEND_ROPE_LINEAR, FIELD(factor), 0.5, "factor is 0.5"},
+    {ATTEND_ROPE_NTK, FIELD(factor), (double)INFINITY, "factor is inf"},
+    {YARN, FIELD(factor), (double)NAN, "factor is "},
+    {LLAMA3, FIELD(factor), -8.0, "factor is -8"},
+    {YARN, FIELD(original_positions), 0.0, "original_positions is 0"},
+    {LLAMA3, FIELD(original_positions), (double)NAN, "original_positions"},
+    {LLAMA3, FIELD(low_frequency_factor), 0.0, "low_frequency_factor is 0"},
+    {LLAMA3, FIELD(low_frequency_factor), 4.0, "high_frequency_factor is 4"},
+    {LLAMA3, FIELD(high_frequency_factor), 0.75, "high_frequency_factor is 0.75"},
+    {YARN, FIELD(beta_slow), 0.0, "beta_slow is 0"},
+    {YARN, FIELD(beta_slow), 33.0, "beta_fast is 32"},
+    {YARN, FIELD(beta_fast), (double)INFINITY, "beta_fast is inf"},
+    {YARN, FIELD(attention_factor), -0.5, "attention_factor is -0.5"},
+    {YARN, FIELD(attention_factor), (double)INFINITY, "attention_factor is inf"},
+};
+
+static void rope_numbers(void **state) {
+  (void)state;
+  float *const data = new_random(1, 1.0f, 16 * 64);
+  for (size_t k = 0; k < COUNT_OF(bad_numbers); k++) {
+    const BadNumber *const bad = &bad_numbers[k];
+    AttendWeightSource s = right_source(data);
+    s.rope.pairing = ATTEND_ROPE_HALF;
+    s.rope.scaling = bad->scaling;
+    *(double *)(void *)((char *)&s.rope + bad->field) = bad->value;
+    pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, bad->fragment, bad->fragment);
+  }
+  free(data);
+}
+
+static void rope_choices(void **state) {
+  (void)state;
+  static const size_t dims[] = {1, 3, 7, 8, SIZE_MAX};
+  float *const data = new_random(1, 1.0f, 16 * 64);
+  AttendWeightSource right = right_source(data);
+  right.rope.pairing = ATTEND_ROPE_INTERLEAVED;
+  AttendWeightSource s = right;
+  s.rope.pairing = (AttendRopePairing)3;
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "pairing is 3", "a pairing");
+  s = right;
+  s.rope.scaling = (AttendRopeScaling)5;
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "scaling is 5", "a scaling");
+  for (size_t k = 0; k < COUNT_OF(dims); k++) {
+    char text[NUMBER_SIZE];
+    s = right;
+    s.rope.dims = dims[k];
+    pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, number(text, dims[k]), "odd dims");
+  }
+  const AttendLayerShape odd = {16, 4, 2, 5, 10};
+  pack_refused(&odd, &right, ATTEND_STATUS_BAD_OPTION, "that is 5", "an odd head");
+  free(data);
+}
+
+static void rope_tables(void **state) {
+  (void)state;
+  float *const data = new_random(1, 1.0f, 16 * 64);
+  AttendWeightSource right = right_source(data);
+  right.rope.pairing = ATTEND_ROPE_HALF;
+  right.rope.cos = right.rope.sin = data;
+  right.rope.table_positions = 4;
+  AttendWeightSource s = right;
+  s.rope.cos = NULL;
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_NULL_POINTER, "rope.cos", "no cosines");
+  s = right;
+  s.rope.sin = NULL;
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_NULL_POINTER, "rope.sin", "no sines");
+  s.rope.sin = off_by_a_byte(data);
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_MISALIGNED, "rope.sin", "odd sines");
+  s = right;
+  s.rope.table_positions = 0;
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "table_positions is 0", "no position");
+  s.rope.table_positions = SIZE_MAX / 4;
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_OVERFLOW, "4611686018427387903", "endless tables");
+  free(data);
+}
+
+/* What is out of range but not looked at is no error. */
+static void unused_settings(void **state) {
+  (void)state;
+  float *const data = new_random(1, 1.0f, 16 * 64);
+  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendWeightSource s = right_source(data);
+  AttendWeights *weights = NULL;
+  s.rope.base = s.rope.factor = -1.0;
+  s.rope.dims = 99;
+  assert_ok(context, attend_pack_weights(context, &layer_shape, &s, &weights));
+  attend_free_weights(&weights);
+  s = right_source(data);
+  s.rope.pairing = ATTEND_ROPE_HALF;
+  s.rope.factor = s.rope.beta_fast = s.rope.original_positions = -1.0;
+  assert_ok(context, attend_pack_weights(context, &layer_shape, &s, &weights));
+  attend_free_weights(&weights);
+  attend_close(&context);
+  free(data);
+}
+
 static void layer_shapes(void **state) {
   (void)state;
   float *const data = new_random(1, 1.0f, 16 * 64);
@@ -102,7 +239,9 @@ static void layer_shapes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(weight_sources),
+      cmocka_unit_test(weight_sources), cmocka_unit_test(norms),
+      cmocka_unit_test(rope_numbers),   cmocka_unit_test(rope_choices),
+      cmocka_unit_test(rope_tables),    cmocka_unit_test(unused_settings),
       cmocka_unit_test(layer_shapes),
   };
   return cmocka_run_group_tests_name("errors_weights", tests, NULL, NULL);

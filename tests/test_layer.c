@@ -200,48 +200,11 @@ static void contexts_share_weights(void **state) {
   layer_problem_free(&problem);
 }
 
-/* The sampled rows of the oracle are those of its plain form, with and without past tokens. */
-static void sampled_rows_of_the_oracle(void **state) {
-  (void)state;
-  for (size_t c = 0; c < COUNT_OF(cases); c++) {
-    for (size_t variant = 0; variant < 8; variant++) {
-      LayerCase spec = cases[c];
-      spec.bidirectional = variant % 2 != 0;
-      spec.no_bias = variant / 2 % 2 != 0;
-      LayerProblem p = layer_problem_new(&spec);
-      const AttendLayerShape *const s = &spec.shape;
-      OracleLayer oracle = layer_problem_oracle(&p);
-      oracle.past = variant / 4 ? 13 : 0;
-      float *const key = new_random(21, 1.0f, spec.batch * 13 * p.columns.key);
-      float *const value = new_random(22, 1.0f, spec.batch * 13 * p.columns.value);
-      oracle.past_key = (OracleView){key, 13 * p.columns.key, s->head_dim, 13 * s->head_dim};
-      oracle.past_value = (OracleView){value, 13 * p.columns.value, p.columns.value, s->value_dim};
-      assert_true(oracle_layer(&oracle, p.y));
-      double *const row = new_bytes(s->width * sizeof *row);
-      for (size_t i = 0; i < spec.batch * spec.tokens; i += 1 + spec.tokens / 3) {
-        assert_true(oracle_layer_row(&oracle, i / spec.tokens, i % spec.tokens, row));
-        for (size_t e = 0; e < s->width; e++)
-          if (!(fabs(row[e] - p.y[i * s->width + e]) <= 1e-12))
-            fail_msg("case %zu variant %zu row %zu column %zu is %.17g, expected %.17g", c, variant,
-                     i, e, row[e], p.y[i * s->width + e]);
-      }
-      free(row);
-      free(key);
-      free(value);
-      layer_problem_free(&p);
-    }
-  }
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(sampled_rows_of_the_oracle),
-      cmocka_unit_test(layers_match_the_oracle),
-      cmocka_unit_test(query_start_without_a_cache),
-      cmocka_unit_test(every_form_of_the_weights),
-      cmocka_unit_test(single_biases),
-      cmocka_unit_test(no_tokens_do_nothing),
-      cmocka_unit_test(contexts_share_weights),
+      cmocka_unit_test(layers_match_the_oracle),   cmocka_unit_test(query_start_without_a_cache),
+      cmocka_unit_test(every_form_of_the_weights), cmocka_unit_test(single_biases),
+      cmocka_unit_test(no_tokens_do_nothing),      cmocka_unit_test(contexts_share_weights),
   };
   return cmocka_run_group_tests_name("layer", tests, NULL, NULL);
 }

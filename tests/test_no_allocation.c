@@ -1,56 +1,19 @@
 /* test_no_allocation.c - a call whose workspace is sized allocates nothing.
  *
- * The linker has every allocation of the library and of this program come through here, where they are
- * counted (--wrap in meson.build). OpenBLAS and OpenMP are libraries of their own: what they allocate
- * for their threads and buffers is theirs and not seen. No more than 16 rows go through the layer, so
- * that its projections are kernels of this library and OpenBLAS has no part in the tiled path.
+ * Every allocation of the library and of this program is counted (allocation_hook.h). OpenBLAS and
+ * OpenMP are libraries of their own: what they allocate for their threads and buffers is theirs and not
+ * seen. No more than 16 rows go through the layer, so that its projections are kernels of this library
+ * and OpenBLAS has no part in the tiled path.
  */
+#include "tests/allocation_hook.h"
 #include "tests/core_problem.h"
+#include "tests/full_layer.h"
 #include "tests/layer_problem.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
-static atomic_size_t allocations;
-
-void *__real_malloc(size_t bytes);
-void *__real_calloc(size_t count, size_t bytes);
-void *__real_realloc(void *memory, size_t bytes);
-void *__real_aligned_alloc(size_t alignment, size_t bytes);
-int __real_posix_memalign(void **memory, size_t alignment, size_t bytes);
-void *__wrap_malloc(size_t bytes);
-void *__wrap_calloc(size_t count, size_t bytes);
-void *__wrap_realloc(void *memory, size_t bytes);
-void *__wrap_aligned_alloc(size_t alignment, size_t bytes);
-int __wrap_posix_memalign(void **memory, size_t alignment, size_t bytes);
-
-void *__wrap_malloc(size_t bytes) {
-  atomic_fetch_add(&allocations, 1);
-  return __real_malloc(bytes);
-}
-
-void *__wrap_calloc(size_t count, size_t bytes) {
-  atomic_fetch_add(&allocations, 1);
-  return __real_calloc(count, bytes);
-}
-
-void *__wrap_realloc(void *memory, size_t bytes) {
-  atomic_fetch_add(&allocations, 1);
-  return __real_realloc(memory, bytes);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t bytes) {
-  atomic_fetch_add(&allocations, 1);
-  return __real_aligned_alloc(alignment, bytes);
-}
-
-int __wrap_posix_memalign(void **memory, size_t alignment, size_t bytes) {
-  atomic_fetch_add(&allocations, 1);
-  return __real_posix_memalign(memory, alignment, bytes);
-}
-
 static void require_allocations(const char *what, Engine engine, size_t before, size_t expected) {
-  const size_t made = atomic_load(&allocations) - before;
+  const size_t made = hook_made() - before;
   if (made != expected)
     fail_msg("%s on path=%s isa=%s: %zu allocations, expected %zu", what,
              attend_path_name(engine.path), attend_isa_name(engine.isa), made, expected);
@@ -115,7 +78,7 @@ static void for_each_core_case(void (*check)(const CoreProblem *problem, const O
 static void check_unsized_core(const CoreProblem *problem, const Output *out, Engine engine,
                                size_t threads) {
   AttendContext *context = engine_open(engine, threads);
-  const size_t before = atomic_load(&allocations);
+  const size_t before = hook_made();
   assert_ok(context, run_core(context, problem, out));
   require_allocations("the first call", engine, before, 1);
   assert_ok(context, run_core(context, problem, out));
@@ -132,7 +95,7 @@ static void check_reserved_core(const CoreProblem *problem, const Output *out, E
                                 size_t threads) {
   AttendContext *context = engine_open(engine, threads);
   assert_ok(context, attend_reserve_workspace(context, core_bytes(context, problem)));
-  const size_t before = atomic_load(&allocations);
+  const size_t before = hook_made();
   for (size_t call = 0; call < 3; call++) assert_ok(context, run_core(context, problem, out));
   require_allocations("after attend_reserve_workspace()", engine, before, 0);
   attend_close(&context);
@@ -148,7 +111,7 @@ static void check_supplied_core(const CoreProblem *problem, const Output *out, E
   AttendContext *context = engine_open(engine, threads);
   const size_t bytes = core_bytes(context, problem);
   void *const memory = new_bytes(bytes);
-  const size_t before = atomic_load(&allocations);
+  const size_t before = hook_made();
   assert_ok(context, attend_set_workspace(context, memory, bytes));
   assert_ok(context, run_core(context, problem, out));
   require_allocations("in a supplied workspace", engine, before, 0);
@@ -179,20 +142,19 @@ static void check_layer(const LayerProblem *p, Engine engine, float *y) {
   AttendContext *context = NULL;
   assert_ok(context, attend_open(&context, &settings));
   AttendWeights *weights = pack_form(context, p, (Form){ATTEND_IN_OUT, true});
-  AttendCache *cache = NULL;
-  assert_ok(context, attend_open_cache(context, &c->shape, c->batch, CAPACITY, &cache));
+  AttendCache *cache = cache_open(context, &c->shape, c->batch, CAPACITY);
   const size_t past = CAPACITY - c->tokens;
   assert_ok(context, attend_reserve_workspace(context, layer_bytes(context, p, 0, false)));
   assert_ok(context, attend_reserve_workspace(context, layer_bytes(context, p, past, true)));
 
-  const size_t before = atomic_load(&allocations);
+  const size_t before = hook_made();
   assert_ok(context,
             attend_layer_forward(context, weights, NULL, c->batch, c->tokens, p->x, NULL, y));
-  while (attend_cache_length(cache) + c->tokens <= CAPACITY)
+  while (attend_cache_length(cache, 0) + c->tokens <= CAPACITY)
     assert_ok(context,
               attend_layer_forward(context, weights, cache, c->batch, c->tokens, p->x, NULL, y));
   require_allocations("a layer", engine, before, 0);
-  assert_true(attend_cache_length(cache) > past);
+  assert_true(attend_cache_length(cache, 0) > past);
   attend_close_cache(&cache);
   attend_free_weights(&weights);
   attend_close(&context);
@@ -217,12 +179,51 @@ static void a_reserved_layer_call_allocates_nothing(void **state) {
   }
 }
 
+/* Norms, RoPE, windows and sinks, in a ragged batch over a cache: chunks and a single token. */
+static void check_full_layer(const FullLayer *layer, Engine engine) {
+  enum { ROWS = 16, CALLS = 5 };
+  static const size_t offsets[] = {0, 1, 6, ROWS}, slots[] = {2, 0, 3};
+  AttendContext *context = engine_open(engine, 2);
+  AttendWeights *weights = full_layer_pack(context, layer);
+  AttendCache *cache = cache_open(context, &layer->spec.shape, 4, CALLS * ROWS);
+  float *const x = new_random(1, 1.0f, ROWS * layer->spec.shape.width);
+  float *const y = new_bytes(ROWS * layer->spec.shape.width * sizeof *y);
+  AttendOptions options = layer->options;
+  options.query_offsets = offsets;
+  options.cache_sequences = slots;
+  AttendPlan plan = {.struct_size = sizeof plan};
+  assert_ok(context, attend_plan_layer(context, &layer->spec.shape, 3, ROWS, CALLS * ROWS, true,
+                                       &options, &plan));
+  assert_ok(context, attend_reserve_workspace(context, plan.workspace_bytes));
+  const size_t before = hook_made();
+  for (size_t call = 0; call < CALLS; call++)
+    assert_ok(context, attend_layer_forward(context, weights, cache, 3, ROWS, x, &options, y));
+  require_allocations(layer->spec.name, engine, before, 0);
+  free(x);
+  free(y);
+  attend_close_cache(&cache);
+  attend_free_weights(&weights);
+  attend_close(&context);
+}
+
+static void layers_of_published_models_allocate_nothing(void **state) {
+  (void)state;
+  Engine engines[MAX_ENGINES];
+  const size_t count = list_engines(engines);
+  FullLayer layer;
+  for (size_t index = 0; full_layer_new(index, &layer); index++) {
+    for (size_t e = 0; e < count; e++) check_full_layer(&layer, engines[e]);
+    full_layer_free(&layer);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_unsized_core_call_allocates_once),
       cmocka_unit_test(a_reserved_core_call_allocates_nothing),
       cmocka_unit_test(a_core_call_in_a_supplied_workspace_allocates_nothing),
       cmocka_unit_test(a_reserved_layer_call_allocates_nothing),
+      cmocka_unit_test(layers_of_published_models_allocate_nothing),
   };
   return cmocka_run_group_tests_name("no_allocation", tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
  * A plan is a promise, so it is held against the call that follows: the same path, the bytes that
  * are exactly enough, the work that is counted. FLOPs are counted here pair by pair.
  */
-#include "tests/core_problem.h"
+#include "tests/core_check.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* test_profile.c - what a call says of itself afterwards: phases, their time and work; the machine it
  * ran on, and the host's settings, which it leaves as they were.
  */
-#include "tests/core_problem.h"
+#include "tests/core_check.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,10 +40,9 @@ static void check_profile(Engine engine, bool on) {
   attend_default_weight_source(&source);
   source.qkv = source.output = data;
   AttendWeights *weights = NULL;
-  AttendCache *cache = NULL;
   double core_flops = 0.0, projection_flops = 0.0;
   assert_ok(context, attend_pack_weights(context, &s, &source, &weights));
-  assert_ok(context, attend_open_cache(context, &s, 1, 200, &cache));
+  AttendCache *cache = cache_open(context, &s, 1, 200);
   AttendProfile profile;
   for (size_t call = 0; call < 2; call++) {
     AttendPlan plan = {.struct_size = sizeof plan};
@@ -81,8 +80,10 @@ static void check_profile(Engine engine, bool on) {
 
 static void profiles(void **state) {
   (void)state;
-  static const char *const names[] = {"qkv_projection", "packing",   "scores",           "softmax",
-                                      "weighted_sum",   "attention", "output_projection"};
+  static const char *const names[] = {"qkv_projection", "qk_norm_rope",     "packing",
+                                      "scores",         "softmax",          "weighted_sum",
+                                      "attention",      "output_projection"};
+  assert_int_equal(COUNT_OF(names), ATTEND_PHASE_COUNT);
   for (int p = 0; p < ATTEND_PHASE_COUNT; p++)
     assert_string_equal(attend_phase_name((AttendPhase)p), names[p]);
   assert_null(attend_phase_name((AttendPhase)ATTEND_PHASE_COUNT));

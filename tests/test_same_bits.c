@@ -5,6 +5,7 @@
  * shape is held against the oracle, so that the bits are also the right ones. Shapes with many keys
  * and few queries are those where work may be split over keys.
  */
+#include "tests/core_check.h"
 #include "tests/core_result.h"
 
 /* Shapes on both sides of every choice that a tiled path may make: one and many query tiles, keys of

@@ -12,7 +12,7 @@ static void statuses_have_names_and_sentences(void **state) {
   assert_string_equal(attend_status_message(ATTEND_STATUS_##name), message);
   ATTEND_STATUS_MAP(CHECK_STATUS)
 #undef CHECK_STATUS
-  static const int unknown[] = {-1, 19, 1000};
+  static const int unknown[] = {-1, 20, 1000};
   for (size_t k = 0; k < COUNT_OF(unknown); k++) {
     assert_string_equal(attend_status_name((AttendStatus)unknown[k]), "UNKNOWN_STATUS");
     assert_true(strlen(attend_status_message((AttendStatus)unknown[k])) > 10);

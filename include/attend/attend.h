@@ -74,7 +74,8 @@ extern "C" {
   X(SHAPE_MISMATCH, 15, "two arguments do not agree in their shapes")                              \
   X(UNKNOWN_MODEL, 16, "no preset has this name")                                                  \
   X(FILE_UNREADABLE, 17, "a file cannot be opened or read")                                        \
-  X(FILE_INVALID, 18, "a file's contents are not valid")
+  X(FILE_INVALID, 18, "a file's contents are not valid")                                           \
+  X(FILE_UNWRITABLE, 19, "a file cannot be written")
 
 /* What a call returns: ATTEND_OK, or ATTEND_STATUS_... as listed above with their numbers. */
 typedef enum AttendStatus {
@@ -235,15 +236,72 @@ static inline AttendOutputView attend_output_bhnd(float *data, size_t tokens, si
   return view;
 }
 
-/* Options of a core or layer call. Fill with attend_default_options(). */
+/* One number for every score, or for groups of them: element (b, h, i, j) of [B, Hq, Nq, Nk] is
+ * data[b*batch_stride + h*head_stride + i*query_stride + j*key_stride]. A stride of 0 repeats an
+ * element, which is how every broadcast is said; i and j count from the first query and key of the
+ * sequence. data null (default): no bias. */
+typedef struct AttendBias {
+  const float *data;
+  size_t batch_stride, head_stride, query_stride, key_stride;
+  size_t key_tokens; /* keys that it covers: keys behind them are hidden; 0 (default): all */
+} AttendBias;
+
+/* The same for a mask of bytes: 0 hides the key from the query, anything else shows it. */
+typedef struct AttendMask {
+  const uint8_t *data;
+  size_t batch_stride, head_stride, query_stride, key_stride;
+  size_t key_tokens;
+} AttendMask;
+
+/* How the scores that a row sees become weights. */
+typedef enum AttendNormalization {
+  ATTEND_NORMALIZE_SOFTMAX = 0, /* w_j = exp(s_j) / sum exp(s) */
+  ATTEND_NORMALIZE_SUM = 1,     /* w_j = s_j / sum s, as one does by hand; naive path only */
+} AttendNormalization;
+
+/* Options of a core or layer call. Fill with attend_default_options(). The score of query i, which
+ * stands at position p = q_start + i, and key j goes through these steps, in this order:
+ *
+ *   s = scale * q.k                                           "scores"
+ *   s = softcap * tanh(s / softcap)            if softcap > 0 "capped_scores"
+ *   s = s - alibi_slopes[h] * |p - j| + bias                  "masked_scores"
+ *   s = -inf  where the key is hidden: by causal, the window, the mask, the key's length, or a bias
+ *             of -inf. Whatever a hidden key or value holds, NaN too, has no effect.
+ *   w = softmax of the row, sinks[h] being one more score of it that has no value   "weights" */
 typedef struct AttendOptions {
-  size_t struct_size; /* set by attend_default_options() */
-  float scale;        /* factor of q.k; 0 (default) means 1/sqrt(D). Must be finite,
+  size_t struct_size;  /* set by attend_default_options() */
+  float scale;         /* factor of q.k; 0 (default) means 1/sqrt(D). Must be finite,
                          also times log2(e). */
-  bool causal;        /* default true: key j is visible to query i when j <= q_start + i */
-  int64_t q_start;    /* default 0: absolute position of the first query, where key 0 is at 0.
-                         Negative: the first rows see no key. Used by causal only. A layer call with
-                         a cache sets it itself and wants 0 here. */
+  bool causal;         /* default true: key j is visible to a query at position p when j <= p */
+  int64_t q_start;     /* default 0: position of the first query, where key 0 is at 0. Negative: the
+                         first rows see no key. A call with a cache sets it itself and wants 0. */
+  int64_t window_left; /* default -1, no limit; w >= 0: key j is visible only if j >= p - w */
+  int64_t window_right;      /* default -1, no limit; w >= 0: key j is visible only if j <= p + w */
+  float softcap;             /* default 0, none; else finite and > 0 (Gemma 2: 50) */
+  const float *alibi_slopes; /* [Hq] or null (default); Press et al. 2022 */
+  const float *sinks; /* [Hq] or null (default): one more logit per head, in the denominator only
+                         (Xiao et al. 2024; gpt-oss). It is part of the LSE. -inf: none. */
+  AttendBias bias;
+  AttendMask mask;
+  AttendNormalization normalization; /* default softmax. SUM wants neither sinks nor an LSE. */
+
+  /* Sequences of different lengths. Null (default): all are as long as the shape says.
+   * Keys beyond key_lengths[b] (right padding) are hidden. q_starts replaces q_start.
+   * With query_offsets the batch is ragged: sequence b is tokens query_offsets[b] up to
+   * query_offsets[b + 1] of query and out, which are then [total, H, dim] (batch strides are not
+   * used), and shape.query_tokens is the total, the last offset. key_offsets says the same of key
+   * and value and goes with query_offsets, except where the keys come from a cache. The LSE of a
+   * ragged batch is [Hq, total]. Offsets begin with 0 and never fall. */
+  const size_t *key_lengths;   /* [B] */
+  const int64_t *q_starts;     /* [B] */
+  const size_t *query_offsets; /* [B + 1] */
+  const size_t *key_offsets;   /* [B + 1] */
+
+  /* Layer and cache calls only. */
+  const size_t *cache_sequences; /* [B]: which sequence of the cache each of the batch is, none
+                                    twice; null (default): 0, 1, 2, ... */
+  const int64_t *positions;      /* [B, N] (ragged: [total]) for RoPE; null (default): p, as above.
+                               Visibility does not depend on them. */
 } AttendOptions;
 
 /* Fills *options with the defaults above. */
@@ -254,22 +312,42 @@ ATTEND_API void attend_default_options(AttendOptions *options);
  *   out[b,i,h,:] = sum_j w_j v[b,j,g,:],   w = softmax_j(scale * q[b,i,h,:] . k[b,j,g,:]),
  *
  * over the visible keys j, g = h / (Hq / Hk) (Vaswani et al. 2017; grouped heads: Ainslie et al.
- * 2023).
+ * 2023), with the further steps that the options ask for.
  *   query   [B, Nq, Hq, D]   key [B, Nk, Hk, D]   value [B, Nk, Hk, Dv]   out [B, Nq, Hq, Dv]
  *   lse     [B, Hq, Nq] dense, or null: natural log of the sum of exponentials of the row's scores
  *   options null for the defaults.
- * A row that sees no key, or only keys whose score is -inf, gives a zero row and an LSE of -inf.
+ * A row that sees no key, or only keys whose score is -inf, gives a zero row and an LSE of -inf (of
+ * the sink where there is one).
  * NaN and +inf in data that a row sees reach that row; data that is hidden from it does not.
  * The tiled path gives a row the same bits whatever the threads, the batch and the other rows.
  * Memory is taken from the context's workspace; see attend_plan_core() for its size.
  * Data pointers may be null where their view has no elements.
- * Returns OK; NULL_POINTER; MISALIGNED; BAD_SIZE; BAD_STRIDE; BAD_HEADS; BAD_OPTION; OVERFLOW;
- * OVERLAP (out or lse shares memory with an input or each other, judged by the whole range of
- * addresses that each spans); PATH_REFUSED; MEMORY_LIMIT; OUT_OF_MEMORY; WORKSPACE_TOO_SMALL. */
+ * Returns OK; NULL_POINTER; MISALIGNED; BAD_SIZE (also: offsets or lengths that do not fit);
+ * BAD_STRIDE; BAD_HEADS; BAD_OPTION; OVERFLOW; OVERLAP (out or lse shares memory with an input or
+ * each other, judged by the whole range of addresses that each spans); PATH_REFUSED; MEMORY_LIMIT;
+ * OUT_OF_MEMORY; WORKSPACE_TOO_SMALL. */
 ATTEND_API AttendStatus attend_core_forward(AttendContext *context, const AttendShape *shape,
                                             AttendView query, AttendView key, AttendView value,
                                             const AttendOptions *options, AttendOutputView out,
                                             float *lse);
+
+/* What attention over some of a row's keys gave: enough to combine it with the rest. */
+typedef struct AttendState {
+  AttendView out;   /* [B, Nq, Hq, Dv] */
+  const float *lse; /* [B, Hq, Nq] */
+} AttendState;
+
+/* Attention over all keys from attention over parts of them (Dao et al. 2022, section 3.1):
+ * with m = max_k lse_k,  lse = m + log sum_k exp(lse_k - m),  out = sum_k exp(lse_k - lse) out_k.
+ *   shape   batch, query_tokens, query_heads and value_dim are used
+ *   parts   [count] states over disjoint keys, in any order; sinks in one of them at most
+ *   out, lse  as in attend_core_forward(); lse may be null. Each may be that of one part itself.
+ * A part that saw no key in a row (LSE -inf) is not looked at in that row, and a row of which one
+ * part alone saw keys keeps that part's bits.
+ * Returns OK; NULL_POINTER; MISALIGNED; BAD_SIZE (count is 0 too); BAD_STRIDE; OVERFLOW; OVERLAP. */
+ATTEND_API AttendStatus attend_merge_states(AttendContext *context, const AttendShape *shape,
+                                            const AttendState *parts, size_t count,
+                                            AttendOutputView out, float *lse);
 
 /* ------------------------------------------------------------------------------------------------
  * 3. Layer: projections around the core
@@ -290,10 +368,50 @@ typedef enum AttendOrientation {
   ATTEND_OUT_IN = 1, /* [out, in]: Y = X W^T (PyTorch's nn.Linear, safetensors of most models) */
 } AttendOrientation;
 
+/* Which dimensions of a head RoPE turns together. */
+typedef enum AttendRopePairing {
+  ATTEND_ROPE_NONE = 0,
+  ATTEND_ROPE_HALF = 1,        /* d and d + dims/2 (GPT-NeoX, Hugging Face) */
+  ATTEND_ROPE_INTERLEAVED = 2, /* 2d and 2d + 1 (Su et al. 2021; the original LLaMA code) */
+} AttendRopePairing;
+
+/* How RoPE is stretched beyond the positions of training. */
+typedef enum AttendRopeScaling {
+  ATTEND_ROPE_UNSCALED = 0,
+  ATTEND_ROPE_LINEAR = 1, /* positions divided by factor (Chen et al. 2023) */
+  ATTEND_ROPE_NTK = 2,    /* base * factor^(dims / (dims - 2)) (bloc97 2023) */
+  ATTEND_ROPE_YARN = 3,   /* by frequency, with an attention factor (Peng et al. 2023) */
+  ATTEND_ROPE_LLAMA3 = 4, /* by frequency bands (Llama 3.1) */
+} AttendRopeScaling;
+
+/* Rotary position embedding (Su et al. 2021): pair k of a head of Q and K at position p is turned by
+ * p * theta_k, theta_k = base^(-2k/dims), scaled as asked. Angles are formed in double.
+ * Fill with attend_default_rope(). */
+typedef struct AttendRope {
+  AttendRopePairing pairing; /* default NONE: no RoPE, and nothing below is looked at */
+  size_t dims;               /* even, 2..D: the first so many dimensions turn; 0 (default): D */
+  double base;               /* default 10000; finite, > 0 */
+  AttendRopeScaling scaling; /* default UNSCALED */
+  double factor;             /* default 1; finite, >= 1 */
+  double original_positions; /* YARN, LLAMA3: positions of training; default 8192 */
+  double low_frequency_factor, high_frequency_factor; /* LLAMA3; default 1 and 4 */
+  double beta_fast, beta_slow;                        /* YARN; default 32 and 1 */
+  double attention_factor; /* YARN: of both cos and sin; 0 (default): 0.1 ln(factor) + 1 */
+  bool untruncated;       /* YARN: default false; true keeps the band's ends fractional (gpt-oss) */
+  const float *cos, *sin; /* [table_positions, dims/2] in place of the formula, or null (default).
+                              Positions beyond the table are refused. */
+  size_t table_positions;
+} AttendRope;
+
+/* Fills *rope with the defaults above. */
+ATTEND_API void attend_default_rope(AttendRope *rope);
+
 /* Where a layer's weights come from: either query, key and value, or qkv already fused; biases may
  * be null (zero). Column counts are the widths of [in, out]:
  *   query [E, Hq*D]   key [E, Hk*D]   value [E, Hk*Dv]   qkv [E, Hq*D + Hk*D + Hk*Dv]
- *   output [Hq*Dv, E]   output_bias [E]; the other biases as long as their matrix has columns. */
+ *   output [Hq*Dv, E]   output_bias [E]; the other biases as long as their matrix has columns.
+ * query_norm and key_norm [D] are the weights of QK-norm: each head of Q (of K) becomes
+ * x / sqrt(mean(x^2) + norm_epsilon) * weight (RMSNorm, Zhang and Sennrich 2019), before RoPE. */
 typedef struct AttendWeightSource {
   size_t struct_size;            /* set by attend_default_weight_source() */
   AttendOrientation orientation; /* of all matrices; default ATTEND_IN_OUT */
@@ -301,21 +419,25 @@ typedef struct AttendWeightSource {
   const float *query_bias, *key_bias, *value_bias;
   const float *qkv, *qkv_bias;
   const float *output, *output_bias;
+  const float *query_norm, *key_norm; /* both or neither (default) */
+  float norm_epsilon;                 /* default 1e-6; finite, >= 0 */
+  AttendRope rope;                    /* default none; tables are copied */
 } AttendWeightSource;
 
-/* Fills *source: sizes set, every pointer null. */
+/* Fills *source: sizes and defaults set, every pointer null. */
 ATTEND_API void attend_default_weight_source(AttendWeightSource *source);
 
 /* Weights as the layer reads them: W_qkv = [W_q | W_k | W_v], [E, Hq*D + Hk*D + Hk*Dv], so that one
- * product gives Q, K and V side by side, and W_o. Immutable: may be shared by contexts and
- * threads. */
+ * product gives Q, K and V side by side, W_o, QK-norm and RoPE. Immutable: may be shared by contexts
+ * and threads. */
 typedef struct AttendWeights AttendWeights;
 
 /* Copies the source into packed weights. The source may be freed afterwards.
  * Returns OK; NULL_POINTER (context, shape, source, weights, output, or neither qkv nor all of
- * query, key and value); MISALIGNED; BAD_SIZE; BAD_HEADS; BAD_OPTION (both qkv and one of query,
- * key, value, or biases that do not match that choice); OVERFLOW; OUT_OF_MEMORY. On failure
- * *weights is null. */
+ * query, key and value, or one norm or table without the other); MISALIGNED; BAD_SIZE; BAD_HEADS;
+ * BAD_OPTION (both qkv and one of query, key, value, or biases that do not match that choice, or a
+ * setting of RoPE or QK-norm outside its range); OVERFLOW; OUT_OF_MEMORY. On failure *weights is
+ * null. */
 ATTEND_API AttendStatus attend_pack_weights(AttendContext *context, const AttendLayerShape *shape,
                                             const AttendWeightSource *source,
                                             AttendWeights **weights);
@@ -329,16 +451,19 @@ ATTEND_API size_t attend_weights_bytes(const AttendWeights *weights);
 
 typedef struct AttendCache AttendCache;
 
-/* The whole layer: Y = concat(attention(X W_qkv + b_qkv)) W_o + b_o.
+/* The whole layer: Y = concat(attention(X W_qkv + b_qkv)) W_o + b_o, with QK-norm and RoPE of Q and
+ * K before the attention where the weights have them.
  *   x [B, N, E] dense   y [B, N, E] dense   options null for the defaults
- *   cache null: the N tokens attend to each other. Else their keys and values are appended to the
- *   cache, which must be of the weights' heads and of this batch, and they attend to all of it;
- *   causal positions then count from the cache's first token.
- * N = 0 is allowed and does nothing. The projections use cblas_sgemm (up to 16 rows: a kernel
+ *   With options.query_offsets x and y are [total, E] and `tokens` is that total.
+ *   cache null: the tokens of a sequence attend to each other. Else their keys and values are
+ *   appended to the cache, which must be of the weights' heads, and they attend to all of it;
+ *   positions then count from the cache's first token.
+ * tokens = 0 is allowed and does nothing. The projections use cblas_sgemm (up to 16 rows: a kernel
  * of this library), except in the naive path, which has loops of its own.
- * Returns what attend_core_forward() returns, and: SHAPE_MISMATCH (cache and weights, or batch);
- * CACHE_FULL; BAD_OPTION (q_start set together with a cache). On failure y and the cache are as
- * before. */
+ * Returns what attend_core_forward() returns, and: SHAPE_MISMATCH (cache and weights);
+ * CACHE_FULL; BAD_OPTION (q_start, q_starts, key_lengths or key_offsets set where the call sets them
+ * itself; a sequence of the cache named twice or missing; a window wider than the cache keeps; a
+ * position beyond RoPE's table). On failure y and the cache are as before. */
 ATTEND_API AttendStatus attend_layer_forward(AttendContext *context, const AttendWeights *weights,
                                              AttendCache *cache, size_t batch, size_t tokens,
                                              const float *x, const AttendOptions *options,
@@ -346,35 +471,96 @@ ATTEND_API AttendStatus attend_layer_forward(AttendContext *context, const Atten
 
 /* ------------------------------------------------------------------------------------------------
  * 4. Cache: keys and values of past tokens
+ *
+ * A cache holds `sequences` sequences, each with a length of its own, in blocks of tokens. Keys lie
+ * there as the kernels read them, so that nothing is packed again in decode.
  */
 
-/* Makes room for `capacity` tokens of `batch` sequences of the same length: keys
- * [B, Hk, capacity, D] and values [B, Hk, capacity, Dv]. width of the shape is not used.
- * Returns OK; NULL_POINTER; BAD_SIZE; BAD_HEADS; OVERFLOW; OUT_OF_MEMORY. On failure *cache is
- * null. */
+/* How a number is stored. */
+typedef enum AttendStorage {
+  ATTEND_STORAGE_FP32 = 0,
+} AttendStorage;
+
+/* Settings of a cache. Fill with attend_default_cache_settings(). */
+typedef struct AttendCacheSettings {
+  size_t struct_size; /* set by attend_default_cache_settings() */
+  size_t sequences;   /* default 1 */
+  size_t capacity;    /* tokens that a sequence may hold; no default, >= 1. Rounded up to blocks. */
+  size_t block_tokens; /* 32, 64 or 128 (default) */
+  size_t pool_blocks;  /* 0 (default): every sequence has its blocks from the start. Else paged: so
+                          many blocks are shared by all sequences, which take them as they grow, give
+                          them back, and share those of a common prefix. */
+  size_t window;       /* 0 (default): all tokens are kept. w >= 1: a ring. Only the last w tokens
+                          are kept for sure, a sequence grows without end, and `capacity` is what it
+                          holds at a time: an append of n tokens needs w + n <= capacity. Not
+                          together with pool_blocks. */
+  AttendStorage storage; /* default FP32, the only one so far */
+} AttendCacheSettings;
+
+/* Fills *settings with the defaults above. */
+ATTEND_API void attend_default_cache_settings(AttendCacheSettings *settings);
+
+/* Opens an empty cache for the shape's kv heads, head_dim and value_dim. It may be used with
+ * contexts of any instruction set.
+ * Returns OK; NULL_POINTER; BAD_SIZE; BAD_HEADS; BAD_OPTION; OVERFLOW; OUT_OF_MEMORY. On failure
+ * *cache is null. */
 ATTEND_API AttendStatus attend_open_cache(AttendContext *context, const AttendLayerShape *shape,
-                                          size_t batch, size_t capacity, AttendCache **cache);
+                                          const AttendCacheSettings *settings, AttendCache **cache);
 
 /* Frees a cache and sets *cache to null. Null is allowed at both levels. */
 ATTEND_API void attend_close_cache(AttendCache **cache);
 
-/* Tokens stored, tokens that fit, and bytes that one token of one sequence takes. */
-ATTEND_API size_t attend_cache_length(const AttendCache *cache);
+/* Tokens of a sequence so far (in a ring also those no longer kept); 0 for a sequence that is none.
+ * The first token still kept: 0 except in a ring. Tokens that a sequence may hold. Blocks of a pool
+ * that are free (0 without a pool). Bytes of keys and values that one token of one sequence takes,
+ * and that the whole cache has taken from the system. */
+ATTEND_API size_t attend_cache_length(const AttendCache *cache, size_t sequence);
+ATTEND_API size_t attend_cache_first(const AttendCache *cache, size_t sequence);
 ATTEND_API size_t attend_cache_capacity(const AttendCache *cache);
+ATTEND_API size_t attend_cache_free_blocks(const AttendCache *cache);
 ATTEND_API size_t attend_cache_token_bytes(const AttendCache *cache);
+ATTEND_API size_t attend_cache_bytes(const AttendCache *cache);
 
-/* Appends tokens computed elsewhere: key [B, tokens, Hk, D], value [B, tokens, Hk, Dv].
- * Returns OK; NULL_POINTER; MISALIGNED; OVERFLOW; CACHE_FULL. On failure the cache is as before. */
+/* Appends tokens computed elsewhere to one sequence: key [tokens, Hk, D], value [tokens, Hk, Dv]
+ * (batch strides are not used). Returns OK; NULL_POINTER; MISALIGNED; BAD_SIZE (no such sequence);
+ * OVERFLOW; CACHE_FULL. On failure the cache is as before. */
 ATTEND_API AttendStatus attend_append_cache(AttendContext *context, AttendCache *cache,
-                                            size_t tokens, AttendView key, AttendView value);
+                                            size_t sequence, size_t tokens, AttendView key,
+                                            AttendView value);
 
-/* Forgets the tokens from `length` on (rollback). Returns OK; NULL_POINTER; BAD_SIZE (length is
- * more than the cache holds). Writes no error sentence. */
-ATTEND_API AttendStatus attend_truncate_cache(AttendCache *cache, size_t length);
+/* Copies tokens first .. first + tokens of a sequence out, row-major: key [tokens, Hk, D], value
+ * [tokens, Hk, Dv]. Returns OK; NULL_POINTER; MISALIGNED; BAD_SIZE (a token that is not kept);
+ * BAD_STRIDE; OVERFLOW. On failure nothing is written. */
+ATTEND_API AttendStatus attend_read_cache(AttendContext *context, const AttendCache *cache,
+                                          size_t sequence, size_t first, size_t tokens,
+                                          AttendOutputView key, AttendOutputView value);
 
-/* The stored keys [B, length, Hk, D] and values [B, length, Hk, Dv]. Valid until the next append. */
-ATTEND_API AttendView attend_cache_keys(const AttendCache *cache);
-ATTEND_API AttendView attend_cache_values(const AttendCache *cache);
+/* Forgets a sequence's tokens from `length` on (rollback), and gives blocks back to the pool; length
+ * 0 empties the sequence. Returns OK; NULL_POINTER; BAD_SIZE (no such sequence, length is more than
+ * it has, or a ring has already dropped tokens that the window before `length` needs). Writes no
+ * error sentence. */
+ATTEND_API AttendStatus attend_truncate_cache(AttendCache *cache, size_t sequence, size_t length);
+
+/* Makes sequence `to` begin with the first `length` tokens of sequence `from`; what it held before
+ * is forgotten. In a pool the two share all blocks that are full, until one of them writes there.
+ * Returns OK; NULL_POINTER; BAD_SIZE (no such sequence, from == to, length beyond it, or a ring, which
+ * cannot be forked in its past: length must then be its whole length); CACHE_FULL. On failure the
+ * cache is as before. */
+ATTEND_API AttendStatus attend_fork_cache(AttendContext *context, AttendCache *cache, size_t from,
+                                          size_t to, size_t length);
+
+/* Attention of new queries over a cache, without any projection. The queries are the last tokens of
+ * their sequences: query i of Nq stands at position length - Nq + i (negative: before the first
+ * key).
+ *   shape  as in attend_core_forward(); key_tokens is not used; kv_heads, head_dim and value_dim are
+ *          the cache's; sequence b is options.cache_sequences[b]
+ *   query [B, Nq, Hq, D]   out [B, Nq, Hq, Dv]   lse [B, Hq, Nq] or null
+ * Returns what attend_core_forward() returns, SHAPE_MISMATCH, BAD_OPTION as in
+ * attend_layer_forward(), and BAD_SIZE where the first queries see tokens that a ring has dropped. */
+ATTEND_API AttendStatus attend_cached_forward(AttendContext *context, const AttendShape *shape,
+                                              const AttendCache *cache, AttendView query,
+                                              const AttendOptions *options, AttendOutputView out,
+                                              float *lse);
 
 /* ------------------------------------------------------------------------------------------------
  * 5. Inside: plan, profile, taps
@@ -410,10 +596,16 @@ typedef struct AttendPlan {
 ATTEND_API AttendStatus attend_plan_core(AttendContext *context, const AttendShape *shape,
                                          const AttendOptions *options, AttendPlan *plan);
 
-/* Plans a layer call: `tokens` new tokens after `past` cached ones (has_cache as in the call). */
+/* Plans a layer call: `tokens` new tokens after `past` cached ones in every sequence (has_cache as
+ * in the call). Its workspace suffices for calls of these sizes with fewer past tokens too. */
 ATTEND_API AttendStatus attend_plan_layer(AttendContext *context, const AttendLayerShape *shape,
                                           size_t batch, size_t tokens, size_t past, bool has_cache,
                                           const AttendOptions *options, AttendPlan *plan);
+
+/* Plans an attend_cached_forward() call over the cache as it is. */
+ATTEND_API AttendStatus attend_plan_cached(AttendContext *context, const AttendShape *shape,
+                                           const AttendCache *cache, const AttendOptions *options,
+                                           AttendPlan *plan);
 
 /* Writes the plan as a few lines of text into text[0..size), always terminated if size > 0. Returns
  * the length of the whole text without its terminator, as snprintf does. */
@@ -423,17 +615,18 @@ ATTEND_API size_t attend_describe_plan(const AttendPlan *plan, char *text, size_
  * and naive paths report SCORES, SOFTMAX and WEIGHTED_SUM apart. */
 typedef enum AttendPhase {
   ATTEND_PHASE_QKV_PROJECTION = 0,
+  ATTEND_PHASE_QK_NORM_ROPE = 1,
   ATTEND_PHASE_PACKING =
-      1, /* K and V into panels (not where the tiled path does it tile by tile), cache append */
-  ATTEND_PHASE_SCORES = 2, /* scale * Q K^T and mask */
-  ATTEND_PHASE_SOFTMAX = 3,
-  ATTEND_PHASE_WEIGHTED_SUM = 4, /* weights V */
-  ATTEND_PHASE_ATTENTION = 5,    /* the three before, fused */
-  ATTEND_PHASE_OUTPUT_PROJECTION = 6,
+      2, /* K and V into panels (not where the tiled path does it tile by tile), cache append */
+  ATTEND_PHASE_SCORES = 3, /* scale * Q K^T, softcap, bias and mask */
+  ATTEND_PHASE_SOFTMAX = 4,
+  ATTEND_PHASE_WEIGHTED_SUM = 5, /* weights V */
+  ATTEND_PHASE_ATTENTION = 6,    /* the three before, fused */
+  ATTEND_PHASE_OUTPUT_PROJECTION = 7,
 } AttendPhase;
-#define ATTEND_PHASE_COUNT 7
+#define ATTEND_PHASE_COUNT 8
 
-/* "qkv_projection", "packing", "scores", "softmax", "weighted_sum", "attention",
+/* "qkv_projection", "qk_norm_rope", "packing", "scores", "softmax", "weighted_sum", "attention",
  * "output_projection". Null for a number that is none. */
 ATTEND_API const char *attend_phase_name(AttendPhase phase);
 
@@ -456,38 +649,69 @@ ATTEND_API void attend_reset_profile(AttendContext *context);
 /* One matrix on the way, handed to a tap: [rows, columns], element (r, c) at
  * data[r*row_stride + c]. Valid during the call of the tap only. */
 typedef struct AttendMatrix {
-  const char *name; /* "query", "key", "value", "scores", "masked_scores", "weights", "context",
-                       "concat", "output" */
-  size_t batch;     /* which sequence */
-  size_t head;      /* which query head (key, value: which kv head); 0 for concat and output */
+  const char
+      *name;    /* "query", "key", "value", "scores", "capped_scores", "masked_scores", "weights",
+                       "context", "concat", "output" */
+  size_t batch; /* which sequence */
+  size_t head;  /* which query head (key, value: which kv head); 0 for concat and output */
+  size_t first_row; /* query token of row 0: 0 unless rows were asked for */
   size_t rows, columns, row_stride;
   const float *data;
 } AttendMatrix;
 
 typedef void (*AttendTap)(void *user, const AttendMatrix *matrix);
 
-/* Has `tap` called with every intermediate matrix of later calls that run on the naive path (the
- * others never form most of them, and call nothing): per sequence and head in order query, key,
- * value, scores (scaled), masked_scores, weights, context; then, in layer calls, concat and output
- * of each sequence. With a tap set the heads run one after the other. Null removes it.
- * Returns OK; NULL_POINTER. */
+/* Has `tap` called with intermediate matrices of later calls, per sequence and head in order: query,
+ * key, value, scores (scaled), capped_scores (if there is a softcap), masked_scores, weights,
+ * context; then, in layer calls, concat and output of each sequence. These are modes 0 to 3 of
+ * qk_matmul_output_mode in ONNX's Attention operator.
+ *   naive   all of them, as it forms them. The heads then run one after the other.
+ *   blas    scores to weights of all rows, and concat and output
+ *   tiled   scores to weights of the rows that attend_set_tap_rows() names (none by default), formed
+ *           again by the kernels after the result and not kept; and concat and output
+ * Null removes the tap. Returns OK; NULL_POINTER. */
 ATTEND_API AttendStatus attend_set_tap(AttendContext *context, AttendTap tap, void *user);
+
+/* Restricts the tap's scores to weights to query tokens first .. first + count of each sequence, as
+ * far as it has them (a sequence that has none of them shows matrices of 0 rows). count 0 (default):
+ * all rows in the naive and blas paths, none in the tiled path. The workspace of a plan made
+ * afterwards includes what they need. Returns OK; NULL_POINTER. */
+ATTEND_API AttendStatus attend_set_tap_rows(AttendContext *context, size_t first, size_t count);
 
 /* ------------------------------------------------------------------------------------------------
  * 6. Models
  */
 
 #define ATTEND_NAME_SIZE 64
+#define ATTEND_MODEL_LAYERS 256
 
-/* The attention layer of a published model. */
+/* The attention layers of a published model. */
 typedef struct AttendModel {
   char name[ATTEND_NAME_SIZE]; /* "qwen2.5-0.5b" */
   AttendLayerShape shape;
   bool qkv_bias;      /* W_q, W_k, W_v have biases */
   bool output_bias;   /* W_o has one */
-  size_t layers;      /* attention layers in the model */
+  bool qk_norm;       /* heads of Q and K go through RMSNorm */
+  bool sinks;         /* one learned sink per head */
+  float norm_epsilon; /* of qk_norm */
+  float scale;        /* of the scores; 0: 1/sqrt(D) */
+  float softcap;      /* of the scores; 0: none */
+  AttendRope rope;    /* tables are never set */
+  size_t window; /* keys that a sliding layer sees, the query's own included; 0: no such layer */
+  size_t layers; /* attention layers in the model, at most ATTEND_MODEL_LAYERS */
+  uint64_t
+      sliding[ATTEND_MODEL_LAYERS / 64]; /* bit l % 64 of word l / 64: layer l has the window */
   const char *source; /* where the figures are published; null for a model read from a file */
 } AttendModel;
+
+/* Sets in *options what layer `layer` of the model does to its scores: scale, softcap, window. The
+ * other fields stay as they are; sinks are weights and are the caller's to set. Does nothing for a
+ * layer that the model does not have. */
+ATTEND_API void attend_model_options(const AttendModel *model, size_t layer,
+                                     AttendOptions *options);
+
+/* Sets in *source what the model's layers do to Q and K: RoPE and the epsilon of QK-norm. */
+ATTEND_API void attend_model_source(const AttendModel *model, AttendWeightSource *source);
 
 /* The presets, in a fixed order: index 0 .. attend_model_count() - 1; null beyond. */
 ATTEND_API size_t attend_model_count(void);

@@ -19,7 +19,9 @@ typedef struct BenchOptions {
   BenchConfig config; /* what is no list, until bench_fill_config() */
   size_t seed;
   Form form;
-  const char *configs[OPTION_LIST_MAX]; /* files that are read */
+  bool prefill, decode, csv, json;       /* given, to refuse two of a kind */
+  const char *configs[OPTION_LIST_MAX];  /* files that are read */
+  size_t config_places[OPTION_LIST_MAX]; /* and where in models each one's is */
   size_t config_count;
   const char *output, *plot; /* null: not given */
   bool kernels;              /* the kernels by themselves, in place of layers */
@@ -28,6 +30,10 @@ typedef struct BenchOptions {
 
 /* Reads the arguments. EXIT_SUCCESS, or EXIT_USAGE with the sentence printed. */
 int bench_read_options(int argc, char **argv, BenchOptions *options);
+
+/* Puts defaults where lists are empty. False, with the sentence printed, for a combination that makes
+ * no sense. */
+bool bench_complete_options(BenchOptions *options);
 
 void bench_print_help(void);
 

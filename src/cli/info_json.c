@@ -82,21 +82,49 @@ static json_t *comparison_object(const CoreComparison *comparison) {
                    "high_core", comparison->high, "high_sgemm_gflops", comparison->high_gflops);
 }
 
+/* Null for a model without RoPE; what its kind of scaling does not use is null too. */
+static json_t *rope_object(const AttendRope *rope) {
+  if (rope->pairing == ATTEND_ROPE_NONE) return json_null();
+  const bool scaled = rope->scaling != ATTEND_ROPE_UNSCALED;
+  const bool banded = rope->scaling == ATTEND_ROPE_YARN || rope->scaling == ATTEND_ROPE_LLAMA3;
+  return json_pack("{s:s, s:f, s:s, s:o, s:o}", "pairing",
+                   rope->pairing == ATTEND_ROPE_HALF ? "half" : "interleaved", "base", rope->base,
+                   "scaling", info_scaling_name(rope->scaling), "factor",
+                   json_figure_or_null(scaled, rope->factor), "original_positions",
+                   json_figure_or_null(banded, rope->original_positions));
+}
+
+/* What is 0 in the model because it has none, or because the scale is 1/sqrt(D), is null here. */
+static void set_scores(const AttendModel *model, json_t **object) {
+  json_set(object, "rope", rope_object(&model->rope));
+  json_set(object, "qk_norm", json_boolean(model->qk_norm));
+  json_set(object, "norm_epsilon",
+           json_figure_or_null(model->qk_norm, (double)model->norm_epsilon));
+  json_set(object, "scale", json_figure_or_null(model->scale > 0, (double)model->scale));
+  json_set(object, "softcap", json_figure_or_null(model->softcap > 0, (double)model->softcap));
+  json_set(object, "sinks", json_boolean(model->sinks));
+  json_set(object, "window", json_count_or_null(model->window));
+  json_set(object, "sliding_layers", json_integer((json_int_t)info_sliding_layers(model)));
+}
+
+static json_t *model_object(const AttendModel *model) {
+  const AttendLayerShape *shape = &model->shape;
+  json_t *object = json_pack(
+      "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o}", "name", model->name, "width",
+      json_count_or_null(shape->width), "query_heads", json_count_or_null(shape->query_heads),
+      "kv_heads", json_count_or_null(shape->kv_heads), "head_dim",
+      json_count_or_null(shape->head_dim), "value_dim", json_count_or_null(shape->value_dim),
+      "layers", json_count_or_null(model->layers), "qkv_bias", (int)model->qkv_bias, "output_bias",
+      (int)model->output_bias, "source",
+      json_text_or_null(model->source != NULL ? model->source : ""));
+  set_scores(model, &object);
+  return object;
+}
+
 static json_t *models_array(void) {
   json_t *array = json_array();
   for (size_t i = 0; i < attend_model_count(); i++) {
-    const AttendModel *model = attend_model_at(i);
-    const AttendLayerShape *shape = &model->shape;
-    json_append(&array,
-                json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o}", "name", model->name,
-                          "width", json_count_or_null(shape->width), "query_heads",
-                          json_count_or_null(shape->query_heads), "kv_heads",
-                          json_count_or_null(shape->kv_heads), "head_dim",
-                          json_count_or_null(shape->head_dim), "value_dim",
-                          json_count_or_null(shape->value_dim), "layers",
-                          json_count_or_null(model->layers), "qkv_bias", (int)model->qkv_bias,
-                          "output_bias", (int)model->output_bias, "source",
-                          json_text_or_null(model->source != NULL ? model->source : "")));
+    json_append(&array, model_object(attend_model_at(i)));
   }
   return array;
 }

@@ -34,6 +34,12 @@ const char *info_threading_name(int blas_threading);
 /* "detected", "user", "restart" of BlasCoreState.origin. */
 const char *info_origin_name(BlasCoreOrigin origin);
 
+/* "none", "linear", "ntk", "yarn", "llama3". */
+const char *info_scaling_name(AttendRopeScaling scaling);
+
+/* How many of a model's layers have the window. */
+size_t info_sliding_layers(const AttendModel *model);
+
 /* Print the report, or the presets alone, as text on stdout. */
 void info_print_text(const InfoReport *report);
 void info_print_models(void);

@@ -183,14 +183,60 @@ static const char *bias_text(const AttendModel *model) {
   return model->output_bias ? "output" : "none";
 }
 
+const char *info_scaling_name(AttendRopeScaling scaling) {
+  static const char *const names[] = {"none", "linear", "ntk", "yarn", "llama3"};
+  return (unsigned)scaling < sizeof names / sizeof names[0] ? names[scaling] : "unknown";
+}
+
+size_t info_sliding_layers(const AttendModel *model) {
+  size_t layers = 0;
+  for (size_t word = 0; word < ATTEND_MODEL_LAYERS / 64; word++) {
+    layers += (size_t)__builtin_popcountll(model->sliding[word]);
+  }
+  return layers;
+}
+
+/* The base, and how it is stretched: "500000 llama3 x32". */
+static void rope_text(const AttendRope *rope, char *text, size_t size) {
+  if (rope->pairing == ATTEND_ROPE_NONE) {
+    snprintf(text, size, "none");
+  } else if (rope->scaling == ATTEND_ROPE_UNSCALED) {
+    snprintf(text, size, "%.7g", rope->base);
+  } else {
+    snprintf(text, size, "%.7g %s x%g", rope->base, info_scaling_name(rope->scaling), rope->factor);
+  }
+}
+
+/* On how many layers, and how many keys they see: "13 x 4096". */
+static void window_text(const AttendModel *model, char *text, size_t size) {
+  const size_t layers = info_sliding_layers(model);
+  if (layers == 0) {
+    snprintf(text, size, "none");
+  } else {
+    snprintf(text, size, "%zu x %zu", layers, model->window);
+  }
+}
+
+static void scores_text(const AttendModel *model, char *text, size_t size) {
+  if (model->softcap > 0) {
+    snprintf(text, size, "softcap %g", (double)model->softcap);
+  } else {
+    snprintf(text, size, "%s", model->qk_norm ? "qk-norm" : model->sinks ? "sinks" : "plain");
+  }
+}
+
 void info_print_models(void) {
-  printf("%-14s  %5s  %3s  %3s  %4s  %4s  %6s  %-11s  %s\n", "model", "E", "Hq", "Hk", "D", "Dv",
-         "layers", "biases", "source");
+  printf("%-14s  %5s  %3s  %3s  %4s  %4s  %6s  %-11s  %-17s  %-9s  %-10s  %s\n", "model", "E", "Hq",
+         "Hk", "D", "Dv", "layers", "biases", "RoPE", "windows", "scores", "source");
   for (size_t i = 0; i < attend_model_count(); i++) {
     const AttendModel *model = attend_model_at(i);
     const AttendLayerShape *shape = &model->shape;
-    printf("%-14s  %5zu  %3zu  %3zu  %4zu  %4zu  %6zu  %-11s  %s\n", model->name, shape->width,
-           shape->query_heads, shape->kv_heads, shape->head_dim, shape->value_dim, model->layers,
-           bias_text(model), model->source);
+    char rope[48], window[48], scores[32];
+    rope_text(&model->rope, rope, sizeof rope);
+    window_text(model, window, sizeof window);
+    scores_text(model, scores, sizeof scores);
+    printf("%-14s  %5zu  %3zu  %3zu  %4zu  %4zu  %6zu  %-11s  %-17s  %-9s  %-10s  %s\n",
+           model->name, shape->width, shape->query_heads, shape->kv_heads, shape->head_dim,
+           shape->value_dim, model->layers, bias_text(model), rope, window, scores, model->source);
   }
 }

@@ -1,234 +1,83 @@
-/* config.c - the attention layer's sizes from a Hugging Face config.json.
+/* config.c - a model's attention layers from a Hugging Face config.json.
  *
  * Owns the table of families: how each spells its fields, and what its own code does where the
- * file says nothing. The text is read whole, parsed by jansson, and a model is copied out only once
- * every field has passed; until then the caller's struct is not touched.
+ * file says nothing. Reads the sizes, the biases and what is done to the scores; RoPE and the
+ * windows are in config_rope.c and config_layers.c. A model is copied out only once every field
+ * has passed; until then the caller's struct is not touched.
  *
- * Refuses whatever would have to be guessed: unknown families, fields of the wrong type, keys given
- * twice, sizes that contradict each other. Fields that say nothing about sizes (RoPE, windows,
- * norms) are left alone.
+ * Refuses whatever would have to be guessed: unknown families, fields of the wrong type, keys
+ * given twice, sizes that contradict each other; and what no AttendModel can say. Fields that do
+ * not reach the attention layers are left alone.
  */
-#include "attend/io.h"
+#include "io/config_parts.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <jansson.h>
-#include <stdarg.h>
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-/* Published files are a few KiB; the limit keeps a wrong file name (weights, say) out of memory. */
-#define MAX_FILE_BYTES ((off_t)16 * 1024 * 1024)
-/* The largest size that a field may state: whatever fits the models' own 32-bit integers. */
-#define MAX_SIZE INT32_MAX
-/* What is shown of a long path (its end) and of a long string in the file (its beginning), so that
- * any sentence fits ATTEND_FILE_ERROR_SIZE. */
-#define MAX_SHOWN_PATH 192
-#define MAX_SHOWN_STRING 40
-
-/* How a family spells its fields; null where it has none. */
-typedef struct Family {
-  const char *model_type;
-  const char *width, *query_heads, *kv_heads, *head_dim, *layers;
-  const char *bias;                   /* a field that gives all four matrices a bias */
-  bool has_qkv_bias, has_output_bias; /* biases that its code has whatever the file says */
-  size_t default_head_dim;            /* where the file has none; 0: width / query_heads */
-} Family;
 
 #define USUAL_FIELDS                                                                               \
   .width = "hidden_size", .query_heads = "num_attention_heads", .kv_heads = "num_key_value_heads", \
   .head_dim = "head_dim", .layers = "num_hidden_layers"
 
-static const Family families[] = {
-    {.model_type = "llama", USUAL_FIELDS, .bias = "attention_bias"},
-    {.model_type = "mistral", USUAL_FIELDS},
-    {.model_type = "qwen2", USUAL_FIELDS, .has_qkv_bias = true},
+static const ConfigFamily families[] = {
+    {.model_type = "llama", USUAL_FIELDS, .bias = "attention_bias", .rope_base = 10000},
+    {.model_type = "mistral",
+     USUAL_FIELDS,
+     .rope_base = 10000,
+     .window_rule = CONFIG_WINDOW_ON_ALL,
+     .default_window = 4096},
+    {.model_type = "qwen2",
+     USUAL_FIELDS,
+     .has_qkv_bias = true,
+     .rope_base = 10000,
+     .window_rule = CONFIG_WINDOW_ON_LATE,
+     .default_window = 4096,
+     .fixed = {{"use_mrope", false}}},
     /* Qwen3Config fills in 128, also where width / query_heads is another number. */
-    {.model_type = "qwen3", USUAL_FIELDS, .bias = "attention_bias", .default_head_dim = 128},
+    {.model_type = "qwen3",
+     USUAL_FIELDS,
+     .default_head_dim = 128,
+     .bias = "attention_bias",
+     .qk_norm = true,
+     .rope_base = 10000,
+     .window_rule = CONFIG_WINDOW_ON_LATE,
+     .default_window = 4096},
+    {.model_type = "gemma2",
+     USUAL_FIELDS,
+     .default_kv_heads = 4,
+     .default_head_dim = 256,
+     .bias = "attention_bias",
+     .rope_base = 10000,
+     .window_rule = CONFIG_WINDOW_ON_EVEN,
+     .default_window = 4096,
+     .default_softcap = 50,
+     .default_query_scalar = 256,
+     .fixed = {{"use_bidirectional_attention", false}}},
     {.model_type = "gpt2",
      .width = "n_embd",
      .query_heads = "n_head",
      .layers = "n_layer",
      .has_qkv_bias = true,
-     .has_output_bias = true},
+     .has_output_bias = true,
+     .fixed = {{"scale_attn_weights", true}, {"scale_attn_by_inverse_layer_idx", false}}},
+    {.model_type = "gpt_oss",
+     USUAL_FIELDS,
+     .default_kv_heads = 8,
+     .default_head_dim = 64,
+     .bias = "attention_bias",
+     .default_bias = true,
+     .sinks = true,
+     .rope_base = 150000,
+     .yarn_factor = 32,
+     .yarn_positions = 4096,
+     .window_rule = CONFIG_WINDOW_ON_EVEN,
+     .default_window = 128},
 };
 #define FAMILY_COUNT (sizeof families / sizeof families[0])
 
-/* Which file is being read, and where the sentence of a failure goes. */
-typedef struct Report {
-  const char *path;
-  char *error;
-  size_t error_size; /* 0 if nobody wants the sentence */
-} Report;
-
-/* Writes "PATH: " and the formatted reason, on one line whatever bytes path and file hold, and
- * returns status, so that a failing function can return its result. */
-__attribute__((format(printf, 3, 4))) static AttendStatus
-refuse(const Report *report, AttendStatus status, const char *format, ...) {
-  if (report->error_size == 0) return status;
-
-  const size_t path_length = strlen(report->path);
-  const size_t hidden = path_length > MAX_SHOWN_PATH ? path_length - MAX_SHOWN_PATH : 0;
-  char sentence[ATTEND_FILE_ERROR_SIZE];
-  const int head =
-      snprintf(sentence, sizeof sentence, "%s%s: ", hidden > 0 ? "..." : "", report->path + hidden);
-  if (head < 0) return status;
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(sentence + head, sizeof sentence - (size_t)head, format, arguments);
-  va_end(arguments);
-
-  const size_t length = strnlen(sentence, sizeof sentence - 1);
-  const size_t copied = length < report->error_size ? length : report->error_size - 1;
-  for (size_t i = 0; i < copied; i++) {
-    const unsigned char byte = (unsigned char)sentence[i];
-    report->error[i] = byte < 0x20 || byte == 0x7f ? '?' : sentence[i];
-  }
-  report->error[copied] = '\0';
-  return status;
-}
-
-/* Opens the file if it is one that can be read whole. O_NONBLOCK keeps a named pipe without a
- * writer from holding the call up before it can be refused. */
-static AttendStatus open_file(const Report *report, int *file, size_t *bytes) {
-  const int opened = open(report->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (opened < 0) {
-    return refuse(report, ATTEND_STATUS_FILE_UNREADABLE, "the file cannot be opened: %m");
-  }
-
-  AttendStatus status = ATTEND_OK;
-  struct stat facts;
-  if (fstat(opened, &facts) != 0) {
-    status = refuse(report, ATTEND_STATUS_FILE_UNREADABLE, "the file cannot be examined: %m");
-  } else if (!S_ISREG(facts.st_mode)) {
-    status = refuse(report, ATTEND_STATUS_FILE_UNREADABLE, "this is %s; a regular file is expected",
-                    S_ISDIR(facts.st_mode) ? "a directory" : "a device, pipe or socket");
-  } else if (facts.st_size == 0) {
-    status =
-        refuse(report, ATTEND_STATUS_FILE_INVALID, "the file is empty; a JSON object is expected");
-  } else if (facts.st_size > MAX_FILE_BYTES) {
-    status = refuse(report, ATTEND_STATUS_FILE_INVALID,
-                    "the file has %lld bytes; a config.json of at most %lld is expected",
-                    (long long)facts.st_size, (long long)MAX_FILE_BYTES);
-  }
-
-  if (status != ATTEND_OK) {
-    close(opened);
-    return status;
-  }
-  *file = opened;
-  *bytes = (size_t)facts.st_size;
-  return ATTEND_OK;
-}
-
-/* Reads up to `bytes` bytes into text; *length is less only if the file has shrunk meanwhile. */
-static AttendStatus read_bytes(const Report *report, int file, char *text, size_t bytes,
-                               size_t *length) {
-  *length = 0;
-  while (*length < bytes) {
-    const ssize_t got = read(file, text + *length, bytes - *length);
-    if (got == 0) break;
-    if (got > 0) {
-      *length += (size_t)got;
-    } else if (errno != EINTR) {
-      return refuse(report, ATTEND_STATUS_FILE_UNREADABLE, "the file cannot be read: %m");
-    }
-  }
-  return ATTEND_OK;
-}
-
-static AttendStatus read_text(const Report *report, char **text, size_t *length) {
-  int file = -1;
-  size_t bytes = 0;
-  AttendStatus status = open_file(report, &file, &bytes);
-  if (status != ATTEND_OK) return status;
-
-  char *const buffer = malloc(bytes);
-  if (buffer == NULL) {
-    status = refuse(report, ATTEND_STATUS_OUT_OF_MEMORY, "%zu bytes could not be allocated", bytes);
-  } else {
-    status = read_bytes(report, file, buffer, bytes, length);
-  }
-  close(file);
-
-  if (status != ATTEND_OK) {
-    free(buffer);
-    return status;
-  }
-  *text = buffer;
-  return ATTEND_OK;
-}
-
-/* What a value is, in words that can follow "is". */
-static void describe_value(const json_t *value, char *text, size_t size) {
-  static const char *const kinds[] = {
-      [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_TRUE] = "true",
-      [JSON_FALSE] = "false",      [JSON_NULL] = "null",
-  };
-  if (json_is_integer(value)) {
-    snprintf(text, size, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-  } else if (json_is_real(value)) {
-    snprintf(text, size, "the real number %g", json_real_value(value));
-  } else if (json_is_string(value)) {
-    const char *const string = json_string_value(value);
-    size_t shown = strnlen(string, MAX_SHOWN_STRING);
-    /* jansson has checked that this is UTF-8: the cut must not fall inside a character. */
-    while (shown > 0 && ((unsigned char)string[shown] & 0xc0) == 0x80) shown--;
-    snprintf(text, size, "the string \"%.*s%s\"", (int)shown, string,
-             string[shown] == '\0' ? "" : "...");
-  } else {
-    snprintf(text, size, "%s", kinds[json_typeof(value)]);
-  }
-}
-
-/* Refuses a field, with what was found in its place (null: nothing) and what would be right. */
-static AttendStatus refuse_field(const Report *report, const char *field, const json_t *found,
-                                 const char *expected) {
-  if (found == NULL) {
-    return refuse(report, ATTEND_STATUS_FILE_INVALID, "field \"%s\" is missing; %s is expected",
-                  field, expected);
-  }
-  char text[MAX_SHOWN_STRING + 32];
-  describe_value(found, text, sizeof text);
-  return refuse(report, ATTEND_STATUS_FILE_INVALID, "field \"%s\" is %s; %s is expected", field,
-                text, expected);
-}
-
-static AttendStatus parse_object(const Report *report, const char *text, size_t length,
-                                 json_t **config) {
-  json_error_t problem;
-  json_t *const root = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &problem);
-  if (root == NULL) {
-    /* Where an allocation fails jansson gives its code for that, or no text at all. */
-    if (json_error_code(&problem) == json_error_out_of_memory || problem.text[0] == '\0') {
-      return refuse(report, ATTEND_STATUS_OUT_OF_MEMORY, "the JSON does not fit into memory");
-    }
-    return refuse(report, ATTEND_STATUS_FILE_INVALID, "not valid JSON at %d:%d (line:column): %s",
-                  problem.line, problem.column, problem.text);
-  }
-  if (!json_is_object(root)) {
-    char found[MAX_SHOWN_STRING + 32];
-    describe_value(root, found, sizeof found);
-    json_decref(root);
-    return refuse(report, ATTEND_STATUS_FILE_INVALID,
-                  "the file's JSON is %s; an object is expected", found);
-  }
-  *config = root;
-  return ATTEND_OK;
-}
-
-/* A field's value; null if the family has no such field or the file leaves it out. A JSON null
- * counts as left out, as it does in the models' own code. */
-static const json_t *find_stated(const json_t *config, const char *field) {
-  const json_t *const value = field == NULL ? NULL : json_object_get(config, field);
-  return json_is_null(value) ? NULL : value;
-}
-
-static AttendStatus read_family(const Report *report, const json_t *config, const Family **family) {
-  const json_t *const model_type = json_object_get(config, "model_type");
+static AttendStatus read_family(const ConfigObject *config, const ConfigFamily **family) {
+  const json_t *const model_type = json_object_get(config->json, "model_type");
   char expected[128] = "one of";
   size_t length = strlen(expected);
   for (size_t i = 0; i < FAMILY_COUNT; i++) {
@@ -241,79 +90,133 @@ static AttendStatus read_family(const Report *report, const json_t *config, cons
                                i > 0 ? "," : "", families[i].model_type);
     if (added > 0 && (size_t)added < sizeof expected - length) length += (size_t)added;
   }
-  return refuse_field(report, "model_type", model_type, expected);
+  return config_refuse_field(config, "model_type", model_type, expected);
 }
 
-static AttendStatus read_size(const Report *report, const json_t *config, const char *field,
-                              size_t *size) {
-  const json_t *const value = json_object_get(config, field);
-  if (json_is_integer(value) && json_integer_value(value) >= 1 &&
-      json_integer_value(value) <= MAX_SIZE) {
-    *size = (size_t)json_integer_value(value);
-    return ATTEND_OK;
-  }
-  char expected[64];
-  snprintf(expected, sizeof expected, "an integer from 1 to %d", MAX_SIZE);
-  return refuse_field(report, field, value, expected);
-}
-
-static AttendStatus read_flag(const Report *report, const json_t *config, const char *field,
-                              bool *flag) {
-  const json_t *const value = find_stated(config, field);
-  if (value != NULL && !json_is_boolean(value)) {
-    return refuse_field(report, field, value, "true or false");
-  }
-  *flag = json_is_true(value);
-  return ATTEND_OK;
-}
-
-static AttendStatus read_kv_heads(const Report *report, const json_t *config, const Family *family,
+/* A null means as many as query heads, as it does in the models' own code; a field that is left out
+ * may mean another number. */
+static AttendStatus read_kv_heads(const ConfigObject *config, const ConfigFamily *family,
                                   AttendLayerShape *shape) {
-  if (find_stated(config, family->kv_heads) == NULL) {
-    shape->kv_heads = shape->query_heads;
-    return ATTEND_OK;
+  shape->kv_heads = shape->query_heads;
+  if (family->kv_heads == NULL) return ATTEND_OK;
+  const json_t *const stated = json_object_get(config->json, family->kv_heads);
+  if (stated == NULL && family->default_kv_heads > 0) shape->kv_heads = family->default_kv_heads;
+  if (stated != NULL && !json_is_null(stated)) {
+    const AttendStatus status =
+        config_read_size(config, family->kv_heads, 1, CONFIG_MAX_SIZE, &shape->kv_heads);
+    if (status != ATTEND_OK) return status;
   }
-  const AttendStatus status = read_size(report, config, family->kv_heads, &shape->kv_heads);
-  if (status != ATTEND_OK) return status;
   if (shape->query_heads % shape->kv_heads != 0) {
-    return refuse(report, ATTEND_STATUS_BAD_HEADS,
-                  "field \"%s\" is %zu; a multiple of \"%s\" (%zu) is expected",
-                  family->query_heads, shape->query_heads, family->kv_heads, shape->kv_heads);
+    return config_refuse(config->report, ATTEND_STATUS_BAD_HEADS,
+                         "field \"%s\" is %zu; a multiple of \"%s\" (%zu) is expected",
+                         family->query_heads, shape->query_heads, family->kv_heads,
+                         shape->kv_heads);
   }
   return ATTEND_OK;
 }
 
-static AttendStatus read_head_dim(const Report *report, const json_t *config, const Family *family,
+static AttendStatus read_head_dim(const ConfigObject *config, const ConfigFamily *family,
                                   AttendLayerShape *shape) {
-  if (find_stated(config, family->head_dim) != NULL) {
-    return read_size(report, config, family->head_dim, &shape->head_dim);
+  if (config_find(config, family->head_dim) != NULL) {
+    return config_read_size(config, family->head_dim, 1, CONFIG_MAX_SIZE, &shape->head_dim);
   }
   if (family->default_head_dim > 0) {
     shape->head_dim = family->default_head_dim;
     return ATTEND_OK;
   }
   if (shape->width % shape->query_heads != 0) {
-    return refuse(report, ATTEND_STATUS_FILE_INVALID,
-                  "field \"%s\" is %zu; a multiple of \"%s\" (%zu)%s is expected", family->width,
-                  shape->width, family->query_heads, shape->query_heads,
-                  family->head_dim == NULL ? "" : ", or a field \"head_dim\",");
+    return config_refuse(config->report, ATTEND_STATUS_FILE_INVALID,
+                         "field \"%s\" is %zu; a multiple of \"%s\" (%zu)%s is expected",
+                         family->width, shape->width, family->query_heads, shape->query_heads,
+                         family->head_dim == NULL ? "" : ", or a field \"head_dim\",");
   }
   shape->head_dim = shape->width / shape->query_heads;
   return ATTEND_OK;
 }
 
 /* W_qkv, [E, (Hq + 2 Hk) D], is the larger of a layer's two matrices: W_o is [Hq D, E]. */
-static AttendStatus check_bytes(const Report *report, const AttendLayerShape *shape) {
+static AttendStatus check_bytes(const ConfigReport *report, const AttendLayerShape *shape) {
   size_t heads, bytes;
   if (__builtin_mul_overflow(shape->kv_heads, (size_t)2, &heads) ||
       __builtin_add_overflow(heads, shape->query_heads, &heads) ||
       __builtin_mul_overflow(heads, shape->head_dim, &bytes) ||
       __builtin_mul_overflow(bytes, shape->width, &bytes) ||
       __builtin_mul_overflow(bytes, sizeof(float), &bytes)) {
-    return refuse(report, ATTEND_STATUS_OVERFLOW,
-                  "width %zu, %zu query heads, %zu kv heads and head dimension %zu give a weight "
-                  "matrix of more than %zu bytes; smaller sizes are expected",
-                  shape->width, shape->query_heads, shape->kv_heads, shape->head_dim, SIZE_MAX);
+    return config_refuse(report, ATTEND_STATUS_OVERFLOW,
+                         "width %zu, %zu query heads, %zu kv heads and head dimension %zu give a "
+                         "weight matrix of more than %zu bytes; smaller sizes are expected",
+                         shape->width, shape->query_heads, shape->kv_heads, shape->head_dim,
+                         SIZE_MAX);
+  }
+  return ATTEND_OK;
+}
+
+static AttendStatus read_shape(const ConfigObject *config, const ConfigFamily *family,
+                               AttendLayerShape *shape) {
+  AttendStatus status = config_read_size(config, family->width, 1, CONFIG_MAX_SIZE, &shape->width);
+  if (status == ATTEND_OK) {
+    status = config_read_size(config, family->query_heads, 1, CONFIG_MAX_SIZE, &shape->query_heads);
+  }
+  if (status == ATTEND_OK) status = read_kv_heads(config, family, shape);
+  if (status == ATTEND_OK) status = read_head_dim(config, family, shape);
+  shape->value_dim = shape->head_dim;
+  return status;
+}
+
+static AttendStatus read_biases(const ConfigObject *config, const ConfigFamily *family,
+                                AttendModel *model) {
+  bool bias = family->default_bias;
+  const AttendStatus status = config_read_optional_flag(config, family->bias, &bias);
+  model->qkv_bias = family->has_qkv_bias || bias;
+  model->output_bias = family->has_output_bias || bias;
+  return status;
+}
+
+static AttendStatus read_norm(const ConfigObject *config, const ConfigFamily *family,
+                              AttendModel *model) {
+  static const ConfigRange range = {0, FLT_MAX, "a number of at least 0 that fits fp32"};
+  if (!family->qk_norm) return ATTEND_OK;
+  double epsilon = 1e-6; /* of Qwen3Config */
+  const AttendStatus status = config_read_optional_number(config, "rms_norm_eps", &range, &epsilon);
+  model->qk_norm = true;
+  model->norm_epsilon = (float)epsilon;
+  return status;
+}
+
+/* A null switches the softcap off; a scalar must be a number. */
+static AttendStatus read_scores(const ConfigObject *config, const ConfigFamily *family,
+                                AttendModel *model) {
+  static const ConfigRange range = {FLT_MIN, FLT_MAX, "a number above 0 that fits fp32"};
+  model->sinks = family->sinks;
+  if (family->default_softcap > 0 &&
+      !json_is_null(json_object_get(config->json, "attn_logit_softcapping"))) {
+    double softcap = family->default_softcap;
+    const AttendStatus status =
+        config_read_optional_number(config, "attn_logit_softcapping", &range, &softcap);
+    if (status != ATTEND_OK) return status;
+    model->softcap = (float)softcap;
+  }
+  if (family->default_query_scalar > 0) {
+    double scalar = family->default_query_scalar;
+    const AttendStatus status =
+        config_read_optional_number(config, "query_pre_attn_scalar", &range, &scalar);
+    if (status != ATTEND_OK) return status;
+    model->scale = (float)(1 / sqrt(scalar));
+  }
+  return ATTEND_OK;
+}
+
+static AttendStatus check_fixed(const ConfigObject *config, const ConfigFamily *family) {
+  for (size_t i = 0; i < sizeof family->fixed / sizeof family->fixed[0]; i++) {
+    const char *const field = family->fixed[i].field;
+    const bool only = family->fixed[i].only;
+    bool stated = only;
+    const AttendStatus status = config_read_optional_flag(config, field, &stated);
+    if (status != ATTEND_OK) return status;
+    if (stated != only) {
+      return config_refuse_field(config, field, config_find(config, field),
+                                 only ? "true" : "false");
+    }
   }
   return ATTEND_OK;
 }
@@ -327,28 +230,27 @@ static bool name_fits(const char *name) {
   return length > 0 && length < ATTEND_NAME_SIZE;
 }
 
-static AttendStatus read_model(const Report *report, const json_t *config, AttendModel *model) {
+static AttendStatus read_model(const ConfigObject *config, AttendModel *model) {
   AttendModel layer = {.source = NULL};
-  AttendLayerShape *const shape = &layer.shape;
-  const Family *family = NULL;
-  bool bias = false;
+  const ConfigFamily *family = NULL;
 
-  AttendStatus status = read_family(report, config, &family);
-  if (status == ATTEND_OK) status = read_size(report, config, family->width, &shape->width);
+  AttendStatus status = read_family(config, &family);
+  if (status == ATTEND_OK) status = read_shape(config, family, &layer.shape);
   if (status == ATTEND_OK) {
-    status = read_size(report, config, family->query_heads, &shape->query_heads);
+    status = config_read_size(config, family->layers, 1, ATTEND_MODEL_LAYERS, &layer.layers);
   }
-  if (status == ATTEND_OK) status = read_kv_heads(report, config, family, shape);
-  if (status == ATTEND_OK) status = read_head_dim(report, config, family, shape);
-  if (status == ATTEND_OK) status = read_size(report, config, family->layers, &layer.layers);
-  if (status == ATTEND_OK) status = read_flag(report, config, family->bias, &bias);
-  if (status == ATTEND_OK) status = check_bytes(report, shape);
+  if (status == ATTEND_OK) status = check_bytes(config->report, &layer.shape);
+  if (status == ATTEND_OK) status = read_biases(config, family, &layer);
+  if (status == ATTEND_OK) status = read_norm(config, family, &layer);
+  if (status == ATTEND_OK) {
+    status = config_read_rope(config, family, layer.shape.head_dim, &layer.rope);
+  }
+  if (status == ATTEND_OK) status = read_scores(config, family, &layer);
+  if (status == ATTEND_OK) status = config_read_layers(config, family, &layer);
+  if (status == ATTEND_OK) status = check_fixed(config, family);
   if (status != ATTEND_OK) return status;
 
-  shape->value_dim = shape->head_dim;
-  layer.qkv_bias = family->has_qkv_bias || bias;
-  layer.output_bias = family->has_output_bias || bias;
-  const char *const stated = json_string_value(json_object_get(config, "_name_or_path"));
+  const char *const stated = json_string_value(json_object_get(config->json, "_name_or_path"));
   const char *const name = stated != NULL && name_fits(stated) ? stated : family->model_type;
   memcpy(layer.name, name, strlen(name) + 1);
   *model = layer;
@@ -357,23 +259,19 @@ static AttendStatus read_model(const Report *report, const json_t *config, Atten
 
 AttendStatus attend_read_config(const char *path, AttendModel *model, char *error,
                                 size_t error_size) {
-  const Report report = {path == NULL ? "config.json" : path, error,
-                         error == NULL ? 0 : error_size};
+  const ConfigReport report = {path == NULL ? "config.json" : path, error,
+                               error == NULL ? 0 : error_size};
   if (report.error_size > 0) error[0] = '\0';
   if (path == NULL || model == NULL) {
-    return refuse(&report, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
-                  path == NULL ? "the path" : "the model to fill");
+    return config_refuse(&report, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
+                         path == NULL ? "the path" : "the model to fill");
   }
 
-  char *text = NULL;
-  size_t length = 0;
-  AttendStatus status = read_text(&report, &text, &length);
+  json_t *root = NULL;
+  AttendStatus status = config_load(&report, &root);
   if (status != ATTEND_OK) return status;
-
-  json_t *config = NULL;
-  status = parse_object(&report, text, length, &config);
-  free(text);
-  if (status == ATTEND_OK) status = read_model(&report, config, model);
-  json_decref(config);
+  const ConfigObject config = {.report = &report, .json = root};
+  status = read_model(&config, model);
+  json_decref(root);
   return status;
 }

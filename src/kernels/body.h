@@ -9,7 +9,8 @@
 
 #include "kernels/kernels.h"
 
-#define PANEL (VECTORS * LANES)
+/* W: keys or columns of a register tile. */
+#define TILE (VECTORS * LANES)
 
 #define BODY_JOIN2(a, b) a##_##b
 #define BODY_JOIN(a, b) BODY_JOIN2(a, b)

@@ -50,7 +50,7 @@ BODY_INLINE void score_lanes(const size_t rows, size_t depth, size_t keys, const
 BODY_INLINE void direct_scores_of(const size_t rows, size_t depth, size_t keys, const float *query,
                                   const float *key, size_t key_stride, float *scores,
                                   size_t score_stride, KernelAhead ahead) {
-  for (size_t j = 0; j % PANEL != 0 || j < keys; j += LANES) {
+  for (size_t j = 0; j % TILE != 0 || j < keys; j += LANES) {
     const size_t left = keys > j ? keys - j : 0;
     const size_t here = left < LANES ? left : LANES;
     score_lanes(rows, depth, here, query, key + (here ? j * key_stride : 0), key_stride, scores + j,

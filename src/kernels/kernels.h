@@ -5,14 +5,16 @@
  * vocabulary of that ISA (simd_<isa>.h), so that all of them do the same operations in the same
  * order and differ only in how many lanes they take at once and in how they round a multiply-add.
  *
- * Two numbers of an ISA shape all data (beside its kernels, in simd_<isa>.h):
- *   R = rows    query rows of a register tile
- *   W = panel   keys (of K) or columns (of V) of a panel: vectors of a register tile x lanes
+ * Packed data has one layout for all ISAs, in panels of P = KERNEL_PANEL keys or columns, so that
+ * what one context packed another can read:
  *
  *   packed query block  [depth][R]      query rows side by side, scaled; rows beyond the last are
  *                                       not written and not read
- *   packed keys         [panels][depth][W]   W keys side by side, so that vectors run over keys
- *   packed values       [panels][keys][W]    W columns of V, so that vectors run over columns
+ *   packed keys         [panels][depth][P]   P keys side by side, so that vectors run over keys
+ *   packed values       [panels][keys][P]    P columns of V, so that vectors run over columns
+ *
+ * An ISA's register tile (beside its kernels, in simd_<isa>.h) is R = rows query rows by
+ * W = tile keys or columns; W divides P.
  *
  * Scores are in the log2 domain: pack_queries gets scale * log2(e), and a weight is exp2(s - m).
  * Pointers to packed data and score buffers are aligned to KERNEL_ALIGNMENT; strides of score, sum
@@ -24,39 +26,44 @@
 #include "attend/attend.h"
 
 #define KERNEL_ALIGNMENT 64
-/* Upper bounds of R and W over all ISAs, for fixed arrays. */
+/* P, and the bounds of R over all ISAs, for fixed arrays. */
+#define KERNEL_MIN_ROWS 4
 #define KERNEL_MAX_ROWS 12
-#define KERNEL_MAX_PANEL 32
+#define KERNEL_PANEL 32
 /* Rows that `project` takes at most, whatever the ISA. */
 #define KERNEL_PROJECT_ROWS 16
 
-/* pack_keys: one K panel. panel[d*W + j] = key[j*key_stride + d] for j < keys <= W, 0 for
- *   keys <= j < W.
- * pack_values: one V panel of `columns` <= W columns. panel[j*W + c] = value[j*value_stride + c],
- *   0 for columns <= c < W.
+/* pack_keys: one K panel. panel[d*P + j] = key[j*key_stride + d] for j < keys <= P, 0 for
+ *   keys <= j < P.
+ * pack_values: one V panel of `columns` <= P columns. panel[j*P + c] = value[j*value_stride + c],
+ *   0 for columns <= c < P.
  * pack_queries: packed[d*R + r] = scale * query[r][d], r < rows <= R.
  *
- * scores: score[r*score_stride + p*W + j] = sum over d < depth, in this order and in one chain of
- *   multiply-adds, of query[d*R + r] * keys[p*depth*W + d*W + j].  r < rows <= R, p < panels.
+ * scores: score[r*score_stride + j] = sum over d < depth, in this order and in one chain of
+ *   multiply-adds, of query[d*R + r] * key j, element d, out of packed panels that follow each
+ *   other.  r < rows <= R, j < width, a multiple of W.
  *   |error| <= depth * 2^-24 * sum |q k| to first order.
+ *
+ * adjust: the steps between q.k and the softmax for `keys` scores of one row; see KernelAdjust.
  *
  * softmax_full, softmax_ragged: one step of the online softmax (Milakov and Gimelshein 2018) on
  *   `width` scores (a multiple of W) of each row:
  *     m' = max(m, max s)   scores := exp2(s - m')   rescale = exp2(m - m')
  *     l  = l * rescale + sum of the new scores      m  = m'
- *   In the ragged member row r sees only its first visible[r] <= width scores: the others are not
- *   looked at and become 0; a row that sees none keeps m and l and gets rescale = 1.
+ *   In the ragged member row r sees only the scores first[r] <= j < visible[r] <= width (first null:
+ *   from 0 on): the others are not looked at and become 0; a row that sees none keeps m and l and
+ *   gets rescale = 1.
  *   A score of -inf has weight 0, also where all of them are -inf. A NaN makes l NaN.
  *   The sum runs over lanes first, then over their total in one fixed order, so that it depends on
  *   the visible scores alone and not on width.
  *
- * weigh: sum[r*sum_stride + p*W + c] = rescale[r] * sum[...] + sum over j < keys, in this order and
- *   in one chain, of weights[r*weight_stride + j] * values[p*panel_stride + j*W + c].
- *   rescale null means 1.
+ * weigh: sum[r*sum_stride + c] = rescale[r] * sum[...] + sum over j < keys, in this order and in one
+ *   chain, of weights[r*weight_stride + j] * values[c/P*panel_stride + j*P + c%P].  c < width, a
+ *   multiple of W.  rescale null means 1.
  *
  * direct_scores: what pack_keys and scores give for `keys` row-major keys, with the same bits:
  *   score[r*score_stride + j] for j < keys; what it writes behind them,
- *   up to whole panels, means nothing (0 where the query is finite).
+ *   up to a multiple of W, means nothing (0 where the query is finite).
  * direct_weigh: what pack_values and weigh give for row-major values of `columns` columns, with the
  *   same bits. Columns of sum beyond `columns`, up to whole lanes, stay 0 if they
  *   were 0. Both read only elements that exist, and prefetch the rows in `ahead`, one for each of
@@ -82,10 +89,26 @@ typedef struct KernelAhead {
   size_t floats;
 } KernelAhead;
 
+/* How `adjust` changes the scores s of one row, in this order, all in the log2 domain:
+ *   s = softcap * tanh(s / softcap)                     if softcap > 0; |error| <= 3e-7 * softcap
+ *                                                       and 4 ULP of the result
+ *   s = s - slope * |distance - j|                      if slope != 0
+ *   s = s + log2(e) * bias[j*bias_stride]               if bias; -inf hides the key
+ *   s = -inf where mask[j*mask_stride] is 0             if mask
+ * A hidden key's score becomes -inf whatever it was. Reads bias and mask for j < keys only. */
+typedef struct KernelAdjust {
+  float softcap;
+  float slope;
+  float distance; /* the query's position, counted from key 0 of the scores */
+  const float *bias;
+  const uint8_t *mask;
+  size_t bias_stride, mask_stride;
+} KernelAdjust;
+
 typedef struct Kernels {
   AttendIsa isa;
-  size_t rows;  /* R */
-  size_t panel; /* W */
+  size_t rows; /* R */
+  size_t tile; /* W */
 #define ATTEND_KERNEL(family, result, arguments) result(*family) arguments;
 #include "kernels.def"
 #undef ATTEND_KERNEL

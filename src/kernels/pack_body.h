@@ -1,8 +1,8 @@
 /* pack_body.h - operands into the order in which the tile kernels read them.
  *
- *   keys:    row-major [keys][depth]  ->  one panel [depth][PANEL], transposed in LANES x LANES
+ *   keys:    row-major [keys][depth]  ->  one panel [depth][P], transposed in LANES x LANES
  *            blocks held in registers
- *   values:  row-major [keys][columns] ->  one panel [keys][PANEL]
+ *   values:  row-major [keys][columns] ->  one panel [keys][P]
  *   queries: rows at any address      ->  [depth][ROWS], times the scale
  *
  * Reads exactly the elements named by its sizes: nothing behind the end of a row, so that what lies
@@ -23,22 +23,22 @@ BODY_INLINE void transpose_block(size_t keys, size_t depth, const float *key, si
   }
   v_transpose(block);
   BODY_UNROLL for (size_t d = 0; d < LANES; d++) {
-    if (d < depth) v_store(panel + d * PANEL, block[d]);
+    if (d < depth) v_store(panel + d * KERNEL_PANEL, block[d]);
   }
 }
 
 void MEMBER(pack_keys)(size_t keys, size_t depth, const float *key, size_t key_stride,
                        float *panel) {
-  for (size_t j = 0; j < PANEL; j += LANES) {
+  for (size_t j = 0; j < KERNEL_PANEL; j += LANES) {
     const size_t here = keys <= j ? 0 : keys - j < LANES ? keys - j : LANES;
     const float *const first = here ? key + j * key_stride : key;
     size_t d = 0;
     for (; d + LANES <= depth && here == LANES; d += LANES) {
-      transpose_block(LANES, LANES, first + d, key_stride, panel + d * PANEL + j);
+      transpose_block(LANES, LANES, first + d, key_stride, panel + d * KERNEL_PANEL + j);
     }
     for (; d < depth; d += LANES) {
       const size_t left = depth - d < LANES ? depth - d : LANES;
-      transpose_block(here, left, first + d, key_stride, panel + d * PANEL + j);
+      transpose_block(here, left, first + d, key_stride, panel + d * KERNEL_PANEL + j);
     }
   }
 }
@@ -47,14 +47,14 @@ void MEMBER(pack_values)(size_t keys, size_t columns, const float *value, size_t
                          float *panel) {
   for (size_t j = 0; j < keys; j++) {
     const float *const row = value + j * value_stride;
-    for (size_t c = 0; c < PANEL; c += LANES) {
+    for (size_t c = 0; c < KERNEL_PANEL; c += LANES) {
       vfloat x = v_set1(0.0f);
       if (c + LANES <= columns) {
         x = v_load(row + c);
       } else if (c < columns) {
         x = v_load_first(columns - c, row + c);
       }
-      v_store(panel + j * PANEL + c, x);
+      v_store(panel + j * KERNEL_PANEL + c, x);
     }
   }
 }

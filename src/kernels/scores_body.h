@@ -1,6 +1,6 @@
 /* scores_body.h - scores of up to ROWS query rows against panels of keys.
  *
- *              keys of a panel (PANEL wide)
+ *              keys of a tile (TILE wide, inside a panel of KERNEL_PANEL)
  *        d     [ k k k k k k k k | k k k k k k k k ]   VECTORS loads
  *   q rows  ┌
  *    [d][0] │  acc acc                                 one broadcast a row,
@@ -12,10 +12,10 @@
  */
 #include "kernels/body.h"
 
-BODY_INLINE void scores_of_rows(const size_t rows, size_t depth, size_t panels, const float *query,
+BODY_INLINE void scores_of_rows(const size_t rows, size_t depth, size_t width, const float *query,
                                 const float *keys, float *scores, size_t score_stride) {
-  for (size_t p = 0; p < panels; p++) {
-    const float *const panel = keys + p * depth * PANEL;
+  for (size_t j = 0; j < width; j += TILE) {
+    const float *const panel = keys + j / KERNEL_PANEL * depth * KERNEL_PANEL + j % KERNEL_PANEL;
     vfloat sum[ROWS][VECTORS];
     BODY_UNROLL for (size_t r = 0; r < rows; r++) {
       BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) sum[r][v] = v_set1(0.0f);
@@ -23,7 +23,7 @@ BODY_INLINE void scores_of_rows(const size_t rows, size_t depth, size_t panels, 
     for (size_t d = 0; d < depth; d++) {
       vfloat key[VECTORS];
       BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
-        key[v] = v_load(panel + d * PANEL + v * LANES);
+        key[v] = v_load(panel + d * KERNEL_PANEL + v * LANES);
       }
       BODY_UNROLL for (size_t r = 0; r < rows; r++) {
         const vfloat q = v_set1(query[d * ROWS + r]);
@@ -32,15 +32,15 @@ BODY_INLINE void scores_of_rows(const size_t rows, size_t depth, size_t panels, 
     }
     BODY_UNROLL for (size_t r = 0; r < rows; r++) {
       BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
-        v_store(scores + r * score_stride + p * PANEL + v * LANES, sum[r][v]);
+        v_store(scores + r * score_stride + j + v * LANES, sum[r][v]);
       }
     }
   }
 }
 
-void MEMBER(scores)(size_t rows, size_t depth, size_t panels, const float *query, const float *keys,
+void MEMBER(scores)(size_t rows, size_t depth, size_t width, const float *query, const float *keys,
                     float *scores, size_t score_stride) {
-#define SCORES_OF(n) scores_of_rows(n, depth, panels, query, keys, scores, score_stride)
+#define SCORES_OF(n) scores_of_rows(n, depth, width, query, keys, scores, score_stride)
   BODY_FOR_ROWS(rows, SCORES_OF)
 #undef SCORES_OF
 }

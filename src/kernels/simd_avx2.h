@@ -9,6 +9,8 @@
 
 #include <immintrin.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #define ISA_SUFFIX avx2
 #define ISA_ID ATTEND_ISA_AVX2
@@ -67,6 +69,22 @@ static inline vfloat v_max(vfloat a, vfloat b) {
 
 static inline vfloat v_first(size_t n, vfloat x, vfloat rest) {
   return _mm256_blendv_ps(rest, x, _mm256_castsi256_ps(v_mask_first(n)));
+}
+
+static inline vfloat v_div(vfloat a, vfloat b) {
+  return _mm256_div_ps(a, b);
+}
+
+static inline vfloat v_less(vfloat a, vfloat b, vfloat x, vfloat y) {
+  return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+}
+
+static inline vfloat v_hide(size_t n, const uint8_t *mask, vfloat x) {
+  uint64_t bytes = ~(uint64_t)0;
+  memcpy(&bytes, mask, n < LANES ? n : LANES);
+  const __m256i lanes = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)bytes));
+  const __m256i zero = _mm256_cmpeq_epi32(lanes, _mm256_setzero_si256());
+  return _mm256_blendv_ps(x, _mm256_set1_ps(-__builtin_inff()), _mm256_castsi256_ps(zero));
 }
 
 static inline vfloat v_bits_to_exponent(vfloat x) {

@@ -10,6 +10,7 @@
 
 #include <immintrin.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define ISA_SUFFIX avx512
 #define ISA_ID ATTEND_ISA_AVX512
@@ -67,6 +68,20 @@ static inline vfloat v_max(vfloat a, vfloat b) {
 
 static inline vfloat v_first(size_t n, vfloat x, vfloat rest) {
   return _mm512_mask_blend_ps(v_mask_first(n), rest, x);
+}
+
+static inline vfloat v_div(vfloat a, vfloat b) {
+  return _mm512_div_ps(a, b);
+}
+
+static inline vfloat v_less(vfloat a, vfloat b, vfloat x, vfloat y) {
+  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
+}
+
+static inline vfloat v_hide(size_t n, const uint8_t *mask, vfloat x) {
+  const __m128i bytes = _mm_maskz_loadu_epi8(v_mask_first(n), mask);
+  const __mmask16 zero = _mm_mask_testn_epi8_mask(v_mask_first(n), bytes, bytes);
+  return _mm512_mask_blend_ps(zero, x, _mm512_set1_ps(-__builtin_inff()));
 }
 
 static inline vfloat v_bits_to_exponent(vfloat x) {

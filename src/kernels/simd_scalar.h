@@ -85,6 +85,23 @@ static inline vfloat v_first(size_t n, vfloat x, vfloat rest) {
   return v_select(lane < (vint){limit, limit, limit, limit}, x, rest);
 }
 
+static inline vfloat v_div(vfloat a, vfloat b) {
+  return a / b;
+}
+
+/* x where a < b, y elsewhere, also where either is NaN. */
+static inline vfloat v_less(vfloat a, vfloat b, vfloat x, vfloat y) {
+  return v_select(a < b, x, y);
+}
+
+/* -inf in the first n lanes whose byte of the mask is 0; reads no byte after the n-th. */
+static inline vfloat v_hide(size_t n, const uint8_t *mask, vfloat x) {
+  for (size_t i = 0; i < n && i < LANES; i++) {
+    if (!mask[i]) x[i] = -__builtin_inff();
+  }
+  return x;
+}
+
 /* The low bits of x, moved into the exponent field. */
 static inline vfloat v_bits_to_exponent(vfloat x) {
   return (vfloat)((vint)x << 23);

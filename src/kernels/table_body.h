@@ -4,14 +4,14 @@
  */
 #include "kernels/body.h"
 
-_Static_assert(ROWS <= KERNEL_MAX_ROWS, "raise KERNEL_MAX_ROWS in kernels.h");
-_Static_assert(PANEL <= KERNEL_MAX_PANEL, "raise KERNEL_MAX_PANEL in kernels.h");
+_Static_assert(KERNEL_MIN_ROWS <= ROWS && ROWS <= KERNEL_MAX_ROWS, "mend the bounds in kernels.h");
+_Static_assert(KERNEL_PANEL % TILE == 0, "a panel is a whole number of register tiles");
 
 extern const Kernels BODY_JOIN(kernels, ISA_SUFFIX);
 const Kernels BODY_JOIN(kernels, ISA_SUFFIX) = {
     .isa = ISA_ID,
     .rows = ROWS,
-    .panel = PANEL,
+    .tile = TILE,
 #define ATTEND_KERNEL(family, result, arguments) .family = MEMBER(family),
 #include "kernels.def"
 #undef ATTEND_KERNEL

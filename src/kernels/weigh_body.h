@@ -6,22 +6,22 @@
  */
 #include "kernels/body.h"
 
-BODY_INLINE void weigh_rows(const size_t rows, size_t keys, size_t panels, const float *weights,
+BODY_INLINE void weigh_rows(const size_t rows, size_t keys, size_t width, const float *weights,
                             size_t weight_stride, const float *values, size_t panel_stride,
                             const float *rescale, float *sum, size_t sum_stride) {
-  for (size_t p = 0; p < panels; p++) {
-    const float *const panel = values + p * panel_stride;
+  for (size_t c = 0; c < width; c += TILE) {
+    const float *const panel = values + c / KERNEL_PANEL * panel_stride + c % KERNEL_PANEL;
     vfloat total[ROWS][VECTORS];
     BODY_UNROLL for (size_t r = 0; r < rows; r++) {
       const vfloat factor = v_set1(rescale ? rescale[r] : 1.0f);
       BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
-        total[r][v] = v_mul(factor, v_load(sum + r * sum_stride + p * PANEL + v * LANES));
+        total[r][v] = v_mul(factor, v_load(sum + r * sum_stride + c + v * LANES));
       }
     }
     for (size_t j = 0; j < keys; j++) {
       vfloat value[VECTORS];
       BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
-        value[v] = v_load(panel + j * PANEL + v * LANES);
+        value[v] = v_load(panel + j * KERNEL_PANEL + v * LANES);
       }
       BODY_UNROLL for (size_t r = 0; r < rows; r++) {
         const vfloat w = v_set1(weights[r * weight_stride + j]);
@@ -32,18 +32,17 @@ BODY_INLINE void weigh_rows(const size_t rows, size_t keys, size_t panels, const
     }
     BODY_UNROLL for (size_t r = 0; r < rows; r++) {
       BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
-        v_store(sum + r * sum_stride + p * PANEL + v * LANES, total[r][v]);
+        v_store(sum + r * sum_stride + c + v * LANES, total[r][v]);
       }
     }
   }
 }
 
-void MEMBER(weigh)(size_t rows, size_t keys, size_t panels, const float *weights,
+void MEMBER(weigh)(size_t rows, size_t keys, size_t width, const float *weights,
                    size_t weight_stride, const float *values, size_t panel_stride,
                    const float *rescale, float *sum, size_t sum_stride) {
 #define WEIGH(n)                                                                                   \
-  weigh_rows(n, keys, panels, weights, weight_stride, values, panel_stride, rescale, sum,          \
-             sum_stride)
+  weigh_rows(n, keys, width, weights, weight_stride, values, panel_stride, rescale, sum, sum_stride)
   BODY_FOR_ROWS(rows, WEIGH)
 #undef WEIGH
 }

@@ -1,0 +1,45 @@
+/* scoring.h - what a workload does to its scores: what the model's layer does, and what was asked for
+ * in its place.
+ *
+ * Slopes are those of the ALiBi paper (Press et al. 2022); sinks, masks and biases are random,
+ * reproducible from the seed. One mask or bias is shared by all sequences and heads.
+ */
+#ifndef BENCH_SCORING_H
+#define BENCH_SCORING_H
+
+#include "bench/results.h"
+
+/* The scale, softcap, window and causality of a model's scores. What points to data is left null. */
+AttendOptions scoring_options(const BenchConfig *config, const AttendModel *model);
+
+/* The factor of q.k, the default put in. */
+double scoring_scale(const BenchConfig *config, const AttendModel *model);
+
+bool scoring_has_sinks(const BenchConfig *config, const AttendModel *model);
+
+/* What the options point to; null where there is none of it. */
+typedef struct ScoringData {
+  float *alibi_slopes, *sinks; /* [Hq] */
+  uint8_t *mask;               /* [queries, keys] */
+  float *bias;                 /* likewise */
+  size_t keys;
+} ScoringData;
+
+/* The bytes that scoring_open() takes for a mask or a bias. */
+double scoring_bytes(const BenchConfig *config, size_t queries, size_t keys);
+
+/* Fills the data. False if memory is missing; *data is then zero. */
+bool scoring_open(const BenchConfig *config, const AttendModel *model, size_t queries, size_t keys,
+                  ScoringData *data);
+void scoring_close(ScoringData *data);
+
+/* Has the options point to the data, the mask or bias from row `first` on. */
+void scoring_attach(const ScoringData *data, size_t first, AttendOptions *options);
+
+/* In words, for people: "window 4096, softcap 50, sinks, mask random:0.5"; "" for nothing of all
+ * that. Returns text. */
+#define SCORING_TEXT_SIZE 160
+const char *scoring_describe(const BenchConfig *config, const AttendModel *model,
+                             char text[static SCORING_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,29 @@
+/* allocation_hook.h - counts what the library and a test allocate, and lets chosen allocations fail.
+ *
+ * A program that has this file among its sources is linked with --wrap (meson.build), so that every
+ * malloc() and its kin of the objects in it, the static library's included, come through here. What
+ * shared libraries allocate is theirs and not seen; an fopen(), which allocates inside the C library,
+ * counts as an allocation, and fclose() as a free().
+ */
+#ifndef ATTEND_TESTS_ALLOCATION_HOOK_H
+#define ATTEND_TESTS_ALLOCATION_HOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Allocations tried since the program began, and how many of those that succeeded were not freed. */
+size_t hook_made(void);
+size_t hook_live(void);
+
+/* From now on lets the next `passed` allocations through and fails the one after them, or it and
+ * all that follow. */
+void hook_fail_after(size_t passed, bool and_all_later);
+
+/* Lets all allocations through again. Returns how many failed since hook_fail_after(). */
+size_t hook_stop(void);
+
+/* The hook's malloc() and free(), for shared libraries that can be told what to allocate with. */
+void *hook_malloc(size_t bytes);
+void hook_free(void *memory);
+
+#endif
