@@ -1,0 +1,15 @@
+/* random_case.h - core cases drawn from a seed, and simpler ones near a given one. */
+#ifndef ATTEND_TESTS_RANDOM_CASE_H
+#define ATTEND_TESTS_RANDOM_CASE_H
+
+#include "tests/core_case.h"
+
+/* A case of any combination of options, with sizes at and around the edges of tiles: query_tile is
+ * the rows of a tile. Its own seed is the seed. */
+CoreCase case_random(uint64_t seed, size_t query_tile);
+
+/* The case with one thing made simpler: a size smaller, an option off. Steps count from 0; false when
+ * there is none of that number, and *simpler equal to *from where the step changes nothing. */
+bool case_simplify(const CoreCase *from, size_t step, CoreCase *simpler);
+
+#endif

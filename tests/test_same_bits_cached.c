@@ -1,0 +1,260 @@
+/* test_same_bits_cached.c - the tiled path gives a row the same bits from a cache as from plain views.
+ *
+ * Caches are filled in chunks of random lengths, the sequences in turn, with blocks of every size,
+ * contiguous, from a pool whose blocks are handed out in any order, and as a ring that has gone round.
+ * All of a call's sequences are compared, each with a plain call over its keys.
+ */
+#include <stdlib.h>
+
+#include "tests/core_check.h"
+#include "tests/core_result.h"
+#include "tests/part_of_problem.h"
+
+#define SEQUENCES 3
+#define LAST_CHUNK 20
+
+/* What a cache is, and how the calls over it see it. */
+typedef struct CachedCase {
+  size_t block_tokens;
+  bool pool;
+  size_t window; /* of a ring, or 0 */
+  CoreCase core; /* Nk: the longest sequence; the others are shorter */
+} CachedCase;
+
+/* Masks and biases cover the longest sequence's keys, and count keys of the sequence. */
+static const CachedCase cases[] = {
+    {128, false, 0, {.shape = {SEQUENCES, 1, 1300, 4, 1, 16, 16}}},
+    {64, false, 0, {.shape = {SEQUENCES, 20, 700, 4, 2, 24, 40}, .options = {.softcap = 3.0f}}},
+    {32,
+     true,
+     0,
+     {.shape = {SEQUENCES, 7, 500, 6, 2, 16, 16},
+      .options = {.mask = {.used = true, .hidden = 60}, .sinks = true}}},
+    {64,
+     true,
+     0,
+     {.shape = {SEQUENCES, 1, 2300, 2, 1, 32, 33},
+      .options = {.bias = {.used = true, .hidden = 30}, .left = {true, 900}}}},
+    {128,
+     true,
+     0,
+     {.shape = {SEQUENCES, 17, 400, 3, 3, 40, 24},
+      .bidirectional = true,
+      .options = {.alibi = true, .right = {true, 3}}}},
+    {32, false, 100, {.shape = {SEQUENCES, 1, 900, 4, 2, 16, 16}, .options = {.left = {true, 99}}}},
+    {64,
+     false,
+     200,
+     {.shape = {SEQUENCES, 20, 1500, 2, 1, 24, 24},
+      .options = {.left = {true, 150}, .sinks = true, .softcap = 1.0f}}},
+    {128,
+     false,
+     300,
+     {.shape = {SEQUENCES, 5, 1100, 2, 2, 16, 16},
+      .options = {.left = {true, 299}, .mask = {.used = true, .hidden = 50}}}},
+};
+
+/* How long each sequence is: the first all of Nk, one of them shorter than the queries at times. */
+static size_t length_of(const CoreProblem *problem, size_t b) {
+  const size_t most = problem->spec.shape.key_tokens;
+  if (b == 0) return most;
+  return 1 + case_draw(problem->spec.seed, 500 + b, problem->spec.seed % 3 ? most : 30);
+}
+
+static AttendCache *open_cache(AttendContext *context, const CachedCase *spec) {
+  const AttendShape *const s = &spec->core.shape;
+  const AttendLayerShape layer = {16, s->query_heads, s->kv_heads, s->head_dim, s->value_dim};
+  AttendCacheSettings settings;
+  AttendCache *cache = NULL;
+  attend_default_cache_settings(&settings);
+  settings.sequences = SEQUENCES;
+  settings.block_tokens = spec->block_tokens;
+  settings.window = spec->window;
+  settings.capacity = spec->window ? spec->window + LAST_CHUNK : s->key_tokens;
+  if (spec->pool)
+    settings.pool_blocks =
+        SEQUENCES * ((s->key_tokens + spec->block_tokens - 1) / spec->block_tokens);
+  assert_ok(context, attend_open_cache(context, &layer, &settings, &cache));
+  return cache;
+}
+
+static void append_tokens(AttendContext *context, AttendCache *cache, const CoreProblem *problem,
+                          size_t b, size_t tokens) {
+  const size_t first = attend_cache_length(cache, b);
+  AttendView key = problem->key, value = problem->value;
+  key.data += b * key.batch_stride + first * key.token_stride;
+  value.data += b * value.batch_stride + first * value.token_stride;
+  assert_ok(context, attend_append_cache(context, cache, b, tokens, key, value));
+}
+
+/* Fills all sequences but for their last tokens, then those in one piece each, so that a ring still
+ * has what the first of them sees. */
+static void fill_cache(AttendContext *context, AttendCache *cache, const CachedCase *spec,
+                       const CoreProblem *problem) {
+  const size_t queries = problem->spec.shape.query_tokens;
+  const size_t most = spec->window ? LAST_CHUNK : 150;
+  uint64_t turn = 1000;
+  for (bool growing = true; growing;) {
+    growing = false;
+    for (size_t b = 0; b < SEQUENCES; b++) {
+      const size_t length = length_of(problem, b), last = length < queries ? length : queries;
+      const size_t left = length - last - attend_cache_length(cache, b);
+      if (left == 0) continue;
+      const size_t chunk = 1 + case_draw(problem->spec.seed, turn++, most);
+      append_tokens(context, cache, problem, b, chunk < left ? chunk : left);
+      growing = true;
+    }
+  }
+  for (size_t b = 0; b < SEQUENCES; b++)
+    append_tokens(context, cache, problem, b,
+                  length_of(problem, b) - attend_cache_length(cache, b));
+}
+
+static Result cached_run(AttendContext *context, const AttendShape *shape, const AttendCache *cache,
+                         AttendView query, const AttendOptions *options) {
+  Result result = {.out_floats =
+                       shape->batch * shape->query_tokens * shape->query_heads * shape->value_dim,
+                   .lse_floats = shape->batch * shape->query_heads * shape->query_tokens};
+  result.out = guarded_new(result.out_floats * sizeof(float), 0);
+  result.lse = guarded_new(result.lse_floats * sizeof(float), 0);
+  assert_ok(context, attend_cached_forward(context, shape, cache, query, options,
+                                           attend_output_bnhd(result.out, shape->query_tokens,
+                                                              shape->query_heads, shape->value_dim),
+                                           result.lse));
+  return result;
+}
+
+/* A sequence's queries over its keys in plain views. */
+static Part plain_part(const CoreProblem *problem, size_t b) {
+  Part part = part_of_sequence(problem, b);
+  part.shape.key_tokens = length_of(problem, b);
+  part.options.q_start = (int64_t)part.shape.key_tokens - (int64_t)part.shape.query_tokens;
+  return part;
+}
+
+/* The whole batch over the cache, in order and the other way round. */
+static void check_batch(AttendContext *context, const AttendCache *cache,
+                        const CoreProblem *problem) {
+  static const size_t backwards[SEQUENCES] = {2, 1, 0};
+  const AttendShape *const s = &problem->spec.shape;
+  Result in_order = cached_run(context, s, cache, problem->query, &problem->options);
+  for (size_t b = 0; b < SEQUENCES; b++) {
+    const Part part = plain_part(problem, b);
+    Result plain = part_run(context, &part);
+    for (size_t i = 0; i < s->query_tokens; i++)
+      same_row("from a cache", s, &in_order, b, i, &part.shape, &plain, 0, i);
+    AttendOptions options = part.options;
+    AttendShape shape = part.shape;
+    options.q_start = 0;
+    options.cache_sequences = backwards + (SEQUENCES - 1 - b);
+    Result alone = cached_run(context, &shape, cache, part.query, &options);
+    for (size_t i = 0; i < s->query_tokens; i++)
+      same_row("one sequence of a cache", &shape, &alone, 0, i, &part.shape, &plain, 0, i);
+    result_free(&alone);
+    result_free(&plain);
+  }
+  result_free(&in_order);
+}
+
+/* As a ragged batch: none of the first sequence's queries, the last one of the second's, all of the
+ * third's. */
+static void check_ragged(AttendContext *context, const AttendCache *cache,
+                         const CoreProblem *problem) {
+  const AttendShape *const s = &problem->spec.shape;
+  const size_t N = s->query_tokens, row = s->query_heads * s->head_dim;
+  const size_t offsets[SEQUENCES + 1] = {0, 0, 1, 1 + N};
+  if (problem->options.mask.data || problem->options.bias.data) return;
+  AttendShape shape = *s;
+  AttendOptions options = problem->options;
+  shape.query_tokens = 1 + N;
+  options.query_offsets = offsets;
+  float *const queries = new_bytes((1 + N) * row * sizeof *queries);
+  for (size_t i = 0; i < 1 + N; i++)
+    for (size_t h = 0; h < s->query_heads; h++)
+      for (size_t d = 0; d < s->head_dim; d++)
+        queries[i * row + h * s->head_dim + d] =
+            problem_row(&problem->query, i ? 2 : 1, i ? i - 1 : N - 1, h)[d];
+  Result ragged =
+      cached_run(context, &shape, cache,
+                 attend_view_bnhd(queries, 1 + N, s->query_heads, s->head_dim), &options);
+  for (size_t b = 1; b < SEQUENCES; b++) {
+    const Part part = plain_part(problem, b);
+    Result plain = part_run(context, &part);
+    for (size_t i = b == 1 ? N - 1 : 0; i < N; i++)
+      same_row("ragged", &shape, &ragged, 0, b == 1 ? 0 : 1 + i, &part.shape, &plain, 0, i);
+    result_free(&plain);
+  }
+  result_free(&ragged);
+  free(queries);
+}
+
+static void check_cached(const CachedCase *spec, uint64_t seed, Engine engine) {
+  CoreCase core = spec->core;
+  core.seed = seed;
+  CoreProblem problem = problem_new(&core);
+  AttendContext *context = engine_open(engine, 1 + seed % 3);
+  AttendCache *cache = open_cache(context, spec);
+  fill_cache(context, cache, spec, &problem);
+  check_batch(context, cache, &problem);
+  check_ragged(context, cache, &problem);
+  attend_close_cache(&cache);
+  attend_close(&context);
+  problem_free(&problem);
+}
+
+static void from_a_cache_or_from_views(void **state) {
+  (void)state;
+  AttendIsa isas[ATTEND_ISA_COUNT];
+  const size_t isa_count = list_isas(isas);
+  for (size_t c = 0; c < COUNT_OF(cases); c++)
+    for (size_t k = 0; k < isa_count; k++)
+      for (uint64_t seed = 1; seed <= 3; seed++)
+        check_cached(&cases[c], seed, (Engine){ATTEND_PATH_TILED, isas[k]});
+}
+
+/* The other paths read the cache too; what they give is held against the oracle. */
+static void other_paths_read_the_cache(void **state) {
+  (void)state;
+  Engine engines[MAX_ENGINES];
+  const size_t count = list_engines(engines);
+  for (size_t c = 0; c < COUNT_OF(cases); c++) {
+    CoreCase core = cases[c].core;
+    core.seed = 2 + c;
+    CoreProblem problem = problem_new(&core);
+    const AttendShape *const s = &core.shape;
+    double *const scores = new_bytes(s->key_tokens * sizeof *scores);
+    double *const row = new_bytes(s->value_dim * sizeof *row);
+    for (size_t k = 0; k < count; k++) {
+      AttendContext *context = engine_open(engines[k], 2);
+      AttendCache *cache = open_cache(context, &cases[c]);
+      fill_cache(context, cache, &cases[c], &problem);
+      Result got = cached_run(context, s, cache, problem.query, &problem.options);
+      for (size_t r = 0; r < SEQUENCES * s->query_heads * s->query_tokens; r++) {
+        const size_t b = r / (s->query_heads * s->query_tokens), h = r % s->query_heads;
+        const size_t i = r / s->query_heads % s->query_tokens;
+        OracleCore oracle = problem_oracle(&problem);
+        oracle.key_tokens = length_of(&problem, b);
+        oracle.q_start = (int64_t)oracle.key_tokens - (int64_t)s->query_tokens;
+        const OracleRow expected = oracle_core_row(&oracle, b, i, h, scores, row, NULL, NULL);
+        check_close(attend_path_name(engines[k].path), got.out + r * s->value_dim, row,
+                    s->value_dim);
+        check_close("lse", got.lse + (b * s->query_heads + h) * s->query_tokens + i, &expected.lse,
+                    1);
+      }
+      result_free(&got);
+      attend_close_cache(&cache);
+      attend_close(&context);
+    }
+    free(scores);
+    free(row);
+    problem_free(&problem);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(from_a_cache_or_from_views),
+      cmocka_unit_test(other_paths_read_the_cache),
+  };
+  return cmocka_run_group_tests_name("same_bits_cached", tests, NULL, NULL);
+}
