@@ -84,19 +84,27 @@ static const float *query_row(const Problem *p, const Sequence *s, size_t g, siz
   return problem_query(p, s, block_token(p, row), block_head(p, g, row));
 }
 
+/* Rows of a register block where `rows` rows are cut into as few as possible: 7 rows for a kernel of 6
+ * are 4 and 3, since a block of one row takes as long as one of three. */
+static size_t block_height(const Job *job, size_t rows) {
+  const size_t blocks = size_ceil_divide(rows, job->tiling.R);
+  return size_ceil_divide(rows, blocks);
+}
+
+/* Queries of rows row .. row + rows, scaled, a packed block [D][R] for every register block. */
 static void pack_queries(const Job *job, const Sequence *s, size_t g, size_t row, size_t rows,
                          float *packed) {
   const Problem *const p = job->problem;
-  for (size_t r = 0; r < rows; r += job->tiling.R) {
-    const size_t here = size_min(job->tiling.R, rows - r);
-    const size_t next = r + here, more = size_min(job->tiling.R, rows - next);
+  const size_t height = block_height(job, rows), block_floats = job->tiling.R * p->shape.head_dim;
+  for (size_t r = 0; r < rows; r += height, packed += block_floats) {
+    const size_t here = size_min(height, rows - r);
+    const size_t next = r + here, more = size_min(height, rows - next);
     const float *query[KERNEL_MAX_ROWS];
     for (size_t k = 0; k < more; k++) {
       tile_prefetch_row(query_row(p, s, g, row + next + k), p->shape.head_dim);
     }
     for (size_t k = 0; k < here; k++) query[k] = query_row(p, s, g, row + r + k);
-    job->kernels->pack_queries(here, p->shape.head_dim, query, p->scale * LOG2_E,
-                               packed + r * p->shape.head_dim);
+    job->kernels->pack_queries(here, p->shape.head_dim, query, p->scale * LOG2_E, packed);
   }
 }
 
@@ -135,17 +143,17 @@ static Tile fetch_tile(const Job *job, const Scratch *s, const Cut *cut, size_t 
 static size_t list_blocks(const Job *job, const Scratch *s, const Cut *cut, size_t g, size_t row,
                           size_t rows, Block *blocks) {
   const Problem *const p = job->problem;
-  const size_t R = job->tiling.R;
+  const size_t height = block_height(job, rows), block_floats = job->tiling.R * p->shape.head_dim;
   size_t count = 0;
-  for (size_t r = 0; r < rows; r += R, count++) {
-    const size_t here = size_min(R, rows - r);
+  for (size_t r = 0; r < rows; r += height, count++) {
+    const size_t here = size_min(height, rows - r);
     blocks[count] = (Block){.cut = cut,
                             .kv_head = g,
                             .row = row + r,
                             .rows = here,
                             .top = block_range(p, cut, row + r),
                             .bottom = block_range(p, cut, row + r + here - 1),
-                            .query = s->query + r * p->shape.head_dim};
+                            .query = s->query + count * block_floats};
   }
   return count;
 }

@@ -24,6 +24,20 @@
 
 #define BODY_INLINE static inline __attribute__((always_inline))
 
+/* A block of fewer rows than the register tile has is most often decode, whose panels come from
+ * memory. The processor's own prefetchers follow a panel that is read whole as long as few rows are
+ * multiplied; with six rows or more the arithmetic between two lines is too long for them, and where
+ * a register tile is half a panel they lose the thread. Asking for the line 8 KiB ahead then helps:
+ * from 69 to 89 % of the read bandwidth with 7 rows on AVX-512, from 41 to 80 % with one row on AVX2
+ * (D = 128, one core of a Zen 4). On AVX-512 with up to five rows it would cost 7 %. */
+#define BODY_AHEAD 2048 /* floats */
+#define BODY_PREFETCHES(rows) ((rows) < ROWS && ((rows) >= 6 || TILE < KERNEL_PANEL))
+
+BODY_INLINE void body_prefetch_panel_row(const float *row) {
+  __builtin_prefetch(row + BODY_AHEAD, 0, 2);
+  __builtin_prefetch(row + BODY_AHEAD + 16, 0, 2);
+}
+
 #if defined(__clang__)
 #  define BODY_UNROLL _Pragma("clang loop unroll(full)")
 #else

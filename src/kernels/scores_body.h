@@ -22,6 +22,7 @@ BODY_INLINE void scores_of_rows(const size_t rows, size_t depth, size_t width, c
     }
     for (size_t d = 0; d < depth; d++) {
       vfloat key[VECTORS];
+      if (BODY_PREFETCHES(rows)) body_prefetch_panel_row(panel + d * KERNEL_PANEL);
       BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
         key[v] = v_load(panel + d * KERNEL_PANEL + v * LANES);
       }

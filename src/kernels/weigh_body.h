@@ -20,6 +20,7 @@ BODY_INLINE void weigh_rows(const size_t rows, size_t keys, size_t width, const 
     }
     for (size_t j = 0; j < keys; j++) {
       vfloat value[VECTORS];
+      if (BODY_PREFETCHES(rows)) body_prefetch_panel_row(panel + j * KERNEL_PANEL);
       BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
         value[v] = v_load(panel + j * KERNEL_PANEL + v * LANES);
       }
