@@ -4,7 +4,8 @@
  * how many scopes of ours are open, and what the host had set before the first of them. A lock
  * guards it, so that contexts in several threads can open and close scopes in any order and the
  * host's setting is back when the last one is closed. In the OpenMP build of OpenBLAS, setting the
- * count also changes the calling thread's OpenMP default, which each scope saves and restores.
+ * count also changes the calling thread's OpenMP default, which each scope saves and restores, as it
+ * does with OpenMP's leave to take fewer threads than asked for.
  */
 #include "blas.h"
 
@@ -20,8 +21,14 @@ static struct {
   int current;   /* now */
 } shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-void blas_begin(BlasScope *scope, size_t threads) {
-  scope->openmp_threads = parallel_default_threads();
+/* The OpenMP build runs a product on one thread where OpenMP's default is one, whatever its own
+ * count, which then need not change under the products of other threads. */
+static bool needs_count(size_t threads) {
+  return threads > 1 || openblas_get_parallel() != OPENBLAS_OPENMP;
+}
+
+/* Takes part in OpenBLAS's count and returns the threads that it allows this scope. */
+static size_t share_count(size_t threads) {
   pthread_mutex_lock(&shared.lock);
   if (shared.scopes++ == 0) {
     shared.host = openblas_get_num_threads();
@@ -34,16 +41,31 @@ void blas_begin(BlasScope *scope, size_t threads) {
   /* A change now would free buffers that a product of the other scope is using. */
   if (shared.current != (int)threads) threads = 1;
   pthread_mutex_unlock(&shared.lock);
-  parallel_set_default_threads(threads);
+  return threads;
 }
 
-void blas_end(const BlasScope *scope) {
+static void leave_count(void) {
   pthread_mutex_lock(&shared.lock);
   if (--shared.scopes == 0 && openblas_get_num_threads() != shared.host) {
     openblas_set_num_threads(shared.host);
   }
   pthread_mutex_unlock(&shared.lock);
+}
+
+void blas_begin(BlasScope *scope, size_t threads) {
+  scope->openmp_threads = parallel_default_threads();
+  scope->openmp_dynamic = parallel_is_dynamic();
+  scope->counted = needs_count(threads);
+  if (scope->counted) threads = share_count(threads);
+  /* OpenBLAS's threads wait for each other, and for ever if OpenMP gives fewer than it asked for. */
+  parallel_set_dynamic(false);
+  parallel_set_default_threads(threads);
+}
+
+void blas_end(const BlasScope *scope) {
+  if (scope->counted) leave_count();
   parallel_set_default_threads(scope->openmp_threads);
+  parallel_set_dynamic(scope->openmp_dynamic);
 }
 
 void blas_gemm(size_t m, size_t n, size_t k, float alpha, const float *a, size_t a_stride,

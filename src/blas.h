@@ -12,12 +12,14 @@
 /* What a scope restores when it ends. */
 typedef struct BlasScope {
   size_t openmp_threads;
+  bool openmp_dynamic;
+  bool counted; /* among the scopes that want a number of OpenBLAS's */
 } BlasScope;
 
 /* Products between begin and end may use `threads` >= 1 threads; one, if another scope is open with
  * a different number, since OpenBLAS cannot change its count while a product runs. Called outside
  * parallel regions, by the same thread. The host program's settings are back after the end:
- * OpenBLAS's when the last of several concurrent scopes ends, the thread's OpenMP default at once. */
+ * OpenBLAS's when the last of several concurrent scopes ends, the thread's OpenMP defaults at once. */
 void blas_begin(BlasScope *scope, size_t threads);
 void blas_end(const BlasScope *scope);
 

@@ -1,13 +1,17 @@
 /* parallel.h - the only user of omp_*: how many threads there are, and loops over them.
  *
  * Inside a host's own parallel region everything runs on the calling thread, so that two levels of
- * threads never multiply. A loop body gets its thread's number, below the number asked for.
+ * threads never multiply; so it does in the child of a fork that has lost its threads. A loop body
+ * gets its thread's number, below the number asked for.
  */
 #ifndef ATTEND_SRC_PARALLEL_H
 #define ATTEND_SRC_PARALLEL_H
 
 #include <omp.h>
+#include <stdbool.h>
 #include <stddef.h>
+
+#include "process.h"
 
 /* Threads that OpenMP would take here (OMP_NUM_THREADS, else the cores of the process). */
 static inline size_t parallel_default_threads(void) {
@@ -23,8 +27,27 @@ static inline size_t parallel_cores(void) {
   return (size_t)omp_get_num_procs();
 }
 
+/* Whether OpenMP may take fewer threads than asked for. */
+static inline bool parallel_is_dynamic(void) {
+  return omp_get_dynamic();
+}
+
+static inline void parallel_set_dynamic(bool dynamic) {
+  omp_set_dynamic(dynamic);
+}
+
 static inline size_t parallel_allowed(size_t threads) {
-  return omp_in_parallel() ? 1 : threads;
+  if (omp_in_parallel() || process_lost_threads()) return 1;
+  const size_t limit = (size_t)omp_get_thread_limit();
+  return threads < limit ? threads : limit;
+}
+
+/* Multiply-adds below which waking another thread takes longer than they do: 1 to 5 us. */
+#define PARALLEL_LEAST_WORK 65536.0
+
+/* The threads that so much work is worth. */
+static inline size_t parallel_worth(size_t threads, double multiply_adds) {
+  return multiply_adds < PARALLEL_LEAST_WORK ? 1 : threads;
 }
 
 typedef void (*ParallelBody)(void *argument, size_t index, size_t thread);

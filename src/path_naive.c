@@ -40,14 +40,14 @@ typedef struct Head {
  * that is a ring has dropped its oldest tokens. No row sees them; zeros stand in their place. */
 static void gather(Head *x) {
   const Problem *const p = x->problem;
-  const size_t kept = p->cache ? attend_cache_first(p->cache, x->sequence.slot) : 0;
+  const size_t first_kept = p->cache ? attend_cache_first(p->cache, x->sequence.slot) : 0;
   for (size_t i = 0; i < x->Nq; i++) {
     const float *const q = problem_query(p, &x->sequence, i, x->h);
     for (size_t d = 0; d < x->D; d++) x->query[i * x->D + d] = q[d];
   }
   for (size_t j = 0; j < x->Nk; j++) {
     float *const key = x->key + j * x->D, *const value = x->value + j * x->Dv;
-    if (j >= kept) {
+    if (j >= first_kept) {
       problem_copy_key(p, &x->sequence, j, x->g, key);
       problem_copy_value(p, &x->sequence, j, x->g, value);
     } else {

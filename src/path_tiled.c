@@ -317,7 +317,8 @@ static size_t run(AttendContext *context, const Problem *p, void *workspace) {
              .tiling = tiling_of(context, p),
              .workspace = workspace};
   job.cuts = tiling_cuts(context, &job.tiling, p, workspace);
-  const size_t threads = context->settings.threads;
+  const double depth = (double)(p->shape.head_dim + p->shape.value_dim);
+  const size_t threads = parallel_worth(context->settings.threads, job.tiling.pairs / 2.0 * depth);
   parallel_for(threads, job.tiling.packs, pack_piece, &job);
   parallel_for(threads, job.tiling.pieces, attend_piece, &job);
   parallel_for(threads, job.tiling.merges, merge_piece, &job);

@@ -44,7 +44,8 @@ static size_t piece_columns(size_t out, size_t threads) {
 
 void project_rows(AttendContext *context, const Linear *linear, size_t rows, const float *x,
                   float *y) {
-  const size_t threads = context->settings.threads;
+  const size_t threads = parallel_worth(context->settings.threads,
+                                        (double)rows * (double)linear->in * (double)linear->out);
   for (size_t r = 0; r < rows; r++) {
     float *const row = y + r * linear->out;
     if (linear->bias) {

@@ -111,6 +111,7 @@ Tiling tiling_of(const AttendContext *context, const Problem *p) {
     const Cut cut = cut_sequence(context, p, b, heads, overflow);
     const size_t tiles = cut.tile_end - cut.tile_begin;
     if (b == 0) t.first = cut;
+    t.pairs += cut.pairs * (double)s->kv_heads;
     t.query_tile = size_max(t.query_tile, cut.query_tile);
     t.pieces = size_add(t.pieces, cut.pieces, overflow);
     t.packs = size_add(t.packs, packs_of(&cut), overflow);

@@ -54,6 +54,7 @@ typedef struct Tiling {
   size_t acc_stride;                         /* Dv, to whole register tiles */
   size_t key_tile_floats, value_tile_floats; /* one packed tile of one kv head */
   size_t pieces, packs, merges;              /* work of the three phases */
+  double pairs;                              /* of rows and keys, about */
   size_t local_tiles;                        /* that a thread packs for itself at most */
   Cut first;                                 /* of sequence 0, for plans */
 

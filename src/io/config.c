@@ -16,6 +16,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Published files are a few KiB; the limit keeps a wrong file name (weights, say) out of memory. */
+#define MAX_FILE_BYTES ((size_t)16 * 1024 * 1024)
+
 #define USUAL_FIELDS                                                                               \
   .width = "hidden_size", .query_heads = "num_attention_heads", .kv_heads = "num_key_value_heads", \
   .head_dim = "head_dim", .layers = "num_hidden_layers"
@@ -107,10 +110,9 @@ static AttendStatus read_kv_heads(const ConfigObject *config, const ConfigFamily
     if (status != ATTEND_OK) return status;
   }
   if (shape->query_heads % shape->kv_heads != 0) {
-    return config_refuse(config->report, ATTEND_STATUS_BAD_HEADS,
-                         "field \"%s\" is %zu; a multiple of \"%s\" (%zu) is expected",
-                         family->query_heads, shape->query_heads, family->kv_heads,
-                         shape->kv_heads);
+    return file_refuse(config->report, ATTEND_STATUS_BAD_HEADS,
+                       "field \"%s\" is %zu; a multiple of \"%s\" (%zu) is expected",
+                       family->query_heads, shape->query_heads, family->kv_heads, shape->kv_heads);
   }
   return ATTEND_OK;
 }
@@ -125,28 +127,28 @@ static AttendStatus read_head_dim(const ConfigObject *config, const ConfigFamily
     return ATTEND_OK;
   }
   if (shape->width % shape->query_heads != 0) {
-    return config_refuse(config->report, ATTEND_STATUS_FILE_INVALID,
-                         "field \"%s\" is %zu; a multiple of \"%s\" (%zu)%s is expected",
-                         family->width, shape->width, family->query_heads, shape->query_heads,
-                         family->head_dim == NULL ? "" : ", or a field \"head_dim\",");
+    return file_refuse(config->report, ATTEND_STATUS_FILE_INVALID,
+                       "field \"%s\" is %zu; a multiple of \"%s\" (%zu)%s is expected",
+                       family->width, shape->width, family->query_heads, shape->query_heads,
+                       family->head_dim == NULL ? "" : ", or a field \"head_dim\",");
   }
   shape->head_dim = shape->width / shape->query_heads;
   return ATTEND_OK;
 }
 
 /* W_qkv, [E, (Hq + 2 Hk) D], is the larger of a layer's two matrices: W_o is [Hq D, E]. */
-static AttendStatus check_bytes(const ConfigReport *report, const AttendLayerShape *shape) {
+static AttendStatus check_bytes(const FileReport *report, const AttendLayerShape *shape) {
   size_t heads, bytes;
   if (__builtin_mul_overflow(shape->kv_heads, (size_t)2, &heads) ||
       __builtin_add_overflow(heads, shape->query_heads, &heads) ||
       __builtin_mul_overflow(heads, shape->head_dim, &bytes) ||
       __builtin_mul_overflow(bytes, shape->width, &bytes) ||
       __builtin_mul_overflow(bytes, sizeof(float), &bytes)) {
-    return config_refuse(report, ATTEND_STATUS_OVERFLOW,
-                         "width %zu, %zu query heads, %zu kv heads and head dimension %zu give a "
-                         "weight matrix of more than %zu bytes; smaller sizes are expected",
-                         shape->width, shape->query_heads, shape->kv_heads, shape->head_dim,
-                         SIZE_MAX);
+    return file_refuse(report, ATTEND_STATUS_OVERFLOW,
+                       "width %zu, %zu query heads, %zu kv heads and head dimension %zu give a "
+                       "weight matrix of more than %zu bytes; smaller sizes are expected",
+                       shape->width, shape->query_heads, shape->kv_heads, shape->head_dim,
+                       SIZE_MAX);
   }
   return ATTEND_OK;
 }
@@ -259,16 +261,14 @@ static AttendStatus read_model(const ConfigObject *config, AttendModel *model) {
 
 AttendStatus attend_read_config(const char *path, AttendModel *model, char *error,
                                 size_t error_size) {
-  const ConfigReport report = {path == NULL ? "config.json" : path, error,
-                               error == NULL ? 0 : error_size};
-  if (report.error_size > 0) error[0] = '\0';
+  const FileReport report = file_report(path, "config.json", error, error_size);
   if (path == NULL || model == NULL) {
-    return config_refuse(&report, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
-                         path == NULL ? "the path" : "the model to fill");
+    return file_refuse(&report, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
+                       path == NULL ? "the path" : "the model to fill");
   }
 
   json_t *root = NULL;
-  AttendStatus status = config_load(&report, &root);
+  AttendStatus status = json_read_file(&report, MAX_FILE_BYTES, "a config.json", &root);
   if (status != ATTEND_OK) return status;
   const ConfigObject config = {.report = &report, .json = root};
   status = read_model(&config, model);

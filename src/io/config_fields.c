@@ -7,58 +7,8 @@
  */
 #include "io/config_parts.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-/* What is shown of a long path (its end), so that any sentence fits ATTEND_FILE_ERROR_SIZE. */
-#define MAX_SHOWN_PATH 192
-
-AttendStatus config_refuse(const ConfigReport *report, AttendStatus status, const char *format,
-                           ...) {
-  if (report->error_size == 0) return status;
-
-  const size_t path_length = strlen(report->path);
-  const size_t hidden = path_length > MAX_SHOWN_PATH ? path_length - MAX_SHOWN_PATH : 0;
-  char sentence[ATTEND_FILE_ERROR_SIZE];
-  const int head =
-      snprintf(sentence, sizeof sentence, "%s%s: ", hidden > 0 ? "..." : "", report->path + hidden);
-  if (head < 0) return status;
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(sentence + head, sizeof sentence - (size_t)head, format, arguments);
-  va_end(arguments);
-
-  const size_t length = strnlen(sentence, sizeof sentence - 1);
-  const size_t copied = length < report->error_size ? length : report->error_size - 1;
-  for (size_t i = 0; i < copied; i++) {
-    const unsigned char byte = (unsigned char)sentence[i];
-    report->error[i] = byte < 0x20 || byte == 0x7f ? '?' : sentence[i];
-  }
-  report->error[copied] = '\0';
-  return status;
-}
-
-void config_describe_value(const json_t *value, char *text, size_t size) {
-  static const char *const kinds[] = {
-      [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_TRUE] = "true",
-      [JSON_FALSE] = "false",      [JSON_NULL] = "null",
-  };
-  if (json_is_integer(value)) {
-    snprintf(text, size, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-  } else if (json_is_real(value)) {
-    snprintf(text, size, "the real number %g", json_real_value(value));
-  } else if (json_is_string(value)) {
-    const char *const string = json_string_value(value);
-    size_t shown = strnlen(string, CONFIG_MAX_STRING);
-    /* jansson has checked that this is UTF-8: the cut must not fall inside a character. */
-    while (shown > 0 && ((unsigned char)string[shown] & 0xc0) == 0x80) shown--;
-    snprintf(text, size, "the string \"%.*s%s\"", (int)shown, string,
-             string[shown] == '\0' ? "" : "...");
-  } else {
-    snprintf(text, size, "%s", kinds[json_typeof(value)]);
-  }
-}
 
 /* "FIELD", or "OBJECT.FIELD" for a field of an object inside the file. */
 static void write_name(const ConfigObject *object, const char *field, char *text, size_t size) {
@@ -71,13 +21,13 @@ AttendStatus config_refuse_field(const ConfigObject *object, const char *field, 
   char name[96];
   write_name(object, field, name, sizeof name);
   if (found == NULL) {
-    return config_refuse(object->report, ATTEND_STATUS_FILE_INVALID,
-                         "field \"%s\" is missing; %s is expected", name, expected);
+    return file_refuse(object->report, ATTEND_STATUS_FILE_INVALID,
+                       "field \"%s\" is missing; %s is expected", name, expected);
   }
-  char text[CONFIG_VALUE_SIZE];
-  config_describe_value(found, text, sizeof text);
-  return config_refuse(object->report, ATTEND_STATUS_FILE_INVALID,
-                       "field \"%s\" is %s; %s is expected", name, text, expected);
+  char text[JSON_WORDS_SIZE];
+  json_describe(found, text, sizeof text);
+  return file_refuse(object->report, ATTEND_STATUS_FILE_INVALID,
+                     "field \"%s\" is %s; %s is expected", name, text, expected);
 }
 
 const json_t *config_find(const ConfigObject *object, const char *field) {

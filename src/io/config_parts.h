@@ -1,33 +1,21 @@
 /* config_parts.h - what the parts of the config.json reader share: where a field stands, what a
  * family does where the file is silent, and how a field is read or refused.
  *
- * config.c owns the families, the sizes and the call; config_json.c the file; config_fields.c the
- * single field; config_rope.c RoPE; config_layers.c which layer has the window. A function that
+ * config.c owns the families, the sizes and the call; config_fields.c the single field;
+ * config_rope.c RoPE; config_layers.c which layer has the window. A function that
  * fails has written the sentence, and returns a status that the caller passes on.
  */
 #ifndef ATTEND_SRC_IO_CONFIG_PARTS_H
 #define ATTEND_SRC_IO_CONFIG_PARTS_H
 
-#include <jansson.h>
-
-#include "attend/io.h"
+#include "io/json_text.h"
 
 /* The largest size that a field may state: whatever fits the models' own 32-bit integers. */
 #define CONFIG_MAX_SIZE INT32_MAX
-/* What is shown of a long string in the file (its beginning), and room for any value in words. */
-#define CONFIG_MAX_STRING 40
-#define CONFIG_VALUE_SIZE (CONFIG_MAX_STRING + 32)
-
-/* Which file is being read, and where the sentence of a failure goes. */
-typedef struct ConfigReport {
-  const char *path;
-  char *error;
-  size_t error_size; /* 0 if nobody wants the sentence */
-} ConfigReport;
 
 /* An object of the file: the whole, or the value of the field that is named. */
 typedef struct ConfigObject {
-  const ConfigReport *report;
+  const FileReport *report;
   const json_t *json;
   const char *name; /* null for the whole */
 } ConfigObject;
@@ -68,17 +56,6 @@ typedef struct ConfigFamily {
     bool only; /* the one value that this library can run, and the one that is meant if left out */
   } fixed[2];  /* flags that would change what a layer computes */
 } ConfigFamily;
-
-/* Reads the whole file and parses it. *root is an object, to be released by json_decref(). */
-AttendStatus config_load(const ConfigReport *report, json_t **root);
-
-/* Writes "PATH: " and the formatted reason, on one line whatever bytes path and file hold, and
- * returns status, so that a failing function can return its result. */
-__attribute__((format(printf, 3, 4))) AttendStatus
-config_refuse(const ConfigReport *report, AttendStatus status, const char *format, ...);
-
-/* What a value is, in words that can follow "is", in at most CONFIG_VALUE_SIZE bytes. */
-void config_describe_value(const json_t *value, char *text, size_t size);
 
 /* Refuses a field, with what was found in its place (null: nothing) and what would be right. */
 AttendStatus config_refuse_field(const ConfigObject *object, const char *field, const json_t *found,

@@ -1,0 +1,37 @@
+/* layer_tensors.h - which tensors of a file are an attention layer. */
+#ifndef ATTEND_SRC_IO_LAYER_TENSORS_H
+#define ATTEND_SRC_IO_LAYER_TENSORS_H
+
+#include "io/file.h"
+
+/* What a tensor is to the layer. */
+typedef enum LayerRole {
+  LAYER_QUERY,
+  LAYER_KEY,
+  LAYER_VALUE,
+  LAYER_QKV,
+  LAYER_OUTPUT,
+  LAYER_QUERY_BIAS,
+  LAYER_KEY_BIAS,
+  LAYER_VALUE_BIAS,
+  LAYER_QKV_BIAS,
+  LAYER_OUTPUT_BIAS,
+  LAYER_QUERY_NORM,
+  LAYER_KEY_NORM,
+  LAYER_SINKS,
+} LayerRole;
+#define LAYER_ROLES 13
+
+/* The tensors of one layer, all of them found and checked; null where the layer has no such role. */
+typedef struct LayerTensors {
+  AttendOrientation orientation;
+  const AttendTensor *roles[LAYER_ROLES];
+  size_t counts[LAYER_ROLES]; /* numbers of each, 0 where there is none */
+} LayerTensors;
+
+/* Finds and checks them, as attend_check_layer() says. */
+AttendStatus layer_find_tensors(const AttendTensorFile *file, const AttendModel *model,
+                                size_t layer, LayerTensors *tensors, char *error,
+                                size_t error_size);
+
+#endif

@@ -1,0 +1,130 @@
+/* npy.c - dense arrays as .npy files (NEP 1): read as fp32 in C order, written as f4 in C order.
+ *
+ * npy_header.c says what a file holds, and has held it against the file's size before anything is
+ * allocated here. An array is handed out once all of it has been read.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "io/npy_header.h"
+#include "io/output.h"
+#include "size.h"
+
+/* to, in C order, from numbers in Fortran order: the first index runs fastest in `from`. */
+static void reorder(const NpyHeader *header, const float *from, float *to) {
+  size_t index[ATTEND_ARRAY_RANK] = {0}, stride[ATTEND_ARRAY_RANK] = {0};
+  size_t step = 1, place = 0;
+  for (size_t d = header->rank; d-- > 0; step *= header->dims[d]) stride[d] = step;
+  for (size_t i = 0; i < header->count; i++) {
+    to[place] = from[i];
+    for (size_t d = 0; d < header->rank; d++) {
+      place += stride[d];
+      if (++index[d] < header->dims[d]) break;
+      place -= stride[d] * header->dims[d];
+      index[d] = 0;
+    }
+  }
+}
+
+static AttendStatus read_numbers(const FileReport *report, const OpenFile *file,
+                                 const NpyHeader *header, float **data) {
+  *data = NULL;
+  if (header->count == 0) return ATTEND_OK;
+  const bool reorders = header->fortran_order && header->rank > 1;
+  float *const read = malloc(header->count * sizeof *read);
+  float *const ordered = reorders ? malloc(header->count * sizeof *ordered) : NULL;
+  AttendStatus status = ATTEND_OK;
+  if (read == NULL || (reorders && ordered == NULL)) {
+    status = file_refuse(report, ATTEND_STATUS_OUT_OF_MEMORY, "%zu bytes could not be allocated",
+                         header->count * sizeof *read);
+  } else {
+    status = file_read_floats(report, file, header->offset, header->kind, header->count, read);
+  }
+  if (status == ATTEND_OK && reorders) reorder(header, read, ordered);
+  if (status == ATTEND_OK) *data = reorders ? ordered : read;
+  if (*data != read) free(read);
+  if (*data != ordered) free(ordered);
+  return status;
+}
+
+AttendStatus attend_read_npy(const char *path, AttendArray *array, char *error, size_t error_size) {
+  const FileReport report = file_report(path, "the .npy file", error, error_size);
+  if (path == NULL || array == NULL) {
+    return file_refuse(&report, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
+                       path == NULL ? "the path" : "the array to fill");
+  }
+  OpenFile file = {-1, 0};
+  NpyHeader header;
+  float *data = NULL;
+  AttendStatus status = file_open(&report, &file);
+  if (status != ATTEND_OK) return status;
+  status = npy_read_header(&report, &file, &header);
+  if (status == ATTEND_OK) status = read_numbers(&report, &file, &header, &data);
+  close(file.descriptor);
+  if (status != ATTEND_OK) return status;
+
+  *array = (AttendArray){.rank = header.rank, .data = data, .dtype = header.dtype};
+  memcpy(array->dims, header.dims, header.rank * sizeof *header.dims);
+  return ATTEND_OK;
+}
+
+/* The whole of what precedes the numbers, padded so that they begin at a multiple of 64. */
+static size_t make_header(const size_t *dims, size_t rank, char *text, size_t size) {
+  const size_t first = 10;
+  size_t length = first;
+  memcpy(text, "\x93NUMPY\x01\x00\x00\x00", first);
+  length += (size_t)snprintf(text + length, size - length,
+                             "{'descr': '<f4', 'fortran_order': False, 'shape': (");
+  for (size_t i = 0; i < rank; i++) {
+    const char *const comma = rank == 1 ? "," : i + 1 < rank ? ", " : "";
+    length += (size_t)snprintf(text + length, size - length, "%zu%s", dims[i], comma);
+  }
+  length += (size_t)snprintf(text + length, size - length, "), }");
+  while ((length + 1) % 64 != 0) text[length++] = ' ';
+  text[length++] = '\n';
+  text[8] = (char)(length - first);
+  text[9] = (char)((length - first) >> 8);
+  return length;
+}
+
+AttendStatus attend_write_npy(const char *path, const float *data, const size_t *dims, size_t rank,
+                              char *error, size_t error_size) {
+  const FileReport report = file_report(path, "the .npy file", error, error_size);
+  if (path == NULL || (dims == NULL && rank > 0)) {
+    return file_refuse(&report, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
+                       path == NULL ? "the path" : "the dimensions");
+  }
+  if (rank > ATTEND_ARRAY_RANK) {
+    return file_refuse(&report, ATTEND_STATUS_BAD_SIZE,
+                       "the array has %zu dimensions; at most %d are written", rank,
+                       ATTEND_ARRAY_RANK);
+  }
+  bool overflow = false;
+  size_t count = 1, bytes = sizeof *data;
+  for (size_t i = 0; i < rank; i++) {
+    bytes = size_multiply(bytes, size_max(dims[i], 1), &overflow);
+    count *= dims[i];
+  }
+  if (overflow) {
+    return file_refuse(&report, ATTEND_STATUS_OVERFLOW,
+                       "the dimensions multiply to more than %zu bytes", SIZE_LIMIT);
+  }
+  if (data == NULL && count > 0) {
+    return file_refuse(&report, ATTEND_STATUS_NULL_POINTER,
+                       "the data is null; a pointer to %zu numbers is expected", count);
+  }
+
+  Output output;
+  const AttendStatus status = output_open(&report, &output);
+  if (status != ATTEND_OK) return status;
+  char header[256];
+  fwrite(header, 1, make_header(dims, rank, header, sizeof header), output.stream);
+  if (count > 0) fwrite(data, sizeof *data, count, output.stream);
+  return output_commit(&report, &output);
+}
+
+void attend_free_array(AttendArray *array) {
+  if (array == NULL) return;
+  free(array->data);
+  *array = (AttendArray){0};
+}

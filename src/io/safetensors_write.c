@@ -1,0 +1,198 @@
+/* safetensors_write.c - tensors of the caller's as one safetensors file.
+ *
+ * The data is ordered by the width of its elements, widest first, behind a header padded to 8 bytes:
+ * each tensor is then aligned to its own elements, as the format's own writer does it. What the
+ * reader would refuse is not written.
+ */
+#include <stdlib.h>
+
+#include "io/output.h"
+#include "io/tensor_parts.h"
+#include "size.h"
+
+static AttendStatus check_tensor(const FileReport *report, const AttendTensor *tensor) {
+  if (tensor->name == NULL || tensor->dtype == NULL ||
+      (tensor->data == NULL && tensor->bytes > 0)) {
+    return file_refuse(report, ATTEND_STATUS_NULL_POINTER,
+                       "name, dtype or data of a tensor is null; a pointer is expected");
+  }
+  if (tensor->rank > ATTEND_TENSOR_RANK) {
+    return file_refuse(report, ATTEND_STATUS_BAD_SIZE,
+                       "tensor \"%.*s\" has %zu dimensions; at most %d are written",
+                       FILE_SHOWN(tensor->name), tensor->rank, ATTEND_TENSOR_RANK);
+  }
+  const size_t bits = tensor_type_bits(tensor->dtype);
+  if (bits == 0 || strcmp(tensor->name, TENSOR_METADATA) == 0) {
+    return file_refuse(report, ATTEND_STATUS_BAD_OPTION, "tensor \"%.*s\" of dtype \"%.*s\": %s",
+                       FILE_SHOWN(tensor->name), FILE_SHOWN(tensor->dtype),
+                       bits == 0 ? "the format has no such dtype" : "the name is reserved");
+  }
+  size_t bytes = 0;
+  if (!tensor_count_bytes(tensor->dims, tensor->rank, bits, &bytes)) {
+    return file_refuse(report, ATTEND_STATUS_OVERFLOW,
+                       "tensor \"%.*s\" has dimensions that make no number of bytes that can be "
+                       "addressed",
+                       FILE_SHOWN(tensor->name));
+  }
+  if (bytes != tensor->bytes) {
+    return file_refuse(report, ATTEND_STATUS_SHAPE_MISMATCH,
+                       "tensor \"%.*s\" has %zu bytes; its dtype and dimensions make %zu",
+                       FILE_SHOWN(tensor->name), tensor->bytes, bytes);
+  }
+  return ATTEND_OK;
+}
+
+/* {"dtype": .., "shape": [..], "data_offsets": [begin, end]}; null if memory is short. */
+static json_t *describe(const AttendTensor *tensor, size_t begin) {
+  json_t *const shape = json_array();
+  for (size_t i = 0; i < tensor->rank; i++) {
+    if (json_array_append_new(shape, json_integer((json_int_t)tensor->dims[i])) != 0) {
+      json_decref(shape);
+      return NULL;
+    }
+  }
+  return json_pack("{s:s, s:o, s:[I, I]}", "dtype", tensor->dtype, "shape", shape, "data_offsets",
+                   (json_int_t)begin, (json_int_t)(begin + tensor->bytes));
+}
+
+static AttendStatus refuse_memory(const FileReport *report) {
+  return file_refuse(report, ATTEND_STATUS_OUT_OF_MEMORY, "the header could not be allocated");
+}
+
+/* JSON holds UTF-8 only. jansson refuses other bytes as it refuses what it has no memory for; that it
+ * takes them unchecked tells the two apart. */
+static AttendStatus check_text(const FileReport *report, const char *what, const char *text) {
+  json_t *const checked = json_string(text), *const unchecked = json_string_nocheck(text);
+  AttendStatus status = ATTEND_OK;
+  if (unchecked == NULL) {
+    status = refuse_memory(report);
+  } else if (checked == NULL) {
+    status = file_refuse(report, ATTEND_STATUS_BAD_OPTION, "the %s \"%.*s\" is not UTF-8", what,
+                         FILE_SHOWN(text));
+  }
+  json_decref(checked);
+  json_decref(unchecked);
+  return status;
+}
+
+/* Adds a value, which is taken over, under a key that must be new. */
+static AttendStatus add_member(const FileReport *report, const char *what, json_t *object,
+                               const char *key, json_t *value) {
+  AttendStatus status = check_text(report, what, key);
+  if (status == ATTEND_OK && json_object_get(object, key) != NULL) {
+    status = file_refuse(report, ATTEND_STATUS_BAD_OPTION, "the %s \"%.*s\" is given twice", what,
+                         FILE_SHOWN(key));
+  }
+  if (status != ATTEND_OK) {
+    json_decref(value);
+    return status;
+  }
+  return json_object_set_new(object, key, value) == 0 ? ATTEND_OK : refuse_memory(report);
+}
+
+static AttendStatus add_metadata(const FileReport *report, const AttendMetadata *metadata,
+                                 size_t count, json_t *header) {
+  json_t *const lines = json_object();
+  AttendStatus status = add_member(report, "metadata", header, TENSOR_METADATA, lines);
+  for (size_t i = 0; i < count && status == ATTEND_OK; i++) {
+    const char *const key = metadata[i].key, *const value = metadata[i].value;
+    if (key == NULL || value == NULL) {
+      return file_refuse(report, ATTEND_STATUS_NULL_POINTER,
+                         "key or value of metadata is null; a pointer is expected");
+    }
+    status = check_text(report, "metadata", value);
+    if (status == ATTEND_OK) {
+      status = add_member(report, "metadata key", lines, key, json_string(value));
+    }
+  }
+  return status;
+}
+
+/* The next tensor in the order of the file, by its bits and then by its index; false at the end. */
+static bool next_tensor(const AttendTensor *tensors, size_t count, size_t *bits, size_t *index) {
+  for (; *bits > 0; --*bits, *index = 0) {
+    for (; *index < count; ++*index) {
+      if (tensor_type_bits(tensors[*index].dtype) == *bits) return true;
+    }
+  }
+  return false;
+}
+
+#define WIDEST_BITS 64
+
+static AttendStatus add_tensors(const FileReport *report, const AttendTensor *tensors, size_t count,
+                                json_t *header) {
+  bool overflow = false;
+  size_t begin = 0;
+  for (size_t bits = WIDEST_BITS, i = 0; next_tensor(tensors, count, &bits, &i); i++) {
+    const AttendStatus status = add_member(report, "name of a tensor", header, tensors[i].name,
+                                           describe(&tensors[i], begin));
+    if (status != ATTEND_OK) return status;
+    begin = size_add(begin, tensors[i].bytes, &overflow);
+    if (overflow) {
+      return file_refuse(report, ATTEND_STATUS_OVERFLOW, "the tensors have more than %zu bytes",
+                         SIZE_LIMIT);
+    }
+  }
+  return ATTEND_OK;
+}
+
+/* The header as text; null if memory is short. jansson's own copy would have to be freed by whatever
+ * the host has told jansson to use. */
+static char *write_text(const json_t *header) {
+  const size_t length = json_dumpb(header, NULL, 0, JSON_COMPACT);
+  char *const text = length == 0 ? NULL : malloc(length + 1);
+  if (text == NULL || json_dumpb(header, text, length, JSON_COMPACT) != length) {
+    free(text);
+    return NULL;
+  }
+  text[length] = '\0';
+  return text;
+}
+
+static void write_length(size_t length, FILE *stream) {
+  for (int i = 0; i < 8; i++) putc((int)((uint64_t)length >> 8 * i & 255), stream);
+}
+
+static AttendStatus write_file(const FileReport *report, const AttendTensor *tensors, size_t count,
+                               const char *header) {
+  Output output;
+  const AttendStatus status = output_open(report, &output);
+  if (status != ATTEND_OK) return status;
+  const size_t length = strlen(header), padded = size_round_up(length, 8);
+  write_length(padded, output.stream);
+  fwrite(header, 1, length, output.stream);
+  for (size_t i = length; i < padded; i++) putc(' ', output.stream);
+  for (size_t bits = WIDEST_BITS, i = 0; next_tensor(tensors, count, &bits, &i); i++) {
+    if (tensors[i].bytes > 0) fwrite(tensors[i].data, 1, tensors[i].bytes, output.stream);
+  }
+  return output_commit(report, &output);
+}
+
+AttendStatus attend_write_safetensors(const char *path, const AttendTensor *tensors, size_t count,
+                                      const AttendMetadata *metadata, size_t metadata_count,
+                                      char *error, size_t error_size) {
+  const FileReport report = file_report(path, "the safetensors file", error, error_size);
+  if (path == NULL || (tensors == NULL && count > 0) || (metadata == NULL && metadata_count > 0)) {
+    return file_refuse(&report, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
+                       path == NULL                   ? "the path"
+                       : tensors == NULL && count > 0 ? "the tensors"
+                                                      : "the metadata");
+  }
+  for (size_t i = 0; i < count; i++) {
+    const AttendStatus status = check_tensor(&report, &tensors[i]);
+    if (status != ATTEND_OK) return status;
+  }
+
+  json_t *const header = json_object();
+  AttendStatus status = ATTEND_OK;
+  if (metadata_count > 0) status = add_metadata(&report, metadata, metadata_count, header);
+  if (status == ATTEND_OK) status = add_tensors(&report, tensors, count, header);
+  char *const text = status == ATTEND_OK ? write_text(header) : NULL;
+  json_decref(header);
+  if (status != ATTEND_OK) return status;
+  if (text == NULL) return refuse_memory(&report);
+  status = write_file(&report, tensors, count, text);
+  free(text);
+  return status;
+}

@@ -1,0 +1,169 @@
+/* tensors.c - the handle of open tensors: what a path means, finding one by name, reading it.
+ *
+ * Entries are in the order of their names, so that a name is found by bisection. What is read goes
+ * through the file's descriptor, never through the mapping: see safetensors.c.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/tensor_parts.h"
+
+int tensors_compare(const void *a, const void *b) {
+  const TensorEntry *const one = a, *const other = b;
+  const int order = strcmp(one->tensor.name, other->tensor.name);
+  return order != 0 ? order : (one->shard > other->shard) - (one->shard < other->shard);
+}
+
+/* Adds the directory's model.safetensors or, failing that, its index. A name that is there but is no
+ * file is taken too, for file_open() to say what it is. */
+static AttendStatus add_directory(const FileReport *report, AttendTensorFile *file) {
+  static const struct {
+    const char *name;
+    AttendStatus (*add)(const FileReport *report, AttendTensorFile *file);
+  } choices[] = {{"model.safetensors", tensors_add_shard},
+                 {"model.safetensors.index.json", tensors_add_index}};
+  for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+    char *const path = file_text("%s/%s", report->path, choices[i].name);
+    struct stat facts;
+    if (path == NULL) {
+      return file_refuse(report, ATTEND_STATUS_OUT_OF_MEMORY,
+                         "the path of its model could not be allocated");
+    }
+    AttendStatus status = ATTEND_OK;
+    const bool there = lstat(path, &facts) == 0 || errno != ENOENT;
+    if (there) {
+      const FileReport inside = {path, report->error, report->error_size};
+      status = choices[i].add(&inside, file);
+    }
+    free(path);
+    if (there) return status;
+  }
+  return file_refuse(report, ATTEND_STATUS_FILE_UNREADABLE,
+                     "the directory has neither %s nor %s; one of them is expected",
+                     choices[0].name, choices[1].name);
+}
+
+static bool ends_in(const char *path, const char *end) {
+  const size_t length = strlen(path), tail = strlen(end);
+  return length >= tail && strcmp(path + length - tail, end) == 0;
+}
+
+static AttendStatus add_path(const FileReport *report, AttendTensorFile *file) {
+  struct stat facts;
+  if (stat(report->path, &facts) == 0 && S_ISDIR(facts.st_mode)) {
+    return add_directory(report, file);
+  }
+  return ends_in(report->path, ".json") ? tensors_add_index(report, file)
+                                        : tensors_add_shard(report, file);
+}
+
+AttendStatus attend_open_tensors(const char *path, AttendTensorFile **file, char *error,
+                                 size_t error_size) {
+  const FileReport report = file_report(path, "the tensors", error, error_size);
+  if (file != NULL) *file = NULL;
+  if (path == NULL || file == NULL) {
+    return file_refuse(&report, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
+                       path == NULL ? "the path" : "the handle to fill");
+  }
+  AttendTensorFile *opened = calloc(1, sizeof *opened);
+  if (opened != NULL) opened->path = file_text("%s", path);
+  if (opened == NULL || opened->path == NULL) {
+    attend_close_tensors(&opened);
+    return file_refuse(&report, ATTEND_STATUS_OUT_OF_MEMORY, "%zu bytes could not be allocated",
+                       sizeof *opened);
+  }
+  const AttendStatus status = add_path(&report, opened);
+  if (status != ATTEND_OK) {
+    attend_close_tensors(&opened);
+    return status;
+  }
+  if (opened->entry_count > 0) {
+    qsort(opened->entries, opened->entry_count, sizeof *opened->entries, tensors_compare);
+  }
+  *file = opened;
+  return ATTEND_OK;
+}
+
+void attend_close_tensors(AttendTensorFile **file) {
+  if (file == NULL || *file == NULL) return;
+  AttendTensorFile *const closed = *file;
+  for (size_t i = 0; i < closed->entry_count; i++) {
+    free((char *)closed->entries[i].tensor.name);
+    free((char *)closed->entries[i].tensor.dtype);
+  }
+  for (size_t i = 0; i < closed->shard_count; i++) {
+    const Shard *const shard = &closed->shards[i];
+    if (shard->map != NULL) munmap(shard->map, shard->file.bytes);
+    close(shard->file.descriptor);
+    free(shard->path);
+  }
+  json_decref(closed->metadata);
+  free(closed->entries);
+  free(closed->shards);
+  free(closed->path);
+  free(closed);
+  *file = NULL;
+}
+
+size_t attend_tensor_count(const AttendTensorFile *file) {
+  return file == NULL ? 0 : file->entry_count;
+}
+
+const AttendTensor *attend_tensor_at(const AttendTensorFile *file, size_t index) {
+  return index < attend_tensor_count(file) ? &file->entries[index].tensor : NULL;
+}
+
+static int compare_name(const void *name, const void *entry) {
+  return strcmp(name, ((const TensorEntry *)entry)->tensor.name);
+}
+
+static const TensorEntry *find_entry(const AttendTensorFile *file, const char *name) {
+  if (file == NULL || name == NULL || file->entry_count == 0) return NULL;
+  return bsearch(name, file->entries, file->entry_count, sizeof *file->entries, compare_name);
+}
+
+const AttendTensor *attend_find_tensor(const AttendTensorFile *file, const char *name) {
+  const TensorEntry *const entry = find_entry(file, name);
+  return entry == NULL ? NULL : &entry->tensor;
+}
+
+const char *attend_tensor_metadata(const AttendTensorFile *file, const char *key) {
+  if (file == NULL || key == NULL) return NULL;
+  return json_string_value(json_object_get(file->metadata, key));
+}
+
+AttendStatus attend_read_tensor(const AttendTensorFile *file, const char *name, float *to,
+                                size_t count, char *error, size_t error_size) {
+  FileReport report =
+      file_report(file == NULL ? NULL : file->path, "the tensors", error, error_size);
+  if (file == NULL || name == NULL || (to == NULL && count > 0)) {
+    return file_refuse(&report, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
+                       file == NULL   ? "the handle"
+                       : name == NULL ? "the name"
+                                      : "the memory to read to");
+  }
+  const TensorEntry *const entry = find_entry(file, name);
+  if (entry == NULL) {
+    return file_refuse(&report, ATTEND_STATUS_FILE_INVALID, "there is no tensor \"%.*s\"",
+                       FILE_SHOWN(name));
+  }
+  const Shard *const shard = &file->shards[entry->shard];
+  NumberKind kind = NUMBER_F32;
+  report.path = shard->path;
+  if (!tensor_type_floats(entry->tensor.dtype, &kind)) {
+    return file_refuse(&report, ATTEND_STATUS_FILE_INVALID,
+                       "tensor \"%.*s\" is of dtype %.*s; F32, F16 or BF16 is expected",
+                       FILE_SHOWN(name), FILE_SHOWN(entry->tensor.dtype));
+  }
+  const size_t numbers = entry->tensor.bytes / widen_bytes(kind);
+  if (count != numbers) {
+    return file_refuse(&report, ATTEND_STATUS_SHAPE_MISMATCH,
+                       "tensor \"%.*s\" has %zu numbers; room for %zu is given", FILE_SHOWN(name),
+                       numbers, count);
+  }
+  return file_read_floats(&report, &shard->file, shard->first + entry->begin, kind, count, to);
+}
