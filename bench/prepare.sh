@@ -24,6 +24,9 @@ build module  cmocka       libcmocka-dev
 build command gnuplot      gnuplot-nox
 tests command c++          g++
 tests library gfortran     gfortran
+tests file    openblas-pthread/libopenblas.so.0 libopenblas0-pthread
+tests command cmake        cmake
+tests command xmllint      libxml2-utils
 ci    command gcc          gcc
 ci    command clang        clang
 ci    command clang-format clang-format
@@ -42,6 +45,7 @@ found() {
     command) command -v "$2" ;;
     header) printf '#include <%s>\n' "$2" | cc -E - ;;
     module) pkg-config --exists "$2" ;;
+    file) find /usr/lib /usr/lib64 -path "*/$2" 2>/dev/null | grep -q . ;;
     library) printf 'int main(void) { return 0; }\n' | cc -x c - -l"$2" -o /dev/null ;;
     sanitizer) printf 'int main(void) { return 0; }\n' | clang -fsanitize="$2" -x c - -o /dev/null ;;
     openmp) printf 'int main(void) { return 0; }\n' | "$2" -fopenmp -x c - -o /dev/null ;;

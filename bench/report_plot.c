@@ -1,26 +1,20 @@
-/* report_plot.c - the data file, the script that draws it, and gnuplot as a child process.
+/* report_plot.c - the data file, and the script that draws it.
  *
  * A series is one model, number of threads and path over all lengths; it is one block of the data
  * file, found by its index. One line of panels per model: time, memory, share of the limit. A panel
- * without a single point is drawn empty, because gnuplot would refuse it. No shell is involved, and
- * no text from outside reaches the script unquoted.
+ * without a single point is drawn empty, because gnuplot would refuse it. No text from
+ * outside reaches the script unquoted.
  */
 #include "bench/report_plot.h"
 
 #include <errno.h>
 #include <math.h>
-#include <spawn.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define PANEL_WIDTH 460
 #define PANEL_HEIGHT 400
 #define TITLE_HEIGHT 40
-
-extern char **environ;
 
 static bool ends_with(const char *path, const char *ending) {
   const size_t length = strlen(path), tail = strlen(ending);
@@ -105,7 +99,7 @@ static void write_figure(FILE *stream, bool known, double value) {
 static void write_series(const Series *series, FILE *stream) {
   const BenchConfig *const config = series->run->config;
   fprintf(stream, "# %s, %zu thread(s), %s\n", config->models[series->model].name,
-          config->threads[series->thread], attend_path_name(config->paths[series->path]));
+          series_row(series, 0)->threads, attend_path_name(config->paths[series->path]));
   for (size_t n = 0; n < config->token_count; n++) {
     const BenchRow *const row = series_row(series, n);
     const bool timed = has_point(series, PANEL_TIME, n);
@@ -140,30 +134,29 @@ static void write_data(const BenchRun *run, FILE *stream) {
   for (size_t m = 0; m < run->config->model_count; m++) each_series(run, m, write_series, stream);
 }
 
-/* A string of gnuplot's in single quotes: they are doubled, and nothing else is special. */
-static void quote(FILE *stream, const char *text) {
-  fputc('\'', stream);
-  for (; *text; text++) {
-    if (*text == '\'') fputc('\'', stream);
-    fputc((unsigned char)*text < ' ' ? ' ' : *text, stream);
-  }
-  fputc('\'', stream);
+static bool is_serial(const Series *series) {
+  const BenchConfig *const config = series->run->config;
+  return config->serial && config->serial[series->path];
 }
 
-/* Paths by colour, numbers of threads by the shape of their points. */
-static const char *path_colour(AttendPath path) {
+/* Paths by colour, numbers of threads by the shape of their points; a serial path has both of its
+ * own. */
+static const char *series_colour(const Series *series) {
   static const char *const colours[ATTEND_PATH_COUNT] = {"#555555", "#0072b2", "#d55e00",
                                                          "#009e73"};
-  return colours[path];
+  return is_serial(series) ? "#cc79a7" : colours[series->run->config->paths[series->path]];
+}
+
+static size_t series_points(const Series *series) {
+  return is_serial(series) ? 13 : 7 + 2 * (series->thread % 4);
 }
 
 static void write_line(const Series *series, FILE *stream, const char *column, bool dashed) {
-  const BenchConfig *const config = series->run->config;
-  const size_t threads = config->threads[series->thread];
-  const AttendPath path = config->paths[series->path];
+  const size_t threads = series_row(series, 0)->threads;
+  const AttendPath path = series->run->config->paths[series->path];
   fprintf(stream, "data index %zu using 1:%s with linespoints lw 2 dt %d pt %zu lc rgb '%s' ",
-          series_index(series), column, dashed ? 2 : 1, 7 + 2 * (series->thread % 4),
-          path_colour(path));
+          series_index(series), column, dashed ? 2 : 1, series_points(series),
+          series_colour(series));
   if (dashed)
     fputs("notitle", stream);
   else
@@ -259,7 +252,7 @@ static void write_panel(const BenchRun *run, size_t model, Panel panel, FILE *st
       write_time_line, write_memory_line, write_share_line};
   write_axes(run, model, panel, stream);
   fputs("set title ", stream);
-  quote(stream, run->config->models[model].name);
+  gnuplot_quote(stream, run->config->models[model].name);
   fputc('\n', stream);
   if (panel_has_points(run, model, panel)) {
     fputs("plot ", stream);
@@ -283,9 +276,9 @@ static void write_terminal(const ReportPlot *plot, const BenchRun *run, FILE *st
     fprintf(stream, "set terminal pngcairo noenhanced size %d,%zu font 'sans,10'\n",
             PANEL_COUNT * PANEL_WIDTH, height);
   fputs("set output ", stream);
-  quote(stream, *plot->image.temporary ? plot->image.temporary : plot->image.path);
+  gnuplot_quote(stream, *plot->image.temporary ? plot->image.temporary : plot->image.path);
   fputs("\ndata = ", stream);
-  quote(stream, plot->data_path);
+  gnuplot_quote(stream, plot->data_path);
   fprintf(stream,
           "\nset datafile missing '?'\nset grid back lc rgb '#dddddd' lt 1\nset border 3\n"
           "set tics nomirror\nset key below horizontal maxcols %zu samplen 2 height 1\n",
@@ -308,48 +301,25 @@ static void write_script(const ReportPlot *plot, const BenchRun *run, FILE *stre
   const BenchConfig *const config = run->config;
   char title[512], chunk[48] = "";
   if (config->chunk) snprintf(chunk, sizeof chunk, " in chunks of %zu", config->chunk);
-  snprintf(title, sizeof title, "attend bench: %s, %s%s, B = %zu, %s, OpenBLAS %s%s",
+  snprintf(title, sizeof title, "attend %s: %s, %s%s, B = %zu, %s, OpenBLAS %s%s", run->command,
            bench_part_name(config->part), bench_mode_name(config->mode), chunk, config->batch,
            run->machine.processor, run->machine.blas_core, run->interrupted ? ", interrupted" : "");
   write_terminal(plot, run, stream);
   write_lengths(config, stream);
   fprintf(stream, "set multiplot layout %zu,%d title ", config->model_count, (int)PANEL_COUNT);
-  quote(stream, title);
+  gnuplot_quote(stream, title);
   fputc('\n', stream);
   for (size_t m = 0; m < config->model_count; m++)
     for (int panel = 0; panel < PANEL_COUNT; panel++) write_panel(run, m, (Panel)panel, stream);
   fputs("unset multiplot\nunset output\n", stream);
 }
 
-/* Runs gnuplot on a script that is read from its beginning. */
-static PlotOutcome run_gnuplot(FILE *script) {
-  char *const arguments[] = {"gnuplot", "-d", "-", NULL};
-  posix_spawn_file_actions_t actions;
-  if (posix_spawn_file_actions_init(&actions) != 0) return PLOT_FAILED;
-  posix_spawn_file_actions_adddup2(&actions, fileno(script), STDIN_FILENO);
-  pid_t child;
-  const int error = posix_spawnp(&child, arguments[0], &actions, NULL, arguments, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error) return error == ENOENT || error == EACCES ? PLOT_NO_GNUPLOT : PLOT_FAILED;
-  int status;
-  while (waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) return PLOT_FAILED;
-  if (!WIFEXITED(status)) return PLOT_FAILED;
-  if (WEXITSTATUS(status) == 127) return PLOT_NO_GNUPLOT;
-  return WEXITSTATUS(status) == 0 ? PLOT_DRAWN : PLOT_FAILED;
-}
-
 static PlotOutcome draw(const ReportPlot *plot, const BenchRun *run) {
   FILE *const script = tmpfile();
   if (!script) return PLOT_UNWRITABLE;
   write_script(plot, run, script);
-  PlotOutcome outcome = PLOT_UNWRITABLE;
-  if (fflush(script) == 0 && fseek(script, 0, SEEK_SET) == 0) outcome = run_gnuplot(script);
+  const PlotOutcome outcome = gnuplot_run(script, plot->image.stream);
   fclose(script);
-  struct stat image;
-  if (outcome == PLOT_DRAWN && fstat(fileno(plot->image.stream), &image) == 0 &&
-      S_ISREG(image.st_mode) && image.st_size == 0)
-    return PLOT_FAILED;
   return outcome;
 }
 

@@ -6,6 +6,7 @@
 #ifndef BENCH_REPORT_PLOT_H
 #define BENCH_REPORT_PLOT_H
 
+#include "bench/gnuplot.h"
 #include "bench/output_file.h"
 #include "bench/results.h"
 
@@ -14,13 +15,6 @@ typedef struct ReportPlot {
   char data_path[PATH_MAX];
   bool svg;
 } ReportPlot;
-
-typedef enum PlotOutcome {
-  PLOT_DRAWN,
-  PLOT_UNWRITABLE, /* errno says why; the data may or may not be there */
-  PLOT_NO_GNUPLOT, /* the data are written */
-  PLOT_FAILED,     /* likewise; gnuplot has said why on stderr */
-} PlotOutcome;
 
 /* Whether the name ends in .svg or .png, which decide the form of the picture. */
 bool report_plot_accepts(const char *path);
@@ -32,7 +26,8 @@ bool report_plot_data_path(const char *path, char data_path[static PATH_MAX]);
  * *refused is the path that cannot be written. */
 bool report_plot_open(ReportPlot *plot, const char *path, const char **refused);
 
-/* Writes the data and has them drawn. Closes both files in any case. */
+/* Writes the data and has them drawn; without gnuplot, or if it fails, the data are written all the
+ * same. Closes both files in any case. */
 PlotOutcome report_plot_write(ReportPlot *plot, const BenchRun *run);
 
 /* Leaves no trace of a plot that was opened and not written. Allowed on a zero struct. */

@@ -148,14 +148,9 @@ static const char *const phase_heads[ATTEND_PHASE_COUNT] = {
     [ATTEND_PHASE_ATTENTION] = "attention", [ATTEND_PHASE_OUTPUT_PROJECTION] = "output",
 };
 
-static double core_seconds(const BenchRow *row) {
-  return row->phase_seconds[ATTEND_PHASE_SCORES] + row->phase_seconds[ATTEND_PHASE_SOFTMAX] +
-         row->phase_seconds[ATTEND_PHASE_WEIGHTED_SUM] + row->phase_seconds[ATTEND_PHASE_ATTENTION];
-}
-
 /* The speed of the attention between the projections, without packing. */
 static void print_core_speed(const BenchRow *row, FILE *stream) {
-  const double seconds = core_seconds(row);
+  const double seconds = row_core_seconds(row);
   if (seconds > 0)
     fprintf(stream, " %13.1f\n", 1e-9 * row->core_flops / seconds);
   else

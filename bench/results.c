@@ -53,6 +53,11 @@ double row_tokens_per_second(const BenchRow *row, const BenchConfig *config) {
   return ratio((double)config->batch * (double)tokens, row_seconds(row));
 }
 
+double row_core_seconds(const BenchRow *row) {
+  return row->phase_seconds[ATTEND_PHASE_SCORES] + row->phase_seconds[ATTEND_PHASE_SOFTMAX] +
+         row->phase_seconds[ATTEND_PHASE_WEIGHTED_SUM] + row->phase_seconds[ATTEND_PHASE_ATTENTION];
+}
+
 double row_other_seconds(const BenchRow *row) {
   double other = ratio(samples_sum(&row->samples), (double)row->samples.count);
   for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++) other -= row->phase_seconds[p];

@@ -38,6 +38,7 @@ typedef struct BenchConfig {
   const size_t *tokens; /* prefill: query tokens; decode: keys that the one query sees */
   const size_t *threads;
   const AttendPath *paths;
+  const bool *serial; /* [path_count]: the path runs on one thread in every row; null: none does */
   size_t model_count, token_count, thread_count, path_count;
   AttendIsa isa; /* of the tiled path */
   BenchPart part;
@@ -97,8 +98,9 @@ typedef struct BenchRow {
 typedef struct BenchRun {
   const BenchConfig *config;
   AttendMachine machine;
+  const char *command;        /* of the tool, in titles */
   const char *blas_threading; /* word for machine.blas_threading */
-  Yardsticks *yardsticks;     /* one for each of config->threads */
+  Yardsticks *yardsticks;     /* one for each of config->threads, and that of serial paths */
   BenchRow *rows;
   size_t row_count;
   time_t started;
@@ -121,7 +123,8 @@ double row_sgemm_share(const BenchRow *row);
 double row_read_share(const BenchRow *row);
 /* Tokens that come out per second: B * N of a prefill, B of a decode step. */
 double row_tokens_per_second(const BenchRow *row, const BenchConfig *config);
-/* Seconds of a call that no phase accounts for. */
+/* Seconds of a call between the projections, without packing; and that no phase accounts for. */
+double row_core_seconds(const BenchRow *row);
 double row_other_seconds(const BenchRow *row);
 
 BenchLimit row_limit(const BenchRow *row);

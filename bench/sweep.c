@@ -22,26 +22,44 @@ static BenchRow *rows_at(const BenchRun *run, size_t m, size_t n) {
   return run->rows + (m * config->token_count + n) * config->thread_count * config->path_count;
 }
 
+static bool is_serial(const BenchConfig *config, size_t path) {
+  return config->serial && config->serial[path];
+}
+
+/* Numbers of threads that have limits of their own: those of the rows, and one of serial paths. */
+static size_t yardstick_count(const BenchConfig *config) {
+  bool serial = false;
+  for (size_t p = 0; p < config->path_count; p++) serial |= is_serial(config, p);
+  return config->thread_count + serial;
+}
+
+static size_t yardstick_threads(const BenchConfig *config, size_t index) {
+  return index < config->thread_count ? config->threads[index] : 1;
+}
+
 static void name_rows(BenchRun *run) {
   const BenchConfig *const config = run->config;
   BenchRow *row = run->rows;
   for (size_t m = 0; m < config->model_count; m++)
     for (size_t n = 0; n < config->token_count; n++)
       for (size_t t = 0; t < config->thread_count; t++)
-        for (size_t p = 0; p < config->path_count; p++)
+        for (size_t p = 0; p < config->path_count; p++) {
+          const size_t limits = is_serial(config, p) ? config->thread_count : t;
           *row++ = (BenchRow){.model = &config->models[m],
-                              .yardsticks = &run->yardsticks[t],
+                              .yardsticks = &run->yardsticks[limits],
                               .tokens = config->tokens[n],
-                              .threads = config->threads[t],
+                              .threads = yardstick_threads(config, limits),
                               .path = config->paths[p],
                               .isa = config->isa};
+        }
 }
 
 bool sweep_open(const BenchConfig *config, BenchRun *run) {
   const size_t count =
       config->model_count * config->token_count * config->thread_count * config->path_count;
   *run = (BenchRun){.config = config,
-                    .yardsticks = calloc(config->thread_count, sizeof *run->yardsticks),
+                    .command = "bench",
+                    .yardsticks = calloc(yardstick_count(config), sizeof *run->yardsticks),
                     .rows = calloc(count, sizeof *run->rows),
                     .row_count = count,
                     .started = time(NULL)};
@@ -68,9 +86,9 @@ void sweep_close(BenchRun *run) {
  * took its time, because a limit that was measured while another program ran is none. */
 static void measure_yardsticks(BenchRun *run, const Progress *progress) {
   const double seconds = run->config->yardstick_seconds;
-  for (size_t t = 0; t < run->config->thread_count && !interrupt_seen(); t++) {
+  for (size_t t = 0; t < yardstick_count(run->config) && !interrupt_seen(); t++) {
     Yardsticks *const best = &run->yardsticks[t];
-    const size_t threads = run->config->threads[t];
+    const size_t threads = yardstick_threads(run->config, t);
     progress_show(progress, "yardsticks with %zu thread%s", threads, threads == 1 ? "" : "s");
     for (int isa = ATTEND_ISA_SCALAR; isa < ATTEND_ISA_COUNT; isa++) {
       if (!run_needs_peak(run, (AttendIsa)isa)) continue;

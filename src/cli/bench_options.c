@@ -14,33 +14,6 @@
 #define TIME_LIMIT_SECONDS 10
 #define YARDSTICK_SECONDS 0.25
 
-enum {
-  OPTION_MODEL = OPTION_FIRST_OWN,
-  OPTION_CONFIG,
-  OPTION_TOKENS,
-  OPTION_PATHS,
-  OPTION_THREADS,
-  OPTION_ISA,
-  OPTION_BATCH,
-  OPTION_PREFILL,
-  OPTION_DECODE,
-  OPTION_CHUNK,
-  OPTION_LAYER,
-  OPTION_PART,
-  OPTION_BIDIRECTIONAL,
-  OPTION_REPEAT,
-  OPTION_TIME_LIMIT,
-  OPTION_MEMORY_LIMIT,
-  OPTION_YARDSTICK_TIME,
-  OPTION_SEED,
-  OPTION_CSV,
-  OPTION_JSON,
-  OPTION_OUTPUT,
-  OPTION_PLOT,
-  OPTION_EXPLAIN,
-  OPTION_KERNELS,
-};
-
 static const struct option bench_options[] = {
     COMMON_OPTIONS,
     DIMENSION_OPTIONS,
@@ -123,8 +96,7 @@ static bool take_config(BenchOptions *options, const char *path) {
   return true;
 }
 
-/* Stores one option. False, with the sentence printed, if its value is wrong. */
-static bool take_option(BenchOptions *options, int code, const char *value) {
+bool bench_take_option(BenchOptions *options, int code, const char *value) {
   BenchConfig *const config = &options->config;
   const OptionTaken common = take_common_option(&options->common, code, value);
   if (common != OPTION_FOREIGN) return common == OPTION_TAKEN;
@@ -207,7 +179,7 @@ void bench_fill_config(BenchOptions *options) {
   config->seed = options->seed;
 }
 
-static void set_defaults(BenchOptions *options) {
+void bench_set_defaults(BenchOptions *options) {
   AttendSettings settings;
   attend_default_settings(&settings);
   *options = (BenchOptions){.seed = 1};
@@ -222,7 +194,7 @@ static void set_defaults(BenchOptions *options) {
 }
 
 int bench_read_options(int argc, char **argv, BenchOptions *options) {
-  set_defaults(options);
+  bench_set_defaults(options);
   opterr = 0;
   int code;
   while ((code = getopt_long(argc, argv, ":h", bench_options, NULL)) != -1) {
@@ -231,7 +203,7 @@ int bench_read_options(int argc, char **argv, BenchOptions *options) {
       options->help = true;
       return EXIT_SUCCESS;
     }
-    if (!take_option(options, code, optarg)) return EXIT_USAGE;
+    if (!bench_take_option(options, code, optarg)) return EXIT_USAGE;
   }
   if (optind < argc) return bad_argument("bench", argv[optind]);
   return bench_complete_options(options) ? EXIT_SUCCESS : EXIT_USAGE;

@@ -8,6 +8,34 @@
 #include "bench/results.h"
 #include "cli/options.h"
 
+/* Codes of the options; a command that measures layers makes its table of some of them. */
+enum {
+  OPTION_MODEL = OPTION_FIRST_OWN,
+  OPTION_CONFIG,
+  OPTION_TOKENS,
+  OPTION_PATHS,
+  OPTION_THREADS,
+  OPTION_ISA,
+  OPTION_BATCH,
+  OPTION_PREFILL,
+  OPTION_DECODE,
+  OPTION_CHUNK,
+  OPTION_LAYER,
+  OPTION_PART,
+  OPTION_BIDIRECTIONAL,
+  OPTION_REPEAT,
+  OPTION_TIME_LIMIT,
+  OPTION_MEMORY_LIMIT,
+  OPTION_YARDSTICK_TIME,
+  OPTION_SEED,
+  OPTION_CSV,
+  OPTION_JSON,
+  OPTION_OUTPUT,
+  OPTION_PLOT,
+  OPTION_EXPLAIN,
+  OPTION_KERNELS,
+};
+
 typedef enum Form { FORM_TABLE, FORM_CSV, FORM_JSON } Form;
 
 typedef struct BenchOptions {
@@ -30,6 +58,11 @@ typedef struct BenchOptions {
 
 /* Reads the arguments. EXIT_SUCCESS, or EXIT_USAGE with the sentence printed. */
 int bench_read_options(int argc, char **argv, BenchOptions *options);
+
+/* The steps of it, for another command with a table of its own: before the first option; an option of
+ * any code above or of options.h (false, with the sentence printed, if its value is wrong). */
+void bench_set_defaults(BenchOptions *options);
+bool bench_take_option(BenchOptions *options, int code, const char *value);
 
 /* Puts defaults where lists are empty. False, with the sentence printed, for a combination that makes
  * no sense. */

@@ -19,6 +19,11 @@ typedef struct Command {
 } Command;
 
 int cmd_bench(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_info(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_shapes(int argc, char **argv);
 
 #endif

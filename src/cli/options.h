@@ -93,6 +93,8 @@ enum {
   OPTION_KV_HEADS,
   OPTION_HEAD_DIM,
   OPTION_VALUE_DIM,
+  OPTION_ONE_MODEL,
+  OPTION_ONE_CONFIG,
   OPTION_WINDOW,
   OPTION_SOFTCAP,
   OPTION_ALIBI,
@@ -101,7 +103,7 @@ enum {
   OPTION_FIRST_OWN
 };
 
-/* Options of every command: rows of its struct option table, and their lines of its help. */
+/* Options of every command that OpenBLAS has a part in: rows of its struct option table, and their lines of its help. */
 typedef struct CommonOptions {
   const char *blas_core; /* null: not given */
   bool no_restart;

@@ -1,0 +1,189 @@
+/* compare_limit.c - one sentence on what limits a row, chosen and worded by its measured figures.
+ *
+ * The order of the questions: is the row near a limit of the machine; if not, is it the path that does not
+ * use vectors; else is it what stands between the projections, or the projections, or the rest. No
+ * sentence is tied to a path's name alone: a naive path near the peak would be said to be there.
+ */
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "bench/units.h"
+#include "cli/compare_report.h"
+
+/* From this share of a limit on, the limit is what holds the row. */
+#define NEAR_LIMIT 0.6
+/* Below this share of the peak, the vector units are idle most of the time. */
+#define VECTORS_IDLE 0.25
+/* A part whose speed is below this share of sgemm's is slowed by something else than arithmetic. */
+#define SLOW_PART 0.75
+
+/* What the sentences draw on. */
+typedef struct Figures {
+  double whole; /* seconds of a call by its phases */
+  double core, softmax, projections;
+  double core_gflops, projection_gflops;
+  double sgemm;
+} Figures;
+
+static double ratio(double part, double whole) {
+  return whole > 0 ? part / whole : 0;
+}
+
+static Figures read_figures(const BenchRow *row) {
+  const double projections = row->phase_seconds[ATTEND_PHASE_QKV_PROJECTION] +
+                             row->phase_seconds[ATTEND_PHASE_OUTPUT_PROJECTION];
+  Figures figures = {.whole = row_other_seconds(row),
+                     .core = row_core_seconds(row),
+                     .softmax = row->phase_seconds[ATTEND_PHASE_SOFTMAX],
+                     .projections = projections,
+                     .sgemm = row->yardsticks->sgemm_gflops};
+  for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++) figures.whole += row->phase_seconds[p];
+  figures.core_gflops = 1e-9 * ratio(row->core_flops, figures.core);
+  figures.projection_gflops = 1e-9 * ratio(row->flops - row->core_flops, projections);
+  return figures;
+}
+
+static void append(char *sentence, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void append(char *sentence, const char *format, ...) {
+  const size_t used = strlen(sentence);
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(sentence + used, COMPARE_SENTENCE_SIZE - used, format, arguments);
+  va_end(arguments);
+}
+
+double compare_speedup(const BenchRun *run, const BenchRow *row) {
+  const size_t place = (size_t)(row - run->rows) / run->config->path_count;
+  return ratio(row_seconds(&run->rows[place * run->config->path_count]), row_seconds(row));
+}
+
+/* How the bytes of score matrices that are in use at a time compare with the caches. They are divided
+ * among the threads, each of which has an L2 of its own. */
+static void append_scores(const BenchRun *run, const BenchRow *row, char *sentence) {
+  const double each = (double)row->score_bytes / (double)row->threads;
+  const double l2 = (double)run->machine.l2_bytes, l3 = (double)run->machine.l3_bytes;
+  if (row->score_bytes == 0)
+    append(sentence, "no score matrix is kept");
+  else if (l2 > 0 && each <= l2)
+    append(sentence, "the %s of score matrices a thread still fit into its L2 of %s",
+           unit_bytes(each).text, unit_bytes(l2).text);
+  else if (l2 > 0 && l3 > 0 && (double)row->score_bytes <= l3)
+    append(sentence,
+           "the %s of score matrices a thread do not fit into its L2 of %s, but into the L3",
+           unit_bytes(each).text, unit_bytes(l2).text);
+  else if (l3 > 0)
+    append(sentence, "the %s of score matrices do not fit into the L3 of %s and go through memory",
+           unit_bytes((double)row->score_bytes).text, unit_bytes(l3).text);
+  else
+    append(sentence, "the score matrices take %s", unit_bytes((double)row->score_bytes).text);
+}
+
+static void explain_near_peak(const BenchRun *run, const BenchRow *row, char *sentence) {
+  append(sentence, "The processor's multiply-adds: %s of the FMA peak of %zu thread%s",
+         unit_share(row_peak_share(row)).text, row->threads, row->threads == 1 ? "" : "s");
+  if (row_sgemm_share(row) > 0)
+    append(sentence, " and %s of what OpenBLAS's sgemm reaches on large square matrices",
+           unit_share(row_sgemm_share(row)).text);
+  append(sentence, "; ");
+  append_scores(run, row, sentence);
+  append(sentence, ".");
+}
+
+static void explain_loops(const BenchRun *run, const BenchRow *row, const Figures *figures,
+                          char *sentence) {
+  const double speedup = compare_speedup(run, row);
+  if (row->threads > 1 && speedup > 0)
+    append(sentence, "The same loops on %zu threads, %.2f times as fast as on one: ", row->threads,
+           speedup);
+  else
+    append(sentence, "Plain loops, which use little of the vector units: ");
+  append(sentence, "%.3g GFLOP/s are %s of the FMA peak of %zu thread%s", row_gflops(row),
+         unit_share(row_peak_share(row)).text, row->threads, row->threads == 1 ? "" : "s");
+  if (figures->sgemm > 0)
+    append(sentence, ", of which sgemm reaches %s",
+           unit_share(ratio(figures->sgemm, row_peak_gflops(row))).text);
+  append(sentence, "; %s of the time is attention, and ",
+         unit_share(ratio(figures->core, figures->whole)).text);
+  append_scores(run, row, sentence);
+  append(sentence, ".");
+}
+
+/* Between the projections: what is slow there, beside the projections' own speed. */
+static void explain_core(const BenchRun *run, const BenchRow *row, const Figures *figures,
+                         char *sentence) {
+  append(sentence,
+         row->score_bytes ? "Its score matrices: " : "Attention between the projections: ");
+  append(sentence, "%s of the time is attention at %.3g GFLOP/s",
+         unit_share(ratio(figures->core, figures->whole)).text, figures->core_gflops);
+  if (figures->sgemm > 0)
+    append(sentence, ", %s of sgemm's speed",
+           unit_share(figures->core_gflops / figures->sgemm).text);
+  if (figures->projection_gflops > 0)
+    append(sentence, " where the projections have %.3g", figures->projection_gflops);
+  if (figures->softmax > 0)
+    append(sentence, "; softmax alone, which multiplies nothing, takes %s of the time",
+           unit_share(ratio(figures->softmax, figures->whole)).text);
+  append(sentence, "; ");
+  append_scores(run, row, sentence);
+  append(sentence, ".");
+}
+
+static void explain_projections(const BenchRun *run, const BenchRow *row, const Figures *figures,
+                                char *sentence) {
+  const size_t rows = run->config->batch * row->tokens;
+  const size_t square = yardstick_sgemm_size(run->config->yardstick_seconds);
+  append(sentence,
+         "The projections: %s of the time, at %.3g GFLOP/s, %s of sgemm's speed on square matrices "
+         "of %zu rows",
+         unit_share(ratio(figures->projections, figures->whole)).text, figures->projection_gflops,
+         unit_share(ratio(figures->projection_gflops, figures->sgemm)).text, square);
+  if (rows < square) append(sentence, ", where these have %zu row%s", rows, rows == 1 ? "" : "s");
+  append(sentence, ".");
+}
+
+/* The phase that takes longest, for a row that none of the other sentences fits. */
+static void explain_phase(const BenchRow *row, const Figures *figures, char *sentence) {
+  const char *name = "what is between the phases";
+  double longest = row_other_seconds(row);
+  for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++)
+    if (row->phase_seconds[p] > longest) {
+      longest = row->phase_seconds[p];
+      name = attend_phase_name((AttendPhase)p);
+    }
+  append(sentence, "No single limit: %s of the FMA peak, and the longest phase, %s, takes %s.",
+         unit_share(row_peak_share(row)).text, name,
+         unit_share(ratio(longest, figures->whole)).text);
+}
+
+static void explain_measured(const BenchRun *run, const BenchRow *row, char *sentence) {
+  const Figures figures = read_figures(row);
+  const double peak = row_peak_share(row);
+  const bool slow_core = figures.core_gflops < SLOW_PART * figures.sgemm;
+  const bool slow_projections =
+      figures.projections > 0 && figures.projection_gflops < SLOW_PART * figures.sgemm;
+  if (row_limit(row) == BENCH_COMPUTE && peak >= NEAR_LIMIT) {
+    explain_near_peak(run, row, sentence);
+  } else if (row_limit(row) == BENCH_BANDWIDTH && row_read_share(row) >= NEAR_LIMIT) {
+    append(sentence, "Reading memory: %.3g GB/s are %s of the read bandwidth.", row_gbps(row),
+           unit_share(row_read_share(row)).text);
+  } else if (peak > 0 && peak < VECTORS_IDLE && row->path == ATTEND_PATH_NAIVE) {
+    explain_loops(run, row, &figures, sentence);
+  } else if (slow_core && figures.core >= figures.projections * (slow_projections ? 1 : 0.3)) {
+    explain_core(run, row, &figures, sentence);
+  } else if (slow_projections && figures.projections >= 0.4 * figures.whole) {
+    explain_projections(run, row, &figures, sentence);
+  } else {
+    explain_phase(row, &figures, sentence);
+  }
+}
+
+void compare_explain(const BenchRun *run, const BenchRow *row,
+                     char sentence[static COMPARE_SENTENCE_SIZE]) {
+  *sentence = '\0';
+  if (row->samples.count > 0)
+    explain_measured(run, row, sentence);
+  else
+    append(sentence, "Not measured: %s.", row->reason);
+}

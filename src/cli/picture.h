@@ -1,0 +1,100 @@
+/* picture.h - boxes, lines and texts on a page, written as SVG or as a script for gnuplot.
+ *
+ * The unit is a pixel, x goes right and y goes down. Boxes lie below lines and lines below texts, in
+ * whatever order they were added; among their own kind later ones lie above. Memory that runs out is
+ * remembered, and the picture is then not written.
+ */
+#ifndef ATTEND_SRC_CLI_PICTURE_H
+#define ATTEND_SRC_CLI_PICTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define PICTURE_BLACK 0x000000u
+#define PICTURE_WHITE 0xffffffu
+
+typedef enum PictureFill {
+  PICTURE_PLAIN,
+  PICTURE_HATCHED, /* diagonals of the colour on white */
+  PICTURE_CROSSED, /* diagonals both ways */
+} PictureFill;
+
+typedef struct PictureBox {
+  double x, y, width, height;
+  PictureFill fill;
+  uint32_t colour; /* 0xrrggbb */
+  bool outlined;   /* a thin black line around it */
+} PictureBox;
+
+typedef enum PictureDash { PICTURE_SOLID, PICTURE_DASHED, PICTURE_DOTTED } PictureDash;
+
+typedef struct PictureLine {
+  double x1, y1, x2, y2;
+  PictureDash dash;
+  bool arrow; /* its head at x2, y2 */
+} PictureLine;
+
+typedef enum PictureAlign { PICTURE_LEFT, PICTURE_CENTRE, PICTURE_RIGHT } PictureAlign;
+
+/* x, y is where the text begins, has its middle or ends; y is the middle of its height. */
+typedef struct PictureText {
+  double x, y, size;
+  PictureAlign align;
+  bool bold, upwards; /* upwards: turned by a quarter, read from below */
+  bool formula;       /* _ and ^ set the letters, digits and inner commas after them low or high */
+  uint32_t colour;
+} PictureText;
+
+typedef struct PictureBoxes {
+  size_t count, capacity;
+  PictureBox *items;
+} PictureBoxes;
+
+typedef struct PictureLines {
+  size_t count, capacity;
+  PictureLine *items;
+} PictureLines;
+
+typedef struct PictureWords {
+  PictureText place;
+  char *text;
+} PictureWords;
+
+typedef struct PictureTexts {
+  size_t count, capacity;
+  PictureWords *items;
+} PictureTexts;
+
+typedef struct Picture {
+  double width, height;
+  char *title; /* for those who cannot see it; null: none */
+  PictureBoxes boxes;
+  PictureLines lines;
+  PictureTexts texts;
+  bool out_of_memory;
+} Picture;
+
+/* An empty white page. The title is copied; it is not drawn. */
+void picture_init(Picture *picture, const char *title);
+void picture_free(Picture *picture);
+
+void picture_add_box(Picture *picture, PictureBox box);
+void picture_add_line(Picture *picture, PictureLine line);
+void picture_add_text(Picture *picture, PictureText place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Width of a text in a sans-serif font, as far as one can know without the font; rather too wide. */
+double picture_text_width(const char *text, double size);
+
+/* Bytes of the index or exponent at the beginning of the text, which follows its _ or ^. */
+size_t picture_index_bytes(const char *text);
+
+/* Writes the picture. The caller looks at ferror(). */
+void picture_write_svg(const Picture *picture, FILE *file);
+
+/* Writes a script that has gnuplot draw it as PNG into `path`, each unit `scale` pixels wide. */
+void picture_write_gnuplot(const Picture *picture, double scale, const char *path, FILE *script);
+
+#endif
