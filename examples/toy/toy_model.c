@@ -1,0 +1,11 @@
+/* toy_model.c - giving back what a reader has filled, also one that stopped half-way. */
+#include "toy_model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void model_free(Model *model) {
+  for (size_t i = 0; i < ATTEND_MODEL_LAYERS; i++) attend_free_weights(&model->blocks[i].attention);
+  free(model->memory);
+  memset(model, 0, sizeof *model);
+}
