@@ -25,6 +25,7 @@ int __real_posix_memalign(void **memory, size_t alignment, size_t bytes);
 void __real_free(void *memory);
 FILE *__real_fopen(const char *path, const char *mode);
 FILE *__real_fopen64(const char *path, const char *mode);
+FILE *__real_fdopen(int descriptor, const char *mode);
 int __real_fclose(FILE *file);
 void *__wrap_malloc(size_t bytes);
 void *__wrap_calloc(size_t count, size_t bytes);
@@ -34,6 +35,7 @@ int __wrap_posix_memalign(void **memory, size_t alignment, size_t bytes);
 void __wrap_free(void *memory);
 FILE *__wrap_fopen(const char *path, const char *mode);
 FILE *__wrap_fopen64(const char *path, const char *mode);
+FILE *__wrap_fdopen(int descriptor, const char *mode);
 int __wrap_fclose(FILE *file);
 
 size_t hook_made(void) {
@@ -110,6 +112,10 @@ FILE *__wrap_fopen(const char *path, const char *mode) {
 /* What fopen() is called where files may be larger than 2 GiB on every machine. */
 FILE *__wrap_fopen64(const char *path, const char *mode) {
   return admit() ? count_live(__real_fopen64(path, mode)) : NULL;
+}
+
+FILE *__wrap_fdopen(int descriptor, const char *mode) {
+  return admit() ? count_live(__real_fdopen(descriptor, mode)) : NULL;
 }
 
 int __wrap_fclose(FILE *file) {

@@ -2,8 +2,8 @@
  *
  * A program that has this file among its sources is linked with --wrap (meson.build), so that every
  * malloc() and its kin of the objects in it, the static library's included, come through here. What
- * shared libraries allocate is theirs and not seen; an fopen(), which allocates inside the C library,
- * counts as an allocation, and fclose() as a free().
+ * shared libraries allocate is theirs and not seen; an fopen() or fdopen(), which allocate inside the C
+ * library, count as allocations, and fclose() as a free().
  */
 #ifndef ATTEND_TESTS_ALLOCATION_HOOK_H
 #define ATTEND_TESTS_ALLOCATION_HOOK_H

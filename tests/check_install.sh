@@ -28,8 +28,9 @@ locate() {
 
 complete() {
   local name status=0
-  for name in attend attend.h io.h version.h attend.pc libattend.so libattend.a; do
-    find "$stage" \( -type f -o -type l \) -name "$name" | grep -q . && continue
+  for name in attend attend.h io.h version.h attend.pc libattend.so libattend.a \
+    attend-config.cmake attend-config-version.cmake attend.1 attend.3 _attend; do
+    find "$stage" \( -type f -o -type l \) -name "$name" | grep . >/dev/null && continue
     printf '%s was not installed\n' "$name"
     status=1
   done
@@ -70,6 +71,14 @@ build_and_run() {
   LD_LIBRARY_PATH=$libraries "$program"
 }
 
+build_engine() {
+  local flags
+  flags=$(PKG_CONFIG_PATH=$pkgconfig pkg-config --cflags --libs attend openblas jansson) || return 1
+  # shellcheck disable=SC2086
+  cc -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -o "$work/toy" "$here"/../examples/toy/*.c $flags -lm &&
+    LD_LIBRARY_PATH=$libraries "$work/toy" --help | grep '^Usage: toy'
+}
+
 # A program linked statically must not ask for libattend.so, and the other must.
 needs_library() {
   local needed
@@ -85,6 +94,27 @@ tool_runs() {
   [[ $found == *"$(version)"* ]]
 }
 
+# cmake_finds VERSION: a CMake project that asks for it is configured.
+cmake_finds() {
+  rm -rf "$work/cmake"
+  cmake -S "$here/cmake" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$(locate attend.h)/../.." -DWANTED="$1"
+}
+
+cmake_builds() {
+  cmake_finds "$(version)" && cmake --build "$work/cmake" &&
+    needs_library "$work/cmake/consumer" '' && LD_LIBRARY_PATH=$libraries "$work/cmake/consumer"
+}
+
+# A version with another soname, and one that is not out yet.
+cmake_refuses() {
+  local version
+  for version in 999.0 "$(version).1"; do
+    cmake_finds "$version" >"$work/log" 2>&1 && return 1
+    cat "$work/log"
+    grep -q 'attend-config.cmake, version' "$work/log" || return 1
+  done
+}
+
 check "meson install" install_tree
 pkgconfig=$(locate attend.pc)
 libraries=$(locate libattend.a)
@@ -94,6 +124,17 @@ check "attend.pc has the version of version.h" same_version
 check "the installed tool runs" tool_runs
 check "C program, shared library" build_and_run cc c11 consumer.c
 check "C++ program, shared library" build_and_run c++ c++17 consumer.cc
+for example in "$here"/../examples/0*.c; do
+  name=$(basename "$example")
+  check "examples/$name, shared library" build_and_run cc c11 "../../examples/$name"
+done
+check "examples/toy, shared library" build_engine
+if command -v cmake >/dev/null; then
+  check "CMake project" cmake_builds
+  check "CMake refuses versions that this is not" cmake_refuses
+else
+  skip "CMake project" 'there is no cmake here'
+fi
 # With both there, the linker takes the shared one.
 rm -f "$libraries"/libattend.so*
 check "C program, static library" build_and_run cc c11 consumer.c --static

@@ -1,7 +1,7 @@
 /* part_of_problem.h - some of a core problem's rows as a call of their own.
  *
- * Views and options are moved to where the part begins, so that every row of it sees what it sees in
- * the whole problem. The part reads the problem's data, which must outlive it.
+ * Views and options are moved to where the part begins, so that every row of it sees what it sees
+ * in the whole problem. The part reads the problem's data, which must outlive it.
  */
 #ifndef ATTEND_TESTS_PART_OF_PROBLEM_H
 #define ATTEND_TESTS_PART_OF_PROBLEM_H

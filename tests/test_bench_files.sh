@@ -68,8 +68,8 @@ plot_is_drawn() {
     run "${small[@]}" --tokens 5,33 --threads 1,2 --plot "$scratch/drawn.$form" || return
     exits 0 && [ -s "$scratch/drawn.$form" ] || disagree "a picture in drawn.$form" || return
   done
-  head -c 200 "$scratch/drawn.svg" | grep -q '<svg' &&
-    head -c 4 "$scratch/drawn.png" | grep -q PNG && data_is_complete "$scratch/drawn.dat"
+  head -c 200 "$scratch/drawn.svg" | grep '<svg' >/dev/null &&
+    head -c 4 "$scratch/drawn.png" | grep PNG >/dev/null && data_is_complete "$scratch/drawn.dat"
 }
 
 # data_is_complete FILE: six series of two lengths, with figures in every column but the scores of tiled.

@@ -1,5 +1,5 @@
-# tests/tool.sh - running the tool and saying what it did. Sourced by test_cli.sh and test_bench*.sh with
-# their arguments TOOL JSON_CHECK; brings tap.sh along.
+# tests/tool.sh - running the tool and saying what it did. Sourced by the scripts that test a command,
+# with their arguments TOOL JSON_CHECK; brings tap.sh along.
 #
 # The last run's output is in $out and $err, its exit status in $status, its words in $ran.
 . "$here/tap.sh"

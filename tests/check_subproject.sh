@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Checks that a Meson project can have the source tree as a subproject: configured without attend on the
+# machine, built, and its host program run.
+#
+#   tests/check_subproject.sh
+set -uo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+. "$here/tap.sh"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+unset CFLAGS LDFLAGS LD_LIBRARY_PATH
+
+# The host's project may not lie within ours, which would then be its own subproject's subproject.
+lay_out() {
+  mkdir -p "$work/host/subprojects" &&
+    cp "$here/subproject/meson.build" "$here/install/consumer.c" "$work/host" &&
+    ln -s "$here/.." "$work/host/subprojects/attend"
+}
+
+configure() {
+  meson setup --wrap-mode=forcefallback "$work/build" "$work/host" &&
+    [[ -n $(find "$work/build/subprojects/attend" -name '*.p' -print -quit) ]]
+}
+
+# The program is all that is built: nothing of the subproject's tests or benchmarks is needed for it.
+build() {
+  ninja -C "$work/build" consumer
+}
+
+check "a project is laid out" lay_out
+check "it is configured" configure
+check "its program is built" build
+check "its program runs" "$work/build/consumer"
+finish
