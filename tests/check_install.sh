@@ -97,7 +97,8 @@ tool_runs() {
 # cmake_finds VERSION: a CMake project that asks for it is configured.
 cmake_finds() {
   rm -rf "$work/cmake"
-  cmake -S "$here/cmake" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$(locate attend.h)/../.." -DWANTED="$1"
+  cmake -G Ninja -S "$here/cmake" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$(locate attend.h)/../.." \
+    -DWANTED="$1"
 }
 
 cmake_builds() {
