@@ -94,10 +94,11 @@ tool_runs() {
   [[ $found == *"$(version)"* ]]
 }
 
-# cmake_finds VERSION: a CMake project that asks for it is configured.
+# cmake_finds VERSION: a CMake project that asks for it is configured. Where Meson puts libraries under
+# lib64 CMake on Debian does not look for packages, so the place is named.
 cmake_finds() {
   rm -rf "$work/cmake"
-  cmake -G Ninja -S "$here/cmake" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$(locate attend.h)/../.." \
+  cmake -G Ninja -S "$here/cmake" -B "$work/cmake" -Dattend_DIR="$(locate attend-config.cmake)" \
     -DWANTED="$1"
 }
 
