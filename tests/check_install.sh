@@ -71,6 +71,24 @@ build_and_run() {
   LD_LIBRARY_PATH=$libraries "$program"
 }
 
+only_prefixed_names() {
+  local names
+  names=$(nm -g --defined-only --format=posix "$libraries/libattend.a" | awk 'NF > 1 { print $1 }') || return
+  grep -q '^attend_open$' <<<"$names" && ! grep -v '^attend_' <<<"$names"
+}
+
+# A host with functions of its own under every name that the library's sources use.
+same_names() {
+  local flags source=$work/host_names.c
+  awk '$1 == "#define" && NF == 3 { print "int " $2 "(void);\nint " $2 "(void) {\n  return 1;\n}" }' \
+    "$here/../src/private_names.h" >"$source"
+  grep -q 'int file_open(void) {' "$source" || return
+  flags=$(PKG_CONFIG_PATH=$pkgconfig pkg-config --static --cflags --libs attend) || return
+  # shellcheck disable=SC2086
+  cc -std=c11 -Wall -Wextra -Werror -o "$work/host" "$here/install/consumer.c" "$source" \
+    $flags -lm && "$work/host"
+}
+
 build_engine() {
   local flags
   flags=$(PKG_CONFIG_PATH=$pkgconfig pkg-config --cflags --libs attend openblas jansson) || return 1
@@ -139,6 +157,8 @@ else
 fi
 # With both there, the linker takes the shared one.
 rm -f "$libraries"/libattend.so*
+check "all global names of the static library begin with attend_" only_prefixed_names
+check "C program with functions of the same names, static library" same_names
 check "C program, static library" build_and_run cc c11 consumer.c --static
 check "C++ program, static library" build_and_run c++ c++17 consumer.cc --static
 finish
