@@ -27,8 +27,26 @@ build() {
   ninja -C "$work/build" consumer
 }
 
+# asks_for COUNT: in how many ways the program needs libattend.so.
+asks_for() {
+  local needed
+  needed=$(LC_ALL=C readelf -d "$work/build/consumer" | grep -c 'NEEDED.*libattend')
+  printf 'libattend among the shared libraries it needs: %s\n' "$needed"
+  [[ $needed == "$1" ]]
+}
+
+runs() {
+  asks_for "$1" && "$work/build/consumer"
+}
+
+build_statically() {
+  meson configure -Dattend:default_library=static "$work/build" && build
+}
+
 check "a project is laid out" lay_out
 check "it is configured" configure
 check "its program is built" build
-check "its program runs" "$work/build/consumer"
+check "its program runs" runs 1
+check "its program is built with the static library" build_statically
+check "it runs" runs 0
 finish

@@ -105,12 +105,86 @@ static void refused(void **state) {
   attend_close(&context);
 }
 
+enum { LAYERS = 255, WIDTH = 1 << 24, HIDDEN = 1437270101 };
+
+/* A tensor of a dtype that nobody knows takes no bytes; one of F16 those of its numbers. */
+static void describe(FILE *file, const char *name, const char *shape, size_t begin,
+                     size_t numbers) {
+  fprintf(file, ",\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%zu,%zu]}", name,
+          numbers > 0 ? "F16" : "X1", shape, begin, begin + numbers * 2);
+}
+
+static void describe_layer(FILE *file, size_t layer) {
+  static const struct {
+    const char *name;
+    size_t rank, dims[2];
+  } tensors[] = {
+      {"input_layernorm", 1, {WIDTH}},       {"post_attention_layernorm", 1, {WIDTH}},
+      {"mlp.gate_proj", 2, {HIDDEN, WIDTH}}, {"mlp.up_proj", 2, {HIDDEN, WIDTH}},
+      {"mlp.down_proj", 2, {WIDTH, HIDDEN}},
+  };
+  for (size_t i = 0; i < COUNT_OF(tensors); i++) {
+    char name[64], shape[64];
+    snprintf(name, sizeof name, "model.layers.%zu.%s.weight", layer, tensors[i].name);
+    if (tensors[i].rank == 1)
+      snprintf(shape, sizeof shape, "[%zu]", tensors[i].dims[0]);
+    else
+      snprintf(shape, sizeof shape, "[%zu,%zu]", tensors[i].dims[0], tensors[i].dims[1]);
+    describe(file, name, shape, 0, 0);
+  }
+}
+
+/* 255 layers of matrices without bytes, whose numbers and those of embedding and norm sum up to 2^64
+ * and half of what the latter two have: what is allocated by that sum is too small for these. */
+static void sizes_that_sum_to_little(void **state) {
+  const Place *const place = *state;
+  FILE *const config = fopen(place->config, "w"), *const tensors = fopen(place->tensors, "w");
+  assert_non_null(config);
+  assert_non_null(tensors);
+  fprintf(config,
+          "{\"model_type\": \"llama\", \"hidden_size\": %d, \"num_attention_heads\": 1, "
+          "\"head_dim\": 2, \"num_hidden_layers\": %d, \"intermediate_size\": %d, "
+          "\"vocab_size\": 1, \"max_position_embeddings\": 8, \"rms_norm_eps\": 1e-5, "
+          "\"tie_word_embeddings\": true}",
+          WIDTH, LAYERS, HIDDEN);
+  assert_int_equal(fclose(config), 0);
+
+  fprintf(tensors, "........{\"__metadata__\":{}");
+  describe(tensors, "model.embed_tokens.weight", "[1,16777216]", 0, WIDTH);
+  describe(tensors, "model.norm.weight", "[16777216]", 2 * (size_t)WIDTH, WIDTH);
+  for (size_t layer = 0; layer < LAYERS; layer++) describe_layer(tensors, layer);
+  fprintf(tensors, "}");
+  const uint64_t header = (uint64_t)ftell(tensors) - 8;
+  rewind(tensors);
+  for (int i = 0; i < 8; i++) fputc((int)(header >> 8 * i & 255), tensors);
+  assert_int_equal(fclose(tensors), 0);
+  assert_int_equal(truncate(place->tensors, (off_t)(8 + header + 4 * (uint64_t)WIDTH)), 0);
+
+  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  Model *const model = new_bytes(sizeof *model);
+  Complaint complaint = {""};
+  assert_false(huggingface_read(place->folder, context, model, &complaint));
+  if (!strstr(complaint.text, "describes more weights than memory can hold"))
+    fail_msg("\"%s\" is of something else", complaint.text);
+  free(model);
+  attend_close(&context);
+}
+
+static void sentences_have_no_control_characters(void **state) {
+  (void)state;
+  Complaint complaint;
+  assert_false(complain(&complaint, "%s", "a\x1b[2Jb\n\x7f\xc3\xa4"));
+  assert_string_equal(complaint.text, "a?[2Jb??\xc3\xa4");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(llama),
       cmocka_unit_test(llama_with_a_separate_classifier),
       cmocka_unit_test(qwen2_with_biases),
       cmocka_unit_test(refused),
+      cmocka_unit_test(sizes_that_sum_to_little),
+      cmocka_unit_test(sentences_have_no_control_characters),
   };
   return cmocka_run_group_tests_name("huggingface", tests, make_place, remove_place);
 }

@@ -14,10 +14,10 @@ typedef struct Entry {
 
 /* Scores say that "ab" goes before "bc" and "cd" before both; "abc" exists only by way of "ab". */
 static const Entry entries[] = {
-    {"<unk>", 0},  {"\n<s>\n", 0},  {"\n</s>\n", 0}, {"<0x0A>", 0}, {"<0xC3>", 0},
-    {"<0xA4>", 0}, {" ", -1},       {"a", -1},       {"b", -1},     {"c", -1},
-    {"d", -1},     {"ab", -3},      {"bc", -4},      {"cd", -2},    {"abc", -9},
-    {" a", -8},    {"\xc3\xb6", 0}, {"aa", -5},      {"aaaa", -6},  {"<0x61>", 0},
+    {"<unk>", 0}, {"\n<s>\n", 0}, {"\n</s>\n", 0}, {"<0x0A>", 0}, {"<0xC3>", 0},   {"<0xA4>", 0},
+    {" ", -1},    {"a", -1},      {"b", -1},       {"c", -1},     {"d", -1},       {"ab", -3},
+    {"bc", -4},   {"cd", -2},     {"abc", -9},     {" a", -8},    {"\xc3\xb6", 0}, {"aa", -5},
+    {"aaaa", -6}, {"<0x61>", 0},  {"<0x-1>", 0},
 };
 enum {
   UNK,
@@ -38,7 +38,9 @@ enum {
   SPACE_A,
   OE,
   AA,
-  AAAA
+  AAAA,
+  BYTE_A,
+  NO_BYTE
 };
 
 /* Writes a tokenizer of `count` entries and `more` bytes of rubbish, cut to `bytes` bytes. */
@@ -122,9 +124,9 @@ static void tokens_and_texts(void **state) {
     size_t previous, token;
     const char *text;
   } cases[] = {
-      {FIRST, SPACE_A, "a"}, {B, SPACE_A, " a"},      {NO_TOKEN, SPACE_A, "a"},
-      {NO_TOKEN, FIRST, ""}, {B, FIRST, ""},          {A, NEWLINE, "\n"},
-      {A, BYTE_C3, "\xc3"},  {FIRST, OE, "\xc3\xb6"}, {FIRST, SPACE, ""},
+      {FIRST, SPACE_A, "a"}, {B, SPACE_A, " a"}, {NO_TOKEN, SPACE_A, "a"}, {NO_TOKEN, FIRST, ""},
+      {B, FIRST, ""},        {A, NEWLINE, "\n"}, {A, BYTE_C3, "\xc3"},     {FIRST, OE, "\xc3\xb6"},
+      {FIRST, SPACE, ""},    {A, BYTE_A, "a"},   {A, NO_BYTE, "<0x-1>"},
   };
   Tokenizer tokenizer = open_good();
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -153,9 +155,9 @@ static void incomplete_files(void **state) {
     assert_null(tokenizer.memory);
   }
   assert_false(open_entries(&tokenizer, COUNT_OF(entries) - 1, 0, SIZE_MAX, &complaint));
-  assert_non_null(strstr(complaint.text, "ends at token 19"));
+  assert_non_null(strstr(complaint.text, "ends at token 20"));
   assert_false(open_entries(&tokenizer, COUNT_OF(entries), 1, SIZE_MAX, &complaint));
-  assert_non_null(strstr(complaint.text, "1 bytes after token 19"));
+  assert_non_null(strstr(complaint.text, "1 bytes after token 20"));
 }
 
 int main(void) {

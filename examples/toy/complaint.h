@@ -1,7 +1,8 @@
 /* complaint.h - one sentence on what went wrong.
  *
  * Functions of the engine that can fail return false and leave the sentence here: what was found,
- * where, and what would be right. Only toy.c prints it.
+ * where, and what would be right. Only toy.c prints it. Control characters, which files may have put
+ * there, are question marks: no terminal is to obey them.
  */
 #ifndef TOY_COMPLAINT_H
 #define TOY_COMPLAINT_H
@@ -21,6 +22,8 @@ __attribute__((format(printf, 2, 3))) static inline bool complain(Complaint *com
   va_start(arguments, format);
   vsnprintf(complaint->text, sizeof complaint->text, format, arguments);
   va_end(arguments);
+  for (char *c = complaint->text; *c != '\0'; c++)
+    if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
   return false;
 }
 

@@ -84,6 +84,7 @@ static bool read_config(const json_t *config, const char *path, Model *model, bo
  * with memory for all of them, read. */
 typedef struct Walk {
   const AttendTensorFile *file;
+  const char *path;   /* of the directory */
   const char *prefix; /* "model." or nothing */
   float *memory;      /* null: the first time */
   size_t floats;      /* of the tensors so far */
@@ -99,7 +100,7 @@ visit(Walk *walk, size_t rows, size_t columns, const float **where, const char *
   vsnprintf(name, sizeof name, format, arguments);
   va_end(arguments);
   const AttendTensor *t = attend_find_tensor(walk->file, name);
-  if (!t) return complain(walk->complaint, "there is no tensor %s", name);
+  if (!t) return complain(walk->complaint, "%s: there is no tensor %s", walk->path, name);
   const bool fits = rows > 0 ? t->rank == 2 && t->dims[0] == rows && t->dims[1] == columns
                              : t->rank == 1 && t->dims[0] == columns;
   if (!fits && rows > 0)
@@ -108,15 +109,16 @@ visit(Walk *walk, size_t rows, size_t columns, const float **where, const char *
   if (!fits)
     return complain(walk->complaint, "%s: the shape of %s is not [%zu]", t->path, name, columns);
 
-  const size_t count = (rows > 0 ? rows : 1) * columns;
-  if (walk->memory) {
-    *where = walk->memory + walk->floats;
-    if (attend_read_tensor(walk->file, name, walk->memory + walk->floats, count, error,
-                           sizeof error))
-      return complain(walk->complaint, "%s", error);
-  }
-  walk->floats += count;
-  return true;
+  /* The library has seen to it that one shape cannot wrap; a sum of shapes can, because a tensor of a
+   * dtype unknown to it may take no bytes at all. */
+  const size_t count = (rows > 0 ? rows : 1) * columns, begin = walk->floats;
+  if (__builtin_add_overflow(begin, count, &walk->floats))
+    return complain(walk->complaint, "%s describes more weights than memory can hold", walk->path);
+  if (!walk->memory) return true;
+  *where = walk->memory + begin;
+  return attend_read_tensor(walk->file, name, walk->memory + begin, count, error, sizeof error) ==
+             ATTEND_OK ||
+         complain(walk->complaint, "%s", error);
 }
 
 static bool visit_block(Walk *walk, Model *model, size_t layer) {
@@ -160,13 +162,15 @@ static bool read_attention(const AttendTensorFile *file, AttendContext *context,
   return true;
 }
 
-static bool read_tensors(const AttendTensorFile *file, AttendContext *context, Model *model,
-                         bool tied, Complaint *complaint) {
+static bool read_tensors(const AttendTensorFile *file, const char *path, AttendContext *context,
+                         Model *model, bool tied, Complaint *complaint) {
   const bool prefixed = attend_find_tensor(file, "model.embed_tokens.weight") != NULL;
-  Walk walk = {.file = file, .prefix = prefixed ? "model." : "", .complaint = complaint};
+  Walk walk = {
+      .file = file, .path = path, .prefix = prefixed ? "model." : "", .complaint = complaint};
   if (!visit_all(&walk, model, tied)) return false;
   model->memory = calloc(walk.floats, sizeof *model->memory);
-  if (!model->memory) return complain(complaint, "no memory for %zu weights", walk.floats);
+  if (!model->memory)
+    return complain(complaint, "%s: no memory for %zu weights", path, walk.floats);
   walk.memory = model->memory;
   return visit_all(&walk, model, tied) && read_attention(file, context, model, complaint);
 }
@@ -187,7 +191,7 @@ bool huggingface_read(const char *path, AttendContext *context, Model *model,
   json_t *config = json_load_file(config_path, 0, &json_error);
   const bool good = (config || complain(complaint, "%s: %s", config_path, json_error.text)) &&
                     read_config(config, config_path, model, &tied, complaint) &&
-                    read_tensors(file, context, model, tied, complaint);
+                    read_tensors(file, path, context, model, tied, complaint);
   json_decref(config);
   attend_close_tensors(&file);
   if (!good) model_free(model);

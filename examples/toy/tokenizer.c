@@ -215,14 +215,12 @@ bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t **tok
 
 /* Whether the token stands for a byte, and for which. */
 static bool is_byte(const Tokenizer *t, size_t token, char *byte) {
-  const Piece *piece = &t->pieces[token];
-  char name[8] = "";
-  unsigned value;
-  if (piece->length != 6) return false;
-  memcpy(name, piece->text, 6);
-  if (sscanf(name, "<0x%2X>", &value) != 1 || t->bytes[value] != token) return false;
-  *byte = (char)value;
-  return true;
+  for (unsigned value = 0; value < 256; value++) {
+    if (t->bytes[value] != token) continue;
+    *byte = (char)value;
+    return true;
+  }
+  return false;
 }
 
 size_t tokenizer_decode(const Tokenizer *tokenizer, size_t previous, size_t token, char *byte,
