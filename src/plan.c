@@ -86,6 +86,17 @@ __attribute__((format(printf, 2, 3))) static void write_text(Writer *writer, con
   if (more > 0) writer->length += (size_t)more;
 }
 
+/* In the unit that leaves one to three digits before the point, from a handout's 32 FLOP upwards. */
+static void write_flops(Writer *writer, double flops) {
+  static const char *const units[] = {"FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"};
+  size_t unit = 0;
+  while (flops >= 999.95 && unit + 1 < sizeof units / sizeof *units) {
+    flops /= 1000;
+    unit++;
+  }
+  write_text(writer, "%.4g %s", flops, units[unit]);
+}
+
 size_t attend_describe_plan(const AttendPlan *plan, char *text, size_t size) {
   Writer writer = {text, text ? size : 0, 0};
   if (writer.size) writer.text[0] = '\0';
@@ -97,10 +108,11 @@ size_t attend_describe_plan(const AttendPlan *plan, char *text, size_t size) {
   if (plan->key_tile) {
     write_text(&writer, ", tiles of %zu rows x %zu keys", plan->query_tile, plan->key_tile);
   }
-  write_text(&writer, "\nworkspace %zu bytes; core %.4g GFLOP", plan->workspace_bytes,
-             plan->core_flops * 1e-9);
+  write_text(&writer, "\nworkspace %zu bytes; core ", plan->workspace_bytes);
+  write_flops(&writer, plan->core_flops);
   if (plan->projection_flops > 0) {
-    write_text(&writer, "; projections %.4g GFLOP", plan->projection_flops * 1e-9);
+    write_text(&writer, "; projections ");
+    write_flops(&writer, plan->projection_flops);
   }
   write_text(&writer, "\n");
   for (size_t i = 0; path_list[i]; i++) {

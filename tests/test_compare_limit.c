@@ -72,6 +72,12 @@ static void assert_says(const Case *c, size_t row, const char *beginning, const 
   assert_true(sentence[strlen(sentence) - 1] == '.');
 }
 
+static void assert_silent(const Case *c, size_t row, const char *part) {
+  char sentence[COMPARE_SENTENCE_SIZE];
+  compare_explain(&c->run, &c->rows[row], sentence);
+  if (strstr(sentence, part)) fail_msg("\"%s\" is in \"%s\"", part, sentence);
+}
+
 static void speedup_is_over_the_first_path(void **state) {
   (void)state;
   Case c;
@@ -100,6 +106,19 @@ static void a_path_is_not_judged_by_its_name(void **state) {
   assert_says(&c, 1, "The processor's multiply-adds", "80%");
 }
 
+/* A machine whose sgemm is far from its peak: the row that reaches sgemm has met its limit. */
+static void near_sgemm(void **state) {
+  (void)state;
+  Case c;
+  open_case(&c, ATTEND_PATH_TILED);
+  c.yardsticks[1].sgemm_gflops = 102;
+  set_phases(&c, 0.9, 0.1, 0);
+  assert_says(&c, 1,
+              "The speed of sgemm: 100 GFLOP/s are 98% of what OpenBLAS reaches on large square "
+              "matrices, which is 51% of the FMA peak; 90% of the time is projections, 10% ",
+              "no score matrix is kept");
+}
+
 static void at_the_bandwidth(void **state) {
   (void)state;
   Case c;
@@ -121,6 +140,10 @@ static void plain_loops(void **state) {
   assert_says(&c, 1,
               "The same loops on 2 threads, 1.60 times as fast as on one: 16 GFLOP/s are 8.0%",
               "60% of the time is attention");
+  assert_silent(&c, 1, "hides");
+  c.config.causal = true;
+  c.rows[0].tokens = 2;
+  assert_says(&c, 0, "Plain loops", "of the pairs that they multiply the causal mask hides 25%");
 }
 
 static void score_matrices_and_the_caches(void **state) {
@@ -138,6 +161,25 @@ static void score_matrices_and_the_caches(void **state) {
   c.rows[1].score_bytes = 64 * MIB;
   assert_says(&c, 1, "Its score matrices", "do not fit into the L3 of 32.0 MiB");
   assert_says(&c, 1, "Its score matrices", "softmax alone, which multiplies nothing, takes 30%");
+}
+
+/* Score matrices are blamed where softmax, or a path without them, shows that they cost; not for being
+ * there. */
+static void score_matrices_are_blamed_by_figures(void **state) {
+  (void)state;
+  Case c;
+  open_case(&c, ATTEND_PATH_BLAS);
+  set_phases(&c, 0.5, 0.4, 0.1);
+  c.rows[1].score_bytes = 2 * MIB;
+  assert_says(&c, 1, "Attention between the projections: 50% of the time", "softmax alone");
+  c.rows[0].threads = 2;
+  c.rows[0].path = ATTEND_PATH_TILED;
+  c.rows[0].phase_seconds[ATTEND_PHASE_SCORES] = 0.2;
+  assert_says(&c, 1, "Its score matrices: 50% of the time is attention at 20 GFLOP/s",
+              "tiled, which keeps none, needs 200 ms in place of 500 ms for the same attention.");
+  c.rows[0].phase_seconds[ATTEND_PHASE_SCORES] = 0.45;
+  assert_says(&c, 1, "Attention between the projections", "");
+  assert_silent(&c, 1, "keeps none");
 }
 
 static void projections_that_are_slow(void **state) {
@@ -172,9 +214,11 @@ int main(void) {
       cmocka_unit_test(speedup_is_over_the_first_path),
       cmocka_unit_test(near_the_peak),
       cmocka_unit_test(a_path_is_not_judged_by_its_name),
+      cmocka_unit_test(near_sgemm),
       cmocka_unit_test(at_the_bandwidth),
       cmocka_unit_test(plain_loops),
       cmocka_unit_test(score_matrices_and_the_caches),
+      cmocka_unit_test(score_matrices_are_blamed_by_figures),
       cmocka_unit_test(projections_that_are_slow),
       cmocka_unit_test(none_of_them),
       cmocka_unit_test(a_row_without_samples),

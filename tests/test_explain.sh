@@ -113,7 +113,9 @@ by_hand_query() {
   explains by-hand --query 1,3 && out_has 'query of "the": \[1 3\]$' &&
     out_has '^  cat .* 6   0\.3333 ' && out_has '^  chases .* 9   0\.5000 ' &&
     out_has '^  output by sum +\[2\.3333 1\.3333\]$' &&
-    explains by-hand --query -1,0.5 && out_has 'A score below 0 makes weights by sum' &&
+    explains by-hand --query -1,0.5 && out_has 'Scores of both signs make weights by sum' &&
+    explains by-hand --query -1,0 && out_has 'Scores below 0 turn the order round' &&
+    out_has '^  chases .* 0   0\.0000 ' && out_has '^  cat .* -3   0\.5000 █{8} +0\.0321 ' &&
     explains by-hand --query 0,0 && out_has 'add up to 0' && out_has '^  output by sum +\[0 0\]$' &&
     refuses 2 '"1,2,3" has 3 numbers; .* have 2' by-hand --query 1,2,3 &&
     refuses 2 '"x" is not a number' by-hand --query x,1 &&
@@ -131,7 +133,7 @@ by_hand_rounded() {
 # exp(-5) + exp(-8)).
 seek_weight() {
   explains by-hand --seek cat=0.9 && out_has 'query of "the": \[3 2\]$' &&
-    out_has '^  cat .* 0\.9864 ' && out_has '^How the query was found$' &&
+    out_has '^  cat .* 0\.9864 ' && out_has 'by bisection, gives 0\.9\.' && out_has '^How the query was found$' &&
     out_has 'Direction \[0\.8321 0\.5547\]' && out_has 'whole numbers' &&
     explains by-hand --seek the#3=0.6 --json &&
     json_has seek.reached=true seek.how traces.0.matrices.0.name
@@ -176,7 +178,7 @@ causal() {
     [ "$(rows ' weights  A:' | grep -c 'sum 1.0000$')" -eq 6 ] &&
     rows ' weights  A:' | grep '^the 1.0000 0.0000 0.0000 0.0000 0.0000 0.0000 sum' >/dev/null &&
     rows ' weights  A:' | grep '^dog 0.2689 0.7311 0.0000 0.0000 0.0000 0.0000 sum' >/dev/null &&
-    rows ' context  H: .*\[6 × 4\]$' | grep '^dog 0.2689 0.7311 0.0000 0.0000$' >/dev/null ||
+    rows ' context  H: .*also called Z: .*\[6 × 4\]$' | grep '^dog 0.2689 0.7311 0.0000 0.0000$' >/dev/null ||
     disagree 'the masked scores, weights and context of six tokens'
 }
 
@@ -231,7 +233,8 @@ heavy_problems_leave_naive_out() {
 # --- paths ---
 
 paths_agree() {
-  explains single-head --path all && out_has '^  scores +0? *' &&
+  explains single-head --path all && out_has '^  scores( +[0-9.e-]+){3}$' &&
+    out_has 'formed once more, by their own product' &&
     out_has '^  naive +[0-9.]+ [mun]*s a call$' && out_has '^  blas +[0-9.]+ [mun]*s a call$' &&
     out_has '^  tiled +[0-9.]+ [mun]*s a call$' || return
   explains --model qwen2.5-0.5b --tokens 40 --path all --json &&
@@ -308,7 +311,10 @@ pictures() {
   grep -q '<svg' "$scratch/layer.svg" && grep -q '</svg>' "$scratch/layer.svg" &&
     grep -q 'small' "$scratch/heat.svg" && grep -q 'masked_scores' "$scratch/heat.svg" &&
     grep -q '</svg>' "$scratch/heat.svg" || disagree 'two pictures' || return
-  explains multi-head --draw text && out_has 'W_o' && out_has 'H_1'
+  # Where nothing is masked, no map is said to be of masked scores.
+  explains multi-head --heatmap "$scratch/heat.svg" --draw text && out_has 'W_o' && out_has 'H_1' || return
+  grep -q '>scores, head 1<' "$scratch/heat.svg" && ! grep -q masked "$scratch/heat.svg" ||
+    disagree 'maps of scores and weights'
 }
 
 pictures_refused() {

@@ -202,6 +202,25 @@ static void descriptions_fit_any_buffer(void **state) {
   attend_close(&context);
 }
 
+/* Work is written in the unit that suits its size: a handout's as well as a model's. */
+static void work_has_a_unit_that_suits(void **state) {
+  (void)state;
+  static const struct {
+    double flops;
+    const char *text;
+  } cases[] = {{0, "core 0 FLOP\n"},          {32, "core 32 FLOP\n"},
+               {336, "core 336 FLOP\n"},      {4608, "core 4.608 kFLOP\n"},
+               {999.96e3, "core 1 MFLOP\n"},  {1836e5, "core 183.6 MFLOP\n"},
+               {4.57e9, "core 4.57 GFLOP\n"}, {8.796e12, "core 8.796 TFLOP\n"},
+               {5e15, "core 5000 TFLOP\n"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const AttendPlan plan = {.struct_size = sizeof plan, .core_flops = cases[i].flops};
+    char text[2048];
+    assert_true(attend_describe_plan(&plan, text, sizeof text) < sizeof text);
+    if (!strstr(text, cases[i].text)) fail_msg("%s is missing in %s", cases[i].text, text);
+  }
+}
+
 /* ---- memory ---- */
 
 /* Under a limit of one byte less than its score matrices take the path refuses, with both numbers. */
@@ -300,6 +319,7 @@ static void planned_bytes_are_enough(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(work_has_a_unit_that_suits),
       cmocka_unit_test(plans_name_the_path_asked_for),
       cmocka_unit_test(the_choice_is_explained),
       cmocka_unit_test(layer_plans),

@@ -71,7 +71,7 @@ no_matrices() {
     with 'Q\[0\] is empty; a row of numbers' '"Q": [[]]' &&
     with 'Q\[0\] is 1; an array of numbers, a row, is expected' '"Q": [1, 2]' &&
     with 'Q\[1\] has 3 elements; 2 are expected, as in Q\[0\]' '"Q": [[1, 2], [1, 2, 3]]' &&
-    with 'Q\[2\] has 1 elements; 2 are' '"Q": [[1, 2], [1, 2], [1]]' &&
+    with 'Q\[2\] has 1 element; 2 are' '"Q": [[1, 2], [1, 2], [1]]' &&
     layer_with 'b_q\[0\] is an array; a number is expected' "$weights, \"b_q\": [[1, 2]]"
 }
 
@@ -117,8 +117,8 @@ shapes_of_a_core() {
 }
 
 other_fields() {
-  with 'no field "W_p"; did you mean "W_(q|k|v|o)"\?' '"Q": [[1, 2]], "W_p": [[1]]' &&
-    with 'no field "casual"; did you mean "causal"\?' '"Q": [[1, 2]], "casual": true' &&
+  with 'no field "W_p"; the nearest one is "W_(q|k|v|o)"\.' '"Q": [[1, 2]], "W_p": [[1]]' &&
+    with 'no field "casual"; the nearest one is "causal"\.' '"Q": [[1, 2]], "casual": true' &&
     with 'no field "colour"; the fields are X, W_q' '"Q": [[1, 2]], "colour": 1' &&
     with 'heads is 0; a whole number from 1 to 65536' '"Q": [[1, 2]], "heads": 0' &&
     with 'heads is 1\.5; a whole' '"Q": [[1, 2]], "heads": 1.5' &&
@@ -189,7 +189,7 @@ npy_files() {
   npy "$scratch/wide.npy" '(1, 3)' "$one$one$one"
   npy "$scratch/none.npy" '(0, 2)' ''
   with 'Q\[0\]\[1\] is nan in nan\.npy; a finite number is expected' '"Q": "nan.npy"' &&
-    with 'Q: flat\.npy holds an array of 1 dimensions; 2 are expected' '"Q": "flat.npy"' &&
+    with 'Q: flat\.npy holds an array of 1 dimension; 2 are expected' '"Q": "flat.npy"' &&
     with 'Q: .*short\.npy: ' '"Q": "short.npy"' &&
     with 'K has 2 columns; 3 are expected' '"Q": "wide.npy"' &&
     with 'Q: none\.npy holds no elements' '"Q": "none.npy"' &&

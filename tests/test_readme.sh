@@ -37,6 +37,16 @@ options_exist() {
   return "$status"
 }
 
+every_command_is_shown() {
+  local command status=0
+  for command in $("$tool" --help | sed -n '/^Commands:/,$ s/^  \([a-z]*\) .*/\1/p'); do
+    grep "^    attend $command " "$readme" >/dev/null && continue
+    printf 'no line of attend %s\n' "$command"
+    status=1
+  done
+  return "$status"
+}
+
 # The commands of the teachers' page do what it says; its own file and the long measurement are left out.
 commands_run() {
   local line status=0
@@ -68,6 +78,7 @@ links_lead_somewhere() {
 
 check 'the program is examples/01_one_call.c' program_is_the_example
 check 'the options of its commands exist' options_exist "$readme"
+check 'every command has a line' every_command_is_shown
 check 'its links lead somewhere' links_lead_somewhere "$readme"
 check "the options of the teachers' page exist" options_exist "$teaching"
 check "the links of the teachers' page lead somewhere" links_lead_somewhere "$teaching"

@@ -72,7 +72,8 @@ static Widths measure(const GivenProblem *problem) {
 static void print_weight(FILE *file, float weight, bool last, bool colour) {
   const double share = weight > 0 ? fmin((double)weight, 1) : 0;
   const size_t eighths = (size_t)(share * 8 * BAR_WIDTH + 0.5);
-  fprintf(file, "  %7.*f", DIGITS, (double)weight);
+  /* A sum below 0 makes a score of 0 a weight of -0; the two differ in print alone. */
+  fprintf(file, "  %7.*f", DIGITS, weight == 0 ? 0.0 : (double)weight);
   if (eighths > 0) fputc(' ', file);
   print_bar(file, share, BAR_WIDTH, colour);
   if (last) {
@@ -100,20 +101,24 @@ static void print_token(FILE *file, const GivenProblem *problem, const Widths *w
 /* What a table of weights by sum needs to be read rightly. */
 static void print_notes(FILE *file, const Matrix *scores) {
   double sum = 0;
-  bool negative = false;
+  bool negative = false, positive = false;
   for (size_t j = 0; j < scores->columns; j++) {
     if (scores->data[j] == -INFINITY) continue;
     sum += (double)scores->data[j];
     negative = negative || scores->data[j] < 0;
+    positive = positive || scores->data[j] > 0;
   }
   if (sum == 0) {
     fputs("  The scores add up to 0, so that no weights by sum exist; softmax has no such case.\n",
           file);
+  } else if (negative && positive) {
+    fputs("  Scores of both signs make weights by sum that are below 0; weights by softmax never\n"
+          "  are.\n",
+          file);
   } else if (negative) {
-    fputs(
-        "  A score below 0 makes weights by sum that are negative or above 1; weights by softmax\n"
-        "  always lie between 0 and 1.\n",
-        file);
+    fputs("  Scores below 0 turn the order round: by sum the lowest of them gets the largest\n"
+          "  weight, by softmax the smallest.\n",
+          file);
   }
 }
 

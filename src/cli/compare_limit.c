@@ -1,8 +1,9 @@
 /* compare_limit.c - one sentence on what limits a row, chosen and worded by its measured figures.
  *
- * The order of the questions: is the row near a limit of the machine; if not, is it the path that does not
- * use vectors; else is it what stands between the projections, or the projections, or the rest. No
- * sentence is tied to a path's name alone: a naive path near the peak would be said to be there.
+ * The order of the questions: is the row near a limit of the machine, or near what OpenBLAS makes of it;
+ * if not, is it the path that does not use vectors; else is it what stands between the projections, or
+ * the projections, or the rest. No sentence is tied to a path's name alone: a naive path near the peak
+ * would be said to be there. A cause is named only where a figure of this run shows it.
  */
 #include <math.h>
 #include <stdarg.h>
@@ -13,10 +14,16 @@
 
 /* From this share of a limit on, the limit is what holds the row. */
 #define NEAR_LIMIT 0.6
+/* From this share of sgemm's speed on, over the whole call, there is little left to win but in sgemm. */
+#define NEAR_SGEMM 0.85
 /* Below this share of the peak, the vector units are idle most of the time. */
 #define VECTORS_IDLE 0.25
 /* A part whose speed is below this share of sgemm's is slowed by something else than arithmetic. */
 #define SLOW_PART 0.75
+/* Score matrices are what slows a core down if the core is slower than without them by this factor, */
+#define SCORES_COST 1.2
+/* or if so much of it is softmax, which is passes over them. */
+#define SOFTMAX_OF_CORE 0.3
 
 /* What the sentences draw on. */
 typedef struct Figures {
@@ -91,6 +98,21 @@ static void explain_near_peak(const BenchRun *run, const BenchRow *row, char *se
   append(sentence, ".");
 }
 
+static void explain_near_sgemm(const BenchRun *run, const BenchRow *row, const Figures *figures,
+                               char *sentence) {
+  append(
+      sentence,
+      "The speed of sgemm: %.3g GFLOP/s are %s of what OpenBLAS reaches on large square matrices, "
+      "which is %s of the FMA peak",
+      row_gflops(row), unit_share(row_sgemm_share(row)).text,
+      unit_share(ratio(figures->sgemm, row_peak_gflops(row))).text);
+  append(sentence, "; %s of the time is projections, %s attention, and ",
+         unit_share(ratio(figures->projections, figures->whole)).text,
+         unit_share(ratio(figures->core, figures->whole)).text);
+  append_scores(run, row, sentence);
+  append(sentence, ".");
+}
+
 static void explain_loops(const BenchRun *run, const BenchRow *row, const Figures *figures,
                           char *sentence) {
   const double speedup = compare_speedup(run, row);
@@ -107,14 +129,29 @@ static void explain_loops(const BenchRun *run, const BenchRow *row, const Figure
   append(sentence, "; %s of the time is attention, and ",
          unit_share(ratio(figures->core, figures->whole)).text);
   append_scores(run, row, sentence);
+  if (run->config->causal && row->tokens > 1)
+    append(sentence, "; of the pairs that they multiply the causal mask hides %s",
+           unit_share(0.5 * (1 - 1 / (double)row->tokens)).text);
   append(sentence, ".");
+}
+
+/* The measured row of the same length and threads that keeps no score matrix; null without one. */
+static const BenchRow *without_scores(const BenchRun *run, const BenchRow *row) {
+  for (const BenchRow *other = run->rows; other < run->rows + run->row_count; other++)
+    if (other != row && other->tokens == row->tokens && other->threads == row->threads &&
+        other->score_bytes == 0 && other->samples.count > 0 && row_core_seconds(other) > 0)
+      return other;
+  return NULL;
 }
 
 /* Between the projections: what is slow there, beside the projections' own speed. */
 static void explain_core(const BenchRun *run, const BenchRow *row, const Figures *figures,
                          char *sentence) {
+  const BenchRow *const other = row->score_bytes ? without_scores(run, row) : NULL;
+  const bool costly = other && figures->core >= SCORES_COST * row_core_seconds(other);
+  const bool passes = row->score_bytes && figures->softmax >= SOFTMAX_OF_CORE * figures->core;
   append(sentence,
-         row->score_bytes ? "Its score matrices: " : "Attention between the projections: ");
+         costly || passes ? "Its score matrices: " : "Attention between the projections: ");
   append(sentence, "%s of the time is attention at %.3g GFLOP/s",
          unit_share(ratio(figures->core, figures->whole)).text, figures->core_gflops);
   if (figures->sgemm > 0)
@@ -127,6 +164,10 @@ static void explain_core(const BenchRun *run, const BenchRow *row, const Figures
            unit_share(ratio(figures->softmax, figures->whole)).text);
   append(sentence, "; ");
   append_scores(run, row, sentence);
+  if (costly)
+    append(sentence, ", and %s, which keeps none, needs %s in place of %s for the same attention",
+           attend_path_name(other->path), unit_seconds(row_core_seconds(other)).text,
+           unit_seconds(figures->core).text);
   append(sentence, ".");
 }
 
@@ -168,6 +209,8 @@ static void explain_measured(const BenchRun *run, const BenchRow *row, char *sen
   } else if (row_limit(row) == BENCH_BANDWIDTH && row_read_share(row) >= NEAR_LIMIT) {
     append(sentence, "Reading memory: %.3g GB/s are %s of the read bandwidth.", row_gbps(row),
            unit_share(row_read_share(row)).text);
+  } else if (row_sgemm_share(row) >= NEAR_SGEMM) {
+    explain_near_sgemm(run, row, &figures, sentence);
   } else if (peak > 0 && peak < VECTORS_IDLE && row->path == ATTEND_PATH_NAIVE) {
     explain_loops(run, row, &figures, sentence);
   } else if (slow_core && figures.core >= figures.projections * (slow_projections ? 1 : 0.3)) {

@@ -83,9 +83,8 @@ typedef struct Maps {
   char titles[MAPS_ON_A_PAGE][TITLE_SIZE];
 } Maps;
 
-static void add_map(Maps *maps, const HeatMap *form, HeatKind kind, bool several, size_t head,
-                    const Matrix *matrix) {
-  const char *const name = kind == HEAT_WEIGHTS ? "weights" : "masked_scores";
+static void add_map(Maps *maps, const HeatMap *form, HeatKind kind, const char *name, bool several,
+                    size_t head, const Matrix *matrix) {
   if (matrix == NULL || maps->count == MAPS_ON_A_PAGE) return;
   char *const title = maps->titles[maps->count];
   if (several) {
@@ -102,13 +101,18 @@ static void add_map(Maps *maps, const HeatMap *form, HeatKind kind, bool several
   maps->items[maps->count++] = map;
 }
 
-/* Of each head the scores that count, and the weights that they make. */
+/* Of each head the scores that count, and the weights that they make. Where nothing is masked, they
+ * go by the name that the text gives them. */
 static void gather_maps(const GivenProblem *problem, const Trace *trace, const HeatMap *form,
                         Maps *maps) {
   const bool several = problem->shape.query_heads > 1;
+  const bool capped = trace_find(trace, "capped_scores", trace->first_head) != NULL;
+  const char *const scores = trace_find(trace, "mask", 0) != NULL ? "masked_scores"
+                             : capped                             ? "capped_scores"
+                                                                  : "scores";
   for (size_t h = trace->first_head; h < trace->first_head + trace->head_count; h++) {
-    add_map(maps, form, HEAT_SCORES, several, h, trace_find(trace, "masked_scores", h));
-    add_map(maps, form, HEAT_WEIGHTS, several, h, trace_find(trace, "weights", h));
+    add_map(maps, form, HEAT_SCORES, scores, several, h, trace_find(trace, "masked_scores", h));
+    add_map(maps, form, HEAT_WEIGHTS, "weights", several, h, trace_find(trace, "weights", h));
   }
 }
 

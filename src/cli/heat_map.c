@@ -25,6 +25,8 @@
 #define CELLS_OF_SHEET 65536
 #define SHADES 64
 
+#define MAP_TITLE_SIZE 14.0
+#define BOLD 1.15 /* of the width of a text that is not */
 #define LABEL_SIZE 11.0
 #define LABEL_COLUMNS 14
 #define LABEL_STEP 13.0 /* between two labels that can be read */
@@ -77,7 +79,7 @@ static bool labels_stand(const Page *page) {
 static void measure_maps(Page *page) {
   const HeatSheet *const sheet = page->sheet;
   size_t rows = 1, columns = 1;
-  double widest = 0;
+  double widest = 0, title = 0;
   page->numbers = true;
   for (size_t m = 0; m < sheet->count; m++) {
     const HeatMap *const map = &sheet->maps[m];
@@ -88,11 +90,12 @@ static void measure_maps(Page *page) {
     page->numbers &= map->rows <= SMALL_MAP && map->columns <= SMALL_MAP;
     page->row_labels = fmax(page->row_labels, widest_label(map->row_labels, map->rows) + 6);
     widest = fmax(widest, widest_label(map->column_labels, map->columns));
+    title = fmax(title, BOLD * picture_text_width(map->title, MAP_TITLE_SIZE));
   }
   const size_t side = rows > columns ? rows : columns;
   page->cell = page->numbers ? SMALL_CELL : fmax(3, floor(MAP_SIDE / (double)side));
   page->column_labels = widest + 4 < page->cell ? LABEL_STEP + 3 : widest + 8;
-  page->width = AXIS_ROOM + page->row_labels + page->cell * (double)columns;
+  page->width = AXIS_ROOM + page->row_labels + fmax(page->cell * (double)columns, title);
   page->height =
       MAP_TITLE_HEIGHT + AXIS_ROOM + page->column_labels + page->cell * (double)rows + GAP;
 }
@@ -143,7 +146,7 @@ static void draw_labels(const Page *page, const Placed *p) {
 static void draw_names(const Page *page, const Placed *p) {
   PictureText place = {.x = p->x,
                        .y = p->y - page->column_labels - AXIS_ROOM - MAP_TITLE_HEIGHT / 2,
-                       .size = 14,
+                       .size = MAP_TITLE_SIZE,
                        .bold = true};
   picture_add_text(page->picture, place, "%s", p->map->title);
   place = label_at(p->x, p->y - page->column_labels - AXIS_ROOM / 2, PICTURE_LEFT);

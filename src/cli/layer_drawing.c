@@ -333,6 +333,18 @@ static void draw_notes(const Page *page) {
   }
 }
 
+/* Where there is no W_qkv, what was drawn below the title, which has so many texts, moves up into its
+ * room. */
+static void lift(Picture *picture, size_t title_texts, double by) {
+  for (size_t i = 0; i < picture->boxes.count; i++) picture->boxes.items[i].y -= by;
+  for (size_t i = title_texts; i < picture->texts.count; i++) picture->texts.items[i].place.y -= by;
+  for (size_t i = 0; i < picture->lines.count; i++) {
+    picture->lines.items[i].y1 -= by;
+    picture->lines.items[i].y2 -= by;
+  }
+  picture->height -= by;
+}
+
 void layer_drawing_make(const LayerDrawing *drawing, Picture *picture) {
   picture_init(picture, drawing->name);
   picture->width = PAGE_WIDTH;
@@ -343,6 +355,7 @@ void layer_drawing_make(const LayerDrawing *drawing, Picture *picture) {
   lay_out_concat(&page);
   lay_out_panels(&page);
   draw_title(&page);
+  const size_t title_texts = picture->texts.count;
   if (drawing->from_input) {
     draw_input(&page);
     draw_fused_names(&page);
@@ -357,4 +370,5 @@ void layer_drawing_make(const LayerDrawing *drawing, Picture *picture) {
   draw_concat(&page);
   if (drawing->to_output) draw_output(&page);
   draw_notes(&page);
+  if (!drawing->from_input) lift(picture, title_texts, CHUNKS_Y - WEIGHTS_Y);
 }

@@ -42,6 +42,21 @@ static void print_differences(FILE *file, const Trace *traces, size_t count, con
   fputc('\n', file);
 }
 
+/* What a tap shows of a path that never keeps its scores is said, so that nobody takes a table of small
+ * differences for one of intermediate results that were there. */
+static void print_note(FILE *file, const Trace *traces, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (traces[i].path == ATTEND_PATH_NAIVE || traces[i].status != ATTEND_OK) continue;
+    fputs("  blas overwrites its scores, and tiled never has all of them. For this table their "
+          "scores\n"
+          "  are formed once more, by their own product; masked scores and weights are made from "
+          "these\n"
+          "  as the naive path does it.\n",
+          file);
+    return;
+  }
+}
+
 void path_table_print(FILE *file, const Trace *traces, size_t count) {
   fputs("\nThe same problem through each path (-: not formed by both)\n", file);
   print_heads(file, traces, count);
@@ -50,6 +65,7 @@ void path_table_print(FILE *file, const Trace *traces, size_t count) {
       print_differences(file, traces, count, trace_name_at(i));
     }
   }
+  print_note(file, traces, count);
   fputc('\n', file);
   for (size_t i = 0; i < count; i++) {
     const char *const path = attend_path_name(traces[i].path);

@@ -62,8 +62,9 @@ static bool check_rows(const ProblemReport *report, const char *field, const jso
       return problem_refuse(report, "%s[%zu] is empty; a row of numbers is expected", field, r);
     }
     if (json_array_size(row) != columns) {
-      return problem_refuse(report, "%s[%zu] has %zu elements; %zu are expected, as in %s[0]",
-                            field, r, json_array_size(row), columns, field);
+      return problem_refuse(report, "%s[%zu] has %zu element%s; %zu %s expected, as in %s[0]",
+                            field, r, json_array_size(row), json_array_size(row) == 1 ? "" : "s",
+                            columns, columns == 1 ? "is" : "are", field);
     }
   }
   return true;
@@ -110,8 +111,9 @@ static bool find_file(const ProblemReport *report, const char *field, const char
 static bool check_array(const ProblemReport *report, const char *field, const char *file,
                         size_t rank, const AttendArray *array) {
   if (array->rank != rank) {
-    return problem_refuse(report, "%s: %s holds an array of %zu dimensions; %zu %s expected", field,
-                          file, array->rank, rank, rank == 1 ? "is" : "are");
+    return problem_refuse(report, "%s: %s holds an array of %zu dimension%s; %zu %s expected",
+                          field, file, array->rank, array->rank == 1 ? "" : "s", rank,
+                          rank == 1 ? "is" : "are");
   }
   const size_t rows = rank == 2 ? array->dims[0] : 1, columns = array->dims[rank - 1];
   if (rows == 0 || columns == 0) {

@@ -152,8 +152,9 @@ static bool read_tokens(const ProblemReport *report, const json_t *value, GivenP
   }
   if (json_array_size(value) != keys) {
     return problem_refuse(report,
-                          "tokens has %zu elements; %zu are expected, one for each row of %s",
-                          json_array_size(value), keys, given_is_layer(problem) ? "X" : "K");
+                          "tokens has %zu element%s; %zu %s expected, one for each row of %s",
+                          json_array_size(value), json_array_size(value) == 1 ? "" : "s", keys,
+                          keys == 1 ? "is" : "are", given_is_layer(problem) ? "X" : "K");
   }
   problem->labels = calloc(keys, sizeof *problem->labels);
   if (problem->labels == NULL) return problem_refuse(report, "memory for the tokens is missing");
@@ -242,7 +243,7 @@ static bool check_names(const ProblemReport *report, json_t *object) {
     if (field_name_at(NULL, known) != NULL) continue;
     const char *const nearest = nearest_name(name, field_name_at, NULL);
     if (nearest != NULL) {
-      return problem_refuse(report, "there is no field \"%.40s\"; did you mean \"%s\"?", name,
+      return problem_refuse(report, "there is no field \"%.40s\"; the nearest one is \"%s\"", name,
                             nearest);
     }
     return problem_refuse(report,

@@ -236,7 +236,7 @@ static void follow_direction(const GivenProblem *problem, const SeekGoal *goal, 
       "one, by %.4g for each unit of length. It points to the point of the convex hull of the "
       "differences k(%s) - k(other) that is nearest to 0. ",
       leads->shared == 2 ? " that give both tokens equal scores" : "", name, norm, name);
-  say(result, "Length %.4g, by bisection, gives %s%.4g. ", length,
+  say(result, "Length %.4g, by bisection, gives %s%.10g. ", length,
       leads->shared == 2 ? "both together " : "", goal->weight);
   double factor = 0;
   if (make_whole(leads->dim, leads->direction, &factor)) {

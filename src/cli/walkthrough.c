@@ -223,6 +223,9 @@ static Caption caption_of(const GivenProblem *p, const Trace *trace, size_t step
     snprintf(caption.text, sizeof caption.text, "each row of scores %s",
              trace->normalization == ATTEND_NORMALIZE_SUM ? "divided by its sum"
                                                           : "through softmax");
+  } else if (step == 9 && p->causal) {
+    snprintf(caption.text, sizeof caption.text,
+             "the weights times V, also called Z: each row is a mean of the values it sees");
   } else {
     snprintf(caption.text, sizeof caption.text, "%s", fixed[step]);
   }
