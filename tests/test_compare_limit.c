@@ -143,6 +143,8 @@ static void plain_loops(void **state) {
   assert_silent(&c, 1, "hides");
   c.config.causal = true;
   c.rows[0].tokens = 2;
+  assert_silent(&c, 0, "hides");
+  c.rows[0].phase_seconds[ATTEND_PHASE_SCORES] = 5;
   assert_says(&c, 0, "Plain loops", "of the pairs that they multiply the causal mask hides 25%");
 }
 
@@ -163,8 +165,8 @@ static void score_matrices_and_the_caches(void **state) {
   assert_says(&c, 1, "Its score matrices", "softmax alone, which multiplies nothing, takes 30%");
 }
 
-/* Score matrices are blamed where softmax, or a path without them, shows that they cost; not for being
- * there. */
+/* Score matrices are blamed where softmax shows that they cost, or a path without them while they do not
+ * fit into L2; not for being there. */
 static void score_matrices_are_blamed_by_figures(void **state) {
   (void)state;
   Case c;
@@ -175,6 +177,8 @@ static void score_matrices_are_blamed_by_figures(void **state) {
   c.rows[0].threads = 2;
   c.rows[0].path = ATTEND_PATH_TILED;
   c.rows[0].phase_seconds[ATTEND_PHASE_SCORES] = 0.2;
+  assert_says(&c, 1, "Attention between the projections: 50% of the time", "still fit into its L2");
+  c.rows[1].score_bytes = 8 * MIB;
   assert_says(&c, 1, "Its score matrices: 50% of the time is attention at 20 GFLOP/s",
               "tiled, which keeps none, needs 200 ms in place of 500 ms for the same attention.");
   c.rows[0].phase_seconds[ATTEND_PHASE_SCORES] = 0.45;

@@ -90,8 +90,8 @@ AttendModel block_class_model(void) {
 
 /* One head: X W_head against the head's columns of the fused product. */
 static bool compare_head(AttendContext *context, const Matrix *x, const Matrix *w,
-                         const Matrix *fused, size_t head, size_t dim, BlockComparison *comparison,
-                         size_t part, char *error) {
+                         const Matrix *fused, size_t head, size_t dim, BlockProduct *product,
+                         char *error) {
   Matrix block, apart = {0}, chunk = {0};
   bool done = matrix_copy(w->data + head * dim, w->rows, dim, w->columns, &block) &&
               matrix_copy(fused->data + head * dim, fused->rows, dim, fused->columns, &chunk);
@@ -99,16 +99,13 @@ static bool compare_head(AttendContext *context, const Matrix *x, const Matrix *
   done = done && project(context, x, &block, &apart, error);
   if (done) {
     const double difference = matrix_difference(&apart, &chunk);
-    if (!(difference <= comparison->products[part].difference)) {
-      comparison->products[part].difference = difference;
-    }
+    if (!(difference <= product->difference)) product->difference = difference;
     const MatrixRange range = matrix_range(&apart);
-    comparison->products[part].magnitude =
-        fmax(comparison->products[part].magnitude, fmax(fabs(range.least), fabs(range.most)));
+    product->magnitude = fmax(product->magnitude, fmax(fabs(range.least), fabs(range.most)));
     for (size_t i = 0; i < apart.rows * apart.columns; i++) {
-      comparison->products[part].equal += apart.data[i] == chunk.data[i];
+      product->equal += apart.data[i] == chunk.data[i];
     }
-    comparison->products[part].elements += apart.rows * apart.columns;
+    product->elements += apart.rows * apart.columns;
   }
   matrix_free(&block);
   matrix_free(&apart);
@@ -126,7 +123,7 @@ static bool compare_product(AttendContext *context, const GivenProblem *problem,
   Matrix fused;
   bool done = project(context, x, w, &fused, error);
   for (size_t h = 0; done && h < heads; h++) {
-    done = compare_head(context, x, w, &fused, h, dim, comparison, part, error);
+    done = compare_head(context, x, w, &fused, h, dim, &comparison->products[part], error);
   }
   matrix_free(&fused);
   return done;

@@ -11,16 +11,18 @@
 #include "cli/given_problem.h"
 #include "cli/problem_run.h"
 
-/* Q, K and V of one size, fused against apart. */
+/* One product of one size, fused against apart. */
+typedef struct BlockProduct {
+  double difference;      /* the largest, over all heads */
+  double magnitude;       /* the largest |element|, to compare it with */
+  size_t equal, elements; /* elements that are equal, of how many */
+} BlockProduct;
+
 typedef struct BlockComparison {
   char name[ATTEND_NAME_SIZE];
   AttendLayerShape shape;
   size_t tokens;
-  struct {
-    double difference;      /* the largest, over all heads */
-    double magnitude;       /* the largest |element|, to compare it with */
-    size_t equal, elements; /* elements that are equal, of how many */
-  } products[3];            /* Q, K, V */
+  BlockProduct products[3]; /* Q, K, V */
 } BlockComparison;
 
 /* Computes both ways on seeded random data through the path. False with the sentence in

@@ -1,7 +1,7 @@
 /* builtin_problems.c - the numbers of the examples.
  *
  * Small whole numbers, so that every step can be followed on paper. They are data: what they lead
- * to is computed by the library like everything else, and tests/test_explain.sh holds it against
+ * to is computed by the library like everything else, and tests/test_explain*.sh hold it against
  * figures worked out by hand.
  */
 #include "cli/builtin_problems.h"

@@ -20,10 +20,12 @@
 #define VECTORS_IDLE 0.25
 /* A part whose speed is below this share of sgemm's is slowed by something else than arithmetic. */
 #define SLOW_PART 0.75
-/* Score matrices are what slows a core down if the core is slower than without them by this factor, */
-#define SCORES_COST 1.2
-/* or if so much of it is softmax, which is passes over them. */
+/* Score matrices are what slows a core down if so much of it is softmax, which is passes over them, or
+ * if they are larger than L2 and the core is slower than without them by this factor. */
 #define SOFTMAX_OF_CORE 0.3
+#define SCORES_COST 1.2
+/* What happens in a smaller share of the time is not worth a word. */
+#define WORTH_A_WORD 0.1
 
 /* What the sentences draw on. */
 typedef struct Figures {
@@ -129,7 +131,7 @@ static void explain_loops(const BenchRun *run, const BenchRow *row, const Figure
   append(sentence, "; %s of the time is attention, and ",
          unit_share(ratio(figures->core, figures->whole)).text);
   append_scores(run, row, sentence);
-  if (run->config->causal && row->tokens > 1)
+  if (run->config->causal && row->tokens > 1 && figures->core >= WORTH_A_WORD * figures->whole)
     append(sentence, "; of the pairs that they multiply the causal mask hides %s",
            unit_share(0.5 * (1 - 1 / (double)row->tokens)).text);
   append(sentence, ".");
@@ -150,8 +152,10 @@ static void explain_core(const BenchRun *run, const BenchRow *row, const Figures
   const BenchRow *const other = row->score_bytes ? without_scores(run, row) : NULL;
   const bool costly = other && figures->core >= SCORES_COST * row_core_seconds(other);
   const bool passes = row->score_bytes && figures->softmax >= SOFTMAX_OF_CORE * figures->core;
-  append(sentence,
-         costly || passes ? "Its score matrices: " : "Attention between the projections: ");
+  const size_t l2 = run->machine.l2_bytes;
+  const bool large = l2 > 0 && row->score_bytes / row->threads > l2;
+  append(sentence, passes || (costly && large) ? "Its score matrices: "
+                                               : "Attention between the projections: ");
   append(sentence, "%s of the time is attention at %.3g GFLOP/s",
          unit_share(ratio(figures->core, figures->whole)).text, figures->core_gflops);
   if (figures->sgemm > 0)

@@ -48,18 +48,29 @@ static void print_limits(const BenchRun *run, FILE *stream) {
   }
 }
 
-/* Threads that share cores with other programs, or with each other, say little of the paths. */
+/* Threads that share cores with other programs, or with each other, say little of the paths. Loops in
+ * registers have no other reason to be slower together; sgemm has. */
 static void print_crowding(const BenchRun *run, FILE *stream) {
   const BenchRow *const one = &run->rows[0], *const all = &run->rows[run->config->path_count - 1];
+  const Yardsticks *const alone = one->yardsticks, *const together = all->yardsticks;
   const AttendIsa isa = run->machine.isa_best;
-  const double alone = one->yardsticks->fma_gflops[isa],
-               together = all->yardsticks->fma_gflops[isa];
-  if (alone <= 0 || together >= CROWDED * (double)all->threads * alone) return;
-  fprintf(
-      stream,
-      "note       %zu threads have %.2f times the FMA peak of one: the cores are shared, and rows "
-      "differ from run to run\n",
-      all->threads, together / alone);
+  const double threads = (double)all->threads, fewest = CROWDED * threads;
+  if (threads < 2 || alone->fma_gflops[isa] <= 0 || alone->sgemm_gflops <= 0) return;
+  const double peak = together->fma_gflops[isa] / alone->fma_gflops[isa];
+  const double sgemm = together->sgemm_gflops / alone->sgemm_gflops;
+  if (peak < fewest) {
+    fprintf(
+        stream,
+        "note       %.0f threads have %.2f times the FMA peak of one: the cores are shared, and "
+        "rows differ from run to run\n",
+        threads, peak);
+  } else if (sgemm < fewest) {
+    fprintf(
+        stream,
+        "note       sgemm on %.0f threads is %.2f times as fast as on one: it did not get a core "
+        "for each, and shares of it say little\n",
+        threads, sgemm);
+  }
 }
 
 static void print_row(const BenchRun *run, const BenchRow *row, FILE *stream) {
