@@ -1,12 +1,14 @@
 /* gnuplot.c - starts gnuplot by its name, with the script as its standard input, and waits for it.
  *
- * Owns what its exit status means. `-d` keeps the user's settings out of the picture.
+ * Owns what its exit status means, and whether a picture is whole: on a full disk gnuplot ends as if all
+ * were well. `-d` keeps the user's settings out of the picture.
  */
 #include "bench/gnuplot.h"
 
 #include <errno.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,9 +25,15 @@ void gnuplot_quote(FILE *script, const char *text) {
   fputc('\'', script);
 }
 
-static bool is_empty(FILE *image) {
+/* A regular file must end as an SVG or a PNG does. */
+static bool is_whole(FILE *image) {
+  char end[16];
   struct stat status;
-  return fstat(fileno(image), &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0;
+  if (fstat(fileno(image), &status) != 0 || !S_ISREG(status.st_mode)) return true;
+  if (status.st_size < (off_t)sizeof end) return false;
+  const ssize_t got = pread(fileno(image), end, sizeof end, status.st_size - (off_t)sizeof end);
+  return got == (ssize_t)sizeof end &&
+         (memmem(end, sizeof end, "</svg>", 6) || memmem(end, sizeof end, "IEND", 4));
 }
 
 PlotOutcome gnuplot_run(FILE *script, FILE *image) {
@@ -44,5 +52,5 @@ PlotOutcome gnuplot_run(FILE *script, FILE *image) {
     if (errno != EINTR) return PLOT_FAILED;
   if (!WIFEXITED(status)) return PLOT_FAILED;
   if (WEXITSTATUS(status) == 127) return PLOT_NO_GNUPLOT;
-  return WEXITSTATUS(status) == 0 && !is_empty(image) ? PLOT_DRAWN : PLOT_FAILED;
+  return WEXITSTATUS(status) == 0 && is_whole(image) ? PLOT_DRAWN : PLOT_FAILED;
 }

@@ -83,8 +83,8 @@
 #define options_check_arrays attend_private_options_check_arrays
 #define options_check_sequences attend_private_options_check_sequences
 #define output_commit attend_private_output_commit
-#define output_discard attend_private_output_discard
 #define output_open attend_private_output_open
+#define output_write attend_private_output_write
 #define pack_keys_avx2 attend_private_pack_keys_avx2
 #define pack_keys_avx512 attend_private_pack_keys_avx512
 #define pack_keys_scalar attend_private_pack_keys_scalar

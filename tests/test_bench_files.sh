@@ -93,6 +93,17 @@ decode_is_plotted() {
   exits 0 && [ -s "$scratch/decode.svg" ] && [ ! -s "$err" ] || disagree 'a picture without a complaint'
 }
 
+# gnuplot does not say that its picture was cut short; what was there before stays.
+half_a_picture_is_none() {
+  echo before >"$scratch/half.svg"
+  (
+    ulimit -f 6
+    run "${small[@]}" --tokens 5 --paths blas --plot "$scratch/half.svg"
+    exits 1 && err_has 'half[.]svg was not drawn, because gnuplot failed'
+  ) && [ "$(cat "$scratch/half.svg")" = before ] && [ "$(ls "$scratch" | grep -c half)" -eq 2 ] ||
+    disagree 'half.svg as before, and half.dat'
+}
+
 nothing_measured_is_plotted() {
   run "${small[@]}" --tokens 9 --paths blas --memory-limit 1 --plot "$scratch/nothing.svg"
   exits 0 && [ -s "$scratch/nothing.svg" ] && [ ! -s "$err" ] || disagree 'a picture without a complaint'
@@ -186,10 +197,12 @@ fi
 if command -v gnuplot >/dev/null; then
   check 'plots as SVG and PNG' plot_is_drawn
   check 'a plot of one decode row' decode_is_plotted
+  check 'half a picture is none' half_a_picture_is_none
   check 'a plot of nothing but skipped rows' nothing_measured_is_plotted
 else
   skip 'plots as SVG and PNG' 'there is no gnuplot'
   skip 'a plot of one decode row' 'there is no gnuplot'
+  skip 'half a picture is none' 'there is no gnuplot'
   skip 'a plot of nothing but skipped rows' 'there is no gnuplot'
 fi
 check 'without gnuplot the figures are written' plot_without_gnuplot

@@ -157,6 +157,19 @@ a_failed_run_leaves_the_cache() {
     same "$scratch/cache.safetensors" "$scratch/before"
 }
 
+# A limit of 4 KiB stands for a disk that is full after so many: the reason is named, what was there
+# stays, and nothing is left beside it.
+a_file_that_grows_too_large() {
+  local before
+  echo before >"$scratch/large.npy"
+  before=$(ls -A "$scratch")
+  (
+    ulimit -f 4
+    refuses 1 'large.npy: the file cannot be written: File too large' run --random 1 --model class-1x512 \
+      --tokens 64 --output "$scratch/large.npy" --no-restart
+  ) && [ "$(cat "$scratch/large.npy")" = before ] && [ "$(ls -A "$scratch")" = "$before" ]
+}
+
 # --- intermediates ---
 
 every_matrix_is_saved() {
@@ -219,6 +232,7 @@ check 'paths and threads agree' paths_and_threads_agree
 check 'a cache continues' a_cache_continues
 check 'a cache of another shape is refused' a_cache_of_another_shape_is_refused
 check 'a failed run leaves the cache' a_failed_run_leaves_the_cache
+check 'a file that grows too large' a_file_that_grows_too_large
 check 'every matrix is saved' every_matrix_is_saved
 check 'usage is checked' usage_is_checked
 cp "$scratch/x.npy" "$scratch/x.npy.safetensors"

@@ -118,8 +118,8 @@ AttendStatus attend_write_npy(const char *path, const float *data, const size_t 
   const AttendStatus status = output_open(&report, &output);
   if (status != ATTEND_OK) return status;
   char header[256];
-  fwrite(header, 1, make_header(dims, rank, header, sizeof header), output.stream);
-  if (count > 0) fwrite(data, sizeof *data, count, output.stream);
+  output_write(&output, header, make_header(dims, rank, header, sizeof header));
+  output_write(&output, data, count * sizeof *data);
   return output_commit(&report, &output);
 }
 

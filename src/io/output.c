@@ -97,17 +97,18 @@ AttendStatus output_open(const FileReport *report, Output *output) {
   return refuse(report, error);
 }
 
-/* Flushes and closes. Returns 0 or the first error. A failed write has set the stream's error and
- * may have left errno to a later call: EIO then stands for it. A device cannot be synchronised. */
-static int finish(Output *output) {
-  const bool failed = ferror(output->stream) != 0;
-  int error = 0;
+/* errno is taken at once: on a full disk a later call on the stream may succeed, or fail otherwise. */
+void output_write(Output *output, const void *data, size_t bytes) {
+  if (output->error != 0 || bytes == 0) return;
   errno = 0;
-  if (fflush(output->stream) != 0 || failed) {
-    error = errno != 0 ? errno : EIO;
-  } else if (output->temporary != NULL && fsync(fileno(output->stream)) != 0) {
-    error = errno;
-  }
+  if (fwrite(data, 1, bytes, output->stream) < bytes) output->error = errno != 0 ? errno : EIO;
+}
+
+/* Flushes and closes. Returns 0 or the first error. A device cannot be synchronised. */
+static int finish(Output *output) {
+  int error = output->error;
+  if (fflush(output->stream) != 0 && error == 0) error = errno;
+  if (error == 0 && output->temporary != NULL && fsync(fileno(output->stream)) != 0) error = errno;
   if (fclose(output->stream) != 0 && error == 0) error = errno;
   return error;
 }
@@ -120,11 +121,4 @@ AttendStatus output_commit(const FileReport *report, Output *output) {
   }
   forget(output);
   return error == 0 ? ATTEND_OK : refuse(report, error);
-}
-
-void output_discard(Output *output) {
-  if (output->stream == NULL) return;
-  fclose(output->stream);
-  if (output->temporary != NULL) unlink(output->temporary);
-  forget(output);
 }

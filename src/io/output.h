@@ -12,7 +12,8 @@
 #include "io/file.h"
 
 typedef struct Output {
-  FILE *stream; /* written to by the caller, who need not check: output_commit() does */
+  FILE *stream;
+  int error; /* errno of the write that failed first, or 0 */
   char *target;
   char *temporary; /* null if the target is written to directly */
 } Output;
@@ -20,11 +21,11 @@ typedef struct Output {
 /* Opens the file at report->path for writing. On failure *output is zero. */
 AttendStatus output_open(const FileReport *report, Output *output);
 
+/* Writes bytes behind those before. The caller need not check: output_commit() knows. */
+void output_write(Output *output, const void *data, size_t bytes);
+
 /* Puts the file in its place if all was written. On failure what was at the path before is still
  * there, and no trace of the new file. *output is zero afterwards. */
 AttendStatus output_commit(const FileReport *report, Output *output);
-
-/* Leaves no trace of a file that was opened and not committed. Allowed on a zero struct. */
-void output_discard(Output *output);
 
 #endif

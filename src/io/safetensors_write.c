@@ -150,8 +150,10 @@ static char *write_text(const json_t *header) {
   return text;
 }
 
-static void write_length(size_t length, FILE *stream) {
-  for (int i = 0; i < 8; i++) putc((int)((uint64_t)length >> 8 * i & 255), stream);
+static void write_length(size_t length, Output *output) {
+  unsigned char bytes[8];
+  for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)((uint64_t)length >> 8 * i);
+  output_write(output, bytes, sizeof bytes);
 }
 
 static AttendStatus write_file(const FileReport *report, const AttendTensor *tensors, size_t count,
@@ -160,11 +162,11 @@ static AttendStatus write_file(const FileReport *report, const AttendTensor *ten
   const AttendStatus status = output_open(report, &output);
   if (status != ATTEND_OK) return status;
   const size_t length = strlen(header), padded = size_round_up(length, 8);
-  write_length(padded, output.stream);
-  fwrite(header, 1, length, output.stream);
-  for (size_t i = length; i < padded; i++) putc(' ', output.stream);
+  write_length(padded, &output);
+  output_write(&output, header, length);
+  output_write(&output, "       ", padded - length);
   for (size_t bits = WIDEST_BITS, i = 0; next_tensor(tensors, count, &bits, &i); i++) {
-    if (tensors[i].bytes > 0) fwrite(tensors[i].data, 1, tensors[i].bytes, output.stream);
+    output_write(&output, tensors[i].data, tensors[i].bytes);
   }
   return output_commit(report, &output);
 }
