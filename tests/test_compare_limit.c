@@ -117,6 +117,12 @@ static void near_sgemm(void **state) {
               "The speed of sgemm: 100 GFLOP/s are 98% of what OpenBLAS reaches on large square "
               "matrices, which is 51% of the FMA peak; 90% of the time is projections, 10% ",
               "no score matrix is kept");
+  /* Attention alone: the tiled path does not call sgemm, the blas path does. */
+  set_phases(&c, 0, 1, 0);
+  c.rows[1].core_flops = c.rows[1].flops;
+  assert_says(&c, 1, "No single limit: 50% of the FMA peak", "");
+  c.rows[1].path = ATTEND_PATH_BLAS;
+  assert_says(&c, 1, "The speed of sgemm", "peak; 100% attention, and");
 }
 
 static void at_the_bandwidth(void **state) {

@@ -14,7 +14,7 @@
 
 /* From this share of a limit on, the limit is what holds the row. */
 #define NEAR_LIMIT 0.6
-/* From this share of sgemm's speed on, over the whole call, there is little left to win but in sgemm. */
+/* From this share of sgemm's speed on, a call that spends its time in sgemm has little left to win. */
 #define NEAR_SGEMM 0.85
 /* Below this share of the peak, the vector units are idle most of the time. */
 #define VECTORS_IDLE 0.25
@@ -108,9 +108,11 @@ static void explain_near_sgemm(const BenchRun *run, const BenchRow *row, const F
       "which is %s of the FMA peak",
       row_gflops(row), unit_share(row_sgemm_share(row)).text,
       unit_share(ratio(figures->sgemm, row_peak_gflops(row))).text);
-  append(sentence, "; %s of the time is projections, %s attention, and ",
-         unit_share(ratio(figures->projections, figures->whole)).text,
-         unit_share(ratio(figures->core, figures->whole)).text);
+  append(sentence, "; ");
+  if (figures->projections > 0)
+    append(sentence, "%s of the time is projections, ",
+           unit_share(ratio(figures->projections, figures->whole)).text);
+  append(sentence, "%s attention, and ", unit_share(ratio(figures->core, figures->whole)).text);
   append_scores(run, row, sentence);
   append(sentence, ".");
 }
@@ -208,12 +210,16 @@ static void explain_measured(const BenchRun *run, const BenchRow *row, char *sen
   const bool slow_core = figures.core_gflops < SLOW_PART * figures.sgemm;
   const bool slow_projections =
       figures.projections > 0 && figures.projection_gflops < SLOW_PART * figures.sgemm;
+  /* The kernels of the tiled path owe nothing to sgemm, nor do plain loops. */
+  const bool in_sgemm =
+      row->path == ATTEND_PATH_BLAS ||
+      (row->path == ATTEND_PATH_TILED && figures.projections >= 0.5 * figures.whole);
   if (row_limit(row) == BENCH_COMPUTE && peak >= NEAR_LIMIT) {
     explain_near_peak(run, row, sentence);
   } else if (row_limit(row) == BENCH_BANDWIDTH && row_read_share(row) >= NEAR_LIMIT) {
     append(sentence, "Reading memory: %.3g GB/s are %s of the read bandwidth.", row_gbps(row),
            unit_share(row_read_share(row)).text);
-  } else if (row_sgemm_share(row) >= NEAR_SGEMM) {
+  } else if (in_sgemm && row_sgemm_share(row) >= NEAR_SGEMM) {
     explain_near_sgemm(run, row, &figures, sentence);
   } else if (peak > 0 && peak < VECTORS_IDLE && row->path == ATTEND_PATH_NAIVE) {
     explain_loops(run, row, &figures, sentence);

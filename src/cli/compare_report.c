@@ -49,7 +49,7 @@ static void print_limits(const BenchRun *run, FILE *stream) {
 }
 
 /* Threads that share cores with other programs, or with each other, say little of the paths. Loops in
- * registers have no other reason to be slower together; sgemm has. */
+ * registers have no other reason to be slower together; sgemm has, and no cause is named. */
 static void print_crowding(const BenchRun *run, FILE *stream) {
   const BenchRow *const one = &run->rows[0], *const all = &run->rows[run->config->path_count - 1];
   const Yardsticks *const alone = one->yardsticks, *const together = all->yardsticks;
@@ -67,8 +67,8 @@ static void print_crowding(const BenchRun *run, FILE *stream) {
   } else if (sgemm < fewest) {
     fprintf(
         stream,
-        "note       sgemm on %.0f threads is %.2f times as fast as on one: it did not get a core "
-        "for each, and shares of it say little\n",
+        "note       sgemm on %.0f threads is only %.2f times as fast as on one; shares of it say "
+        "little in this run\n",
         threads, sgemm);
   }
 }
