@@ -91,11 +91,13 @@ an_array_is_inspected() {
 }
 
 nothing_of_a_terminal_is_obeyed() {
-  local header='{"a\u001b[31mb":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'
+  local header='{"a\u001b[31mb\u009bc":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'
   { printf '%b' "\\x$(printf %x ${#header})\\0\\0\\0\\0\\0\\0\\0"; printf %s "$header"; } \
     >"$scratch/escape.safetensors"
   inspect "$scratch/escape.safetensors"
-  exits 0 && out_has 'a\?\[31mb' && ! grep -q $'\x1b' "$out"
+  exits 0 && out_has 'a\?\[31mb\?c' && ! grep -q $'\x1b' "$out" || return
+  printf '%s' '{"weight_map":{"\u009bc":1}}' >"$scratch/escape.json"
+  refuses 1 '"\?\?c": its file is 1' inspect "$scratch/escape.json"
 }
 
 # --- weights from files ---

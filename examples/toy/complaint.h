@@ -22,8 +22,10 @@ __attribute__((format(printf, 2, 3))) static inline bool complain(Complaint *com
   va_start(arguments, format);
   vsnprintf(complaint->text, sizeof complaint->text, format, arguments);
   va_end(arguments);
-  for (char *c = complaint->text; *c != '\0'; c++)
-    if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
+  for (unsigned char *c = (unsigned char *)complaint->text; *c != '\0'; c++) {
+    if (*c < 0x20 || *c == 0x7f) *c = '?';
+    if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) c[0] = c[1] = '?'; /* U+0080 to U+009F */
+  }
   return false;
 }
 

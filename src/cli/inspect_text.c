@@ -7,12 +7,15 @@
 #include <string.h>
 
 #include "cli/inspection.h"
+#include "cli/utf8.h"
 
 #define NAME_COLUMNS_MAX 64
 
 static void print_clean(const char *text) {
-  for (; *text != '\0'; text++) {
-    putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+  while (*text != '\0') {
+    const size_t control = utf8_control_bytes(text);
+    putchar(control > 0 ? '?' : *text);
+    text += control > 0 ? control : 1;
   }
 }
 

@@ -12,6 +12,7 @@
 
 #include "cli/options.h"
 #include "cli/problem_parts.h"
+#include "cli/utf8.h"
 
 #define HEADS_MAX 65536
 
@@ -34,7 +35,7 @@ static bool read_text(const ProblemReport *report, const char *name, const json_
                           GIVEN_TEXT_SIZE - 1);
   }
   for (size_t i = 0; string[i] != '\0'; i++) {
-    if ((unsigned char)string[i] < 0x20 || string[i] == 0x7f) {
+    if (utf8_control_bytes(string + i) > 0) {
       return problem_refuse(report, "%s holds a control character; one line of text is expected",
                             name);
     }
@@ -132,7 +133,7 @@ static bool read_label(const ProblemReport *report, size_t index, const json_t *
   const size_t length = strlen(text);
   bool printable = length > 0 && length < sizeof label->text;
   for (size_t i = 0; i < length; i++) {
-    if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) printable = false;
+    if (utf8_control_bytes(text + i) > 0) printable = false;
   }
   if (!printable) {
     return problem_refuse(report,

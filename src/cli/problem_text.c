@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/problem_parts.h"
+#include "cli/utf8.h"
 
 /* What is shown of a long path (its end) and of a long string (its beginning). */
 #define SHOWN_PATH 256
@@ -27,9 +28,7 @@ bool problem_refuse(const ProblemReport *report, const char *format, ...) {
   va_start(arguments, format);
   vsnprintf(report->error + head, PROBLEM_ERROR_SIZE - (size_t)head, format, arguments);
   va_end(arguments);
-  for (char *c = report->error; *c != '\0'; c++) {
-    if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
-  }
+  for (char *c = report->error; *c != '\0'; c++) memset(c, '?', utf8_control_bytes(c));
   return false;
 }
 

@@ -9,6 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Bytes of the control character that the text begins with, 0 if it begins with none. */
+static inline size_t utf8_control_bytes(const char *text) {
+  const unsigned char first = (unsigned char)text[0];
+  if (first != 0xc2) return (first > 0 && first < 0x20) || first == 0x7f;
+  return (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0 ? 2 : 0;
+}
+
 /* Reads one character, which must not be the terminating zero, and returns how many bytes it took. */
 size_t utf8_next(const char *text, uint32_t *code);
 

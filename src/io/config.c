@@ -227,7 +227,7 @@ static AttendStatus check_fixed(const ConfigObject *config, const ConfigFamily *
 static bool name_fits(const char *name) {
   const size_t length = strnlen(name, ATTEND_NAME_SIZE);
   for (size_t i = 0; i < length; i++) {
-    if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f) return false;
+    if (file_control_bytes(name + i) > 0) return false;
   }
   return length > 0 && length < ATTEND_NAME_SIZE;
 }

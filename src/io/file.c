@@ -49,10 +49,8 @@ AttendStatus file_refuse(const FileReport *report, AttendStatus status, const ch
 
   const size_t length = strnlen(sentence, sizeof sentence - 1);
   const size_t copied = length < report->error_size ? length : report->error_size - 1;
-  for (size_t i = 0; i < copied; i++) {
-    const unsigned char byte = (unsigned char)sentence[i];
-    report->error[i] = byte < 0x20 || byte == 0x7f ? '?' : sentence[i];
-  }
+  for (size_t i = 0; i < length; i++) memset(sentence + i, '?', file_control_bytes(sentence + i));
+  memcpy(report->error, sentence, copied);
   report->error[copied] = '\0';
   return status;
 }
