@@ -155,6 +155,92 @@ static KernelWork project(const KernelCase *self, const Kernels *kernels, Kernel
                       .bytes = sizeof(float) * elements};
 }
 
+static KernelWork split_keys(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const size_t D = self->depth, P = KERNEL_PANEL;
+  const float *const key = next_piece(data, KERNEL_KEYS * D);
+  for (size_t j = 0; j < KERNEL_KEYS; j += P) {
+    kernels->split_keys(P, D, key + j * D, D, self->planes, KERNEL_KEYS * D / 2,
+                        data->near->pairs + j * D / 2);
+  }
+  return (KernelWork){.bytes = (double)(KERNEL_KEYS * D * sizeof(float))};
+}
+
+static KernelWork split_values(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const size_t D = self->depth, P = KERNEL_PANEL;
+  const float *const value = next_piece(data, KERNEL_KEYS * D);
+  for (size_t c = 0; c < D; c += P) {
+    kernels->split_values(KERNEL_KEYS, P, value + c, D, self->planes, KERNEL_KEYS * D / 2,
+                          data->near->pairs + c * KERNEL_KEYS / 2);
+  }
+  return (KernelWork){.bytes = (double)(KERNEL_KEYS * D * sizeof(float))};
+}
+
+/* Weights of softmax, which lie in cache. */
+static KernelWork split_rows(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const size_t rows = kernels->pair_rows, width = KERNEL_KEYS;
+  const float *row[KERNEL_MAX_ROWS];
+  for (size_t r = 0; r < rows; r++) row[r] = data->near->scores + r * width;
+  kernels->split_rows(rows, width, row, 1.0f, self->planes, KERNEL_MAX_ROWS * width / 2, width / 2,
+                      data->near->row_pairs);
+  return (KernelWork){.flops = (double)(rows * width * 2 * self->planes)};
+}
+
+static KernelWork widen(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const size_t plane = KERNEL_PANEL * KERNEL_DEPTH / 2;
+  kernels->widen(KERNEL_DEPTH / 2, (KernelPairs){data->near->pairs, self->planes, plane, 0},
+                 data->near->keys);
+  return (KernelWork){.flops = (double)(KERNEL_PANEL * KERNEL_DEPTH * self->planes)};
+}
+
+/* A product of rows and 128 keys, or columns, in cache. */
+static KernelWork multiply(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const size_t rows = self->rows ? self->rows : kernels->pair_rows, pairs = self->depth / 2;
+  KernelNear *const near = data->near;
+  const KernelPairs a = {near->row_pairs, self->planes, KERNEL_MAX_ROWS * pairs, pairs};
+  const KernelPairs b = {near->pairs, self->planes, KERNEL_KEYS * pairs, KERNEL_PANEL * pairs};
+  halve(near);
+  kernels->multiply(rows, pairs, KERNEL_KEYS, self->planes, a, b, near->rescale, near->sums,
+                    KERNEL_KEYS);
+  return (KernelWork){.flops = 2.0 * (double)(rows * self->depth * KERNEL_KEYS)};
+}
+
+/* One plane of W as packed pairs, out of memory. */
+static KernelPairs next_weight(KernelData *data) {
+  const float *const far = next_piece(data, (size_t)KERNEL_IN * KERNEL_OUT / 2);
+  return (KernelPairs){(const uint32_t *)(const void *)far, 1, 0, KERNEL_PANEL * KERNEL_IN / 2};
+}
+
+static KernelWork weight_work(const KernelCase *self) {
+  const double elements = (double)KERNEL_IN * KERNEL_OUT;
+  return (KernelWork){.flops = 2 * (double)self->rows * elements,
+                      .bytes = sizeof(uint16_t) * elements};
+}
+
+static KernelWork multiply_weight(const KernelCase *self, const Kernels *kernels,
+                                  KernelData *data) {
+  const KernelPairs a = {data->near->row_pairs, 1, 0, KERNEL_IN / 2};
+  kernels->multiply(self->rows, KERNEL_IN / 2, KERNEL_OUT, 1, a, next_weight(data), NULL,
+                    data->near->y, KERNEL_OUT);
+  return weight_work(self);
+}
+
+static KernelWork multiply_wide(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const size_t rows = block_rows(self, kernels), pairs = self->depth / 2;
+  KernelNear *const near = data->near;
+  const KernelPairs b = {near->pairs, 1, 0, KERNEL_PANEL * pairs};
+  halve(near);
+  kernels->multiply_wide(rows, self->depth, KERNEL_KEYS, near->scores, self->depth, b,
+                         near->rescale, near->sums, KERNEL_KEYS);
+  return (KernelWork){.flops = 2.0 * (double)(rows * self->depth * KERNEL_KEYS)};
+}
+
+static KernelWork multiply_wide_weight(const KernelCase *self, const Kernels *kernels,
+                                       KernelData *data) {
+  kernels->multiply_wide(self->rows, KERNEL_IN, KERNEL_OUT, data->near->x, KERNEL_IN,
+                         next_weight(data), NULL, data->near->y, KERNEL_OUT);
+  return weight_work(self);
+}
+
 static KernelWork exp2_of_weights(const KernelCase *self, const Kernels *kernels,
                                   KernelData *data) {
   (void)self;
@@ -198,6 +284,31 @@ static const KernelCase cases[] = {
     {"project", "1 row, 4096 x 12288", project, .rows = 1},
     {"project", "4 rows, 4096 x 12288", project, .rows = 4},
     {"project", "16 rows, 4096 x 12288", project, .rows = 16},
+    {"split_keys", "D 128, 1 plane", split_keys, .depth = 128, .planes = 1},
+    {"split_keys", "D 128, 2 planes", split_keys, .depth = 128, .planes = 2},
+    {"split_keys", "D 128, 3 planes", split_keys, .depth = 128, .planes = 3},
+    {"split_values", "Dv 128, 1 plane", split_values, .depth = 128, .planes = 1},
+    {"split_values", "Dv 128, 2 planes", split_values, .depth = 128, .planes = 2},
+    {"split_values", "Dv 128, 3 planes", split_values, .depth = 128, .planes = 3},
+    {"split_rows", "R rows of 128, 1 plane", split_rows, .planes = 1},
+    {"split_rows", "R rows of 128, 2 planes", split_rows, .planes = 2},
+    {"split_rows", "R rows of 128, 3 planes", split_rows, .planes = 3},
+    {"widen", "32 keys, D 128, 1 plane", widen, .planes = 1},
+    {"widen", "32 keys, D 128, 2 planes", widen, .planes = 2},
+    {"widen", "32 keys, D 128, 3 planes", widen, .planes = 3},
+    {"multiply", "R rows, D 64, order 1", multiply, .depth = 64, .planes = 1},
+    {"multiply", "R rows, D 64, order 2", multiply, .depth = 64, .planes = 2},
+    {"multiply", "R rows, D 64, order 3", multiply, .depth = 64, .planes = 3},
+    {"multiply", "R rows, D 128, order 1", multiply, .depth = 128, .planes = 1},
+    {"multiply", "R rows, D 128, order 2", multiply, .depth = 128, .planes = 2},
+    {"multiply", "R rows, D 128, order 3", multiply, .depth = 128, .planes = 3},
+    {"multiply", "1 row, 4096 x 12288", multiply_weight, .rows = 1},
+    {"multiply", "4 rows, 4096 x 12288", multiply_weight, .rows = 4},
+    {"multiply", "8 rows, 4096 x 12288", multiply_weight, .rows = 8},
+    {"multiply_wide", "R rows, D 128, 128 keys", multiply_wide, .depth = 128},
+    {"multiply_wide", "1 row, 4096 x 12288", multiply_wide_weight, .rows = 1},
+    {"multiply_wide", "4 rows, 4096 x 12288", multiply_wide_weight, .rows = 4},
+    {"multiply_wide", "8 rows, 4096 x 12288", multiply_wide_weight, .rows = 8},
     {"exp2", "4096 numbers", exp2_of_weights, .rows = 0},
     {"peak", "registers", peak, .rows = 0},
     {"read", "1 stream", read_streams, .streams = 1},

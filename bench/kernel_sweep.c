@@ -13,6 +13,7 @@
 #include "bench/interrupt.h"
 #include "bench/progress.h"
 #include "bench/timer.h"
+#include "cpu.h"
 
 #define SAMPLE_SECONDS 2e-3
 /* A row takes this many samples, and more until it has had so many seconds. */
@@ -53,7 +54,8 @@ bool kernel_sweep_open(const BenchConfig *config, KernelRun *run) {
   attend_describe_machine(&run->machine);
   for (int isa = ATTEND_ISA_SCALAR; isa < ATTEND_ISA_COUNT; isa++) {
     const bool asked = config->isa == ATTEND_ISA_AUTO || (int)config->isa == isa;
-    if (asked && run->machine.isa_usable[isa]) run->isas[run->isa_count++] = (AttendIsa)isa;
+    if (asked && run->machine.isa_usable[isa] && cpu_enable((AttendIsa)isa))
+      run->isas[run->isa_count++] = (AttendIsa)isa;
   }
   run->row_count = list_rows(run, NULL);
   run->rows = calloc(run->row_count, sizeof *run->rows);

@@ -34,6 +34,7 @@
 /* One path of the group while it is measured. */
 typedef struct Contender {
   BenchRow *row;
+  Workload workload; /* the group's, in the row's storage */
   PathRate *rate;
   AttendContext *context;
   double call_seconds; /* of the warm-up */
@@ -59,6 +60,7 @@ static void open_context(const BenchConfig *config, Contender *contender) {
   settings.threads = contender->row->threads;
   settings.isa = config->isa;
   settings.path = contender->row->path;
+  settings.precision = contender->row->precision;
   settings.profile = true;
   settings.score_memory_limit_bytes = config->score_memory_limit_bytes;
   const AttendStatus status = attend_open(&contender->context, &settings);
@@ -75,23 +77,29 @@ static char *plan_text(const AttendPlan *plan) {
   return text;
 }
 
-/* Which ISA does the FLOPs. What is left to OpenBLAS or to the compiler counts as the widest,
- * whatever --isa holds the kernels to: a core of OpenBLAS that is too low shows as a low share. */
+/* Which ISA's fp32 peak the FLOPs are held against: that of the kernels that do them, or AVX-512's
+ * where they are of bf16 products and wider. What is left to OpenBLAS or to the compiler counts as the
+ * widest, whatever --isa holds the kernels to: a core of OpenBLAS that is too low shows as a low share.
+ */
 static void judge_by(const MeasureGroup *group, BenchRow *row) {
   const size_t rows = group->config->batch * group->workload->step;
-  const bool few_rows = rows <= KERNEL_PROJECT_ROWS && row->path != ATTEND_PATH_NAIVE;
-  row->core_isa = row->path == ATTEND_PATH_TILED ? row->isa : group->widest;
-  row->projection_isa = few_rows ? row->isa : group->widest;
+  const bool panels =
+      row->storage != ATTEND_STORAGE_FP32 || row->precision != ATTEND_PRECISION_FP32;
+  const bool own = (panels || rows <= KERNEL_PROJECT_ROWS) && row->path != ATTEND_PATH_NAIVE;
+  const bool asked = row->isa <= group->widest || row->isa == group->config->isa;
+  const AttendIsa kernels = asked ? row->isa : group->widest;
+  row->core_isa = row->path == ATTEND_PATH_TILED ? kernels : group->widest;
+  row->projection_isa = own ? kernels : group->widest;
 }
 
 static void read_plan(const MeasureGroup *group, Contender *contender) {
   BenchRow *const row = contender->row;
   AttendPlan plan;
-  const AttendStatus status = workload_plan(group->workload, contender->context, &plan);
+  const AttendStatus status = workload_plan(&contender->workload, contender->context, &plan);
   const AttendPathVerdict *const verdict = &plan.verdicts[row->path];
   row->score_bytes = verdict->score_bytes;
   row->scratch_bytes = status == ATTEND_OK ? plan.workspace_bytes : verdict->workspace_bytes;
-  row->bytes = workload_bytes(group->workload);
+  row->bytes = workload_bytes(&contender->workload, row->precision);
   if (group->config->explain) row->plan_text = plan_text(&plan);
   if (status != ATTEND_OK) {
     drop(contender, BENCH_SKIPPED, "%s%s", attend_get_error(contender->context),
@@ -122,7 +130,7 @@ static bool probe(const MeasureGroup *group, const Contender *contender) {
   for (;;) {
     attend_reset_profile(contender->context);
     const double start = timer_seconds();
-    if (workload_call_prefix(group->workload, contender->context, tokens) != ATTEND_OK) {
+    if (workload_call_prefix(&contender->workload, contender->context, tokens) != ATTEND_OK) {
       return false;
     }
     const double seconds = timer_seconds() - start;
@@ -174,7 +182,8 @@ static bool have_reference(const MeasureGroup *group, Contender *contender) {
 
 static void verify(const MeasureGroup *group, Contender *contender) {
   BenchRow *const row = contender->row;
-  reference_compare(group->reference, group->workload->output, &row->error, &row->error_share);
+  reference_compare(group->reference, row->precision, row->storage, group->workload->output,
+                    &row->error, &row->error_share);
   row->rows_checked = group->reference->count;
   if (!(row->error_share <= 1))
     drop(contender, BENCH_FAILED,
@@ -189,7 +198,7 @@ static void warm_up(const MeasureGroup *group, Contender *contender) {
                 attend_path_name(row->path));
   reference_spoil(group->workload);
   const double start = timer_seconds();
-  if (workload_call(group->workload, contender->context) != ATTEND_OK) {
+  if (workload_call(&contender->workload, contender->context) != ATTEND_OK) {
     drop(contender, BENCH_FAILED, "%s", attend_get_error(contender->context));
     return;
   }
@@ -198,19 +207,19 @@ static void warm_up(const MeasureGroup *group, Contender *contender) {
   verify(group, contender);
 }
 
-static double time_calls(const MeasureGroup *group, const Contender *contender, size_t calls) {
+static double time_calls(const Contender *contender, size_t calls) {
   const double start = timer_seconds();
-  for (size_t i = 0; i < calls; i++) workload_call(group->workload, contender->context);
+  for (size_t i = 0; i < calls; i++) workload_call(&contender->workload, contender->context);
   return timer_seconds() - start;
 }
 
 /* Calls in a sample: as many as make it last SAMPLE_SECONDS, found by doubling. The least of three
  * tries counts, so that a try that another program interrupts does not pass for a long one. */
-static void count_calls(const MeasureGroup *group, Contender *contender) {
+static void count_calls(Contender *contender) {
   size_t calls = 1;
   while (contender->call_seconds < LONG_CALL_SECONDS && calls < CALLS_MOST) {
     double least = INFINITY;
-    for (size_t i = 0; i < 3; i++) least = fmin(least, time_calls(group, contender, calls));
+    for (size_t i = 0; i < 3; i++) least = fmin(least, time_calls(contender, calls));
     contender->call_seconds = least / (double)calls;
     if (least >= SAMPLE_SECONDS) break;
     calls *= 2;
@@ -235,12 +244,12 @@ static bool wants_more(const BenchConfig *config, const Contender *contender) {
   return count < least || contender->spent < ROW_SECONDS;
 }
 
-static void take_sample(const MeasureGroup *group, Contender *contender) {
+static void take_sample(Contender *contender) {
   BenchRow *const row = contender->row;
   AttendStatus status = ATTEND_OK;
   const double start = timer_seconds();
   for (size_t i = 0; i < row->calls_per_sample && status == ATTEND_OK; i++)
-    status = workload_call(group->workload, contender->context);
+    status = workload_call(&contender->workload, contender->context);
   const double seconds = timer_seconds() - start;
   if (status != ATTEND_OK)
     drop(contender, BENCH_FAILED, "%s", attend_get_error(contender->context));
@@ -260,7 +269,7 @@ static void sample_in_turns(const MeasureGroup *group, Contender *contenders) {
       progress_show(group->progress, "%s, N = %zu, %s: sample %zu", contender->row->model->name,
                     contender->row->tokens, attend_path_name(contender->row->path),
                     contender->row->samples.count + 1);
-      take_sample(group, contender);
+      take_sample(contender);
       sampled = true;
     }
   }
@@ -272,7 +281,7 @@ static void prepare(const MeasureGroup *group, Contender *contender) {
   if (contender->active) predict(group, contender);
   if (contender->active) reserve(contender);
   if (contender->active) warm_up(group, contender);
-  if (contender->active) count_calls(group, contender);
+  if (contender->active) count_calls(contender);
 }
 
 static void finish(Contender *contender) {
@@ -290,11 +299,12 @@ static void finish(Contender *contender) {
 }
 
 void measure_group(const MeasureGroup *group) {
-  Contender contenders[ATTEND_PATH_COUNT] = {0};
+  Contender contenders[BENCH_PATHS_MAX] = {0};
   const size_t count = group->config->path_count;
   for (size_t i = 0; i < count; i++) {
     contenders[i].row = &group->rows[i];
     contenders[i].rate = &group->rates[i];
+    contenders[i].workload = workload_stored(group->workload, group->rows[i].storage);
     if (!interrupt_seen()) prepare(group, &contenders[i]);
   }
   sample_in_turns(group, contenders);

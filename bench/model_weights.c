@@ -79,7 +79,8 @@ static void fill_weights(uint64_t seed, const AttendLayerShape *shape, ModelWeig
   fill_norm(seed, STREAM_KEY_NORM, KEY_NORM_MEAN, weights->key_norm, shape->head_dim);
 }
 
-static bool pack(const AttendModel *model, ModelWeights *weights, char *reason) {
+static bool pack(const AttendModel *model, AttendStorage storage, ModelWeights *weights,
+                 char *reason) {
   AttendWeightSource source;
   attend_default_weight_source(&source);
   attend_model_source(model, &source);
@@ -89,15 +90,37 @@ static bool pack(const AttendModel *model, ModelWeights *weights, char *reason) 
   source.output_bias = weights->output_bias;
   source.query_norm = weights->query_norm;
   source.key_norm = weights->key_norm;
+  source.storage = storage;
   AttendContext *context = NULL;
   AttendStatus status = attend_open(&context, NULL);
   if (status == ATTEND_OK)
-    status = attend_pack_weights(context, &model->shape, &source, &weights->packed);
+    status = attend_pack_weights(context, &model->shape, &source, &weights->packed[storage]);
   if (status != ATTEND_OK)
     snprintf(reason, BENCH_REASON_SIZE, "the weights could not be packed: %s",
              context ? attend_get_error(context) : attend_status_message(status));
   attend_close(&context);
   return status == ATTEND_OK;
+}
+
+static bool pack_storages(const BenchConfig *config, const AttendModel *model,
+                          ModelWeights *weights, char *reason) {
+  for (size_t p = 0; p < config->path_count; p++) {
+    const AttendStorage storage = config_storage(config, p);
+    if (!weights->packed[storage] && !pack(model, storage, weights, reason)) return false;
+  }
+  return true;
+}
+
+/* Bytes of a number in all of the storages together. */
+static size_t packed_bytes(const BenchConfig *config) {
+  bool counted[ATTEND_STORAGE_COUNT] = {false};
+  size_t sum = 0;
+  for (size_t p = 0; p < config->path_count; p++) {
+    const AttendStorage storage = config_storage(config, p);
+    if (!counted[storage]) sum += bench_storage_bytes(storage);
+    counted[storage] = true;
+  }
+  return sum;
 }
 
 bool weights_open(const BenchConfig *config, const AttendModel *model, ModelWeights *weights,
@@ -107,21 +130,22 @@ bool weights_open(const BenchConfig *config, const AttendModel *model, ModelWeig
   const AttendLayerShape *const shape = &model->shape;
   const double floats =
       (double)shape->width * (double)(fused_columns(shape) + shape->query_heads * shape->value_dim);
-  /* Twice: once for the oracle, once packed. */
-  if (allocation_fits(2 * sizeof(float) * floats) && allocate_weights(model, weights)) {
+  /* Once for the oracle, and packed. */
+  const double bytes = floats * (double)(sizeof(float) + packed_bytes(config));
+  if (allocation_fits(bytes) && allocate_weights(model, weights)) {
     fill_weights(config->seed, shape, weights);
-    if (pack(model, weights, reason)) return true;
+    if (pack_storages(config, model, weights, reason)) return true;
   } else {
     snprintf(reason, BENCH_REASON_SIZE,
              "the weights and their packed copy need %.1f GiB of memory, more than is available",
-             2 * sizeof(float) * floats / 0x1p30);
+             bytes / 0x1p30);
   }
   weights_close(weights);
   return false;
 }
 
 void weights_close(ModelWeights *weights) {
-  attend_free_weights(&weights->packed);
+  for (size_t s = 0; s < ATTEND_STORAGE_COUNT; s++) attend_free_weights(&weights->packed[s]);
   free(weights->qkv);
   free(weights->output);
   free(weights->qkv_bias);

@@ -14,13 +14,13 @@
 
 /* All null for a core. */
 typedef struct ModelWeights {
-  float *qkv, *output;           /* [E, Hq*D + Hk*D + Hk*Dv], [Hq*Dv, E] */
-  float *qkv_bias, *output_bias; /* null where the model has none */
-  float *query_norm, *key_norm;  /* likewise */
-  AttendWeights *packed;
+  float *qkv, *output;                         /* [E, Hq*D + Hk*D + Hk*Dv], [Hq*Dv, E] */
+  float *qkv_bias, *output_bias;               /* null where the model has none */
+  float *query_norm, *key_norm;                /* likewise */
+  AttendWeights *packed[ATTEND_STORAGE_COUNT]; /* in each storage that a row has */
 } ModelWeights;
 
-/* Fills and packs the weights, with the model's RoPE; does nothing for a core. On failure *weights is
+/* Fills the weights and packs them in the storages of the config's paths, with the model's RoPE; does nothing for a core. On failure *weights is
  * zero and reason (BENCH_REASON_SIZE) has the sentence. */
 bool weights_open(const BenchConfig *config, const AttendModel *model, ModelWeights *weights,
                   char *reason);

@@ -22,6 +22,8 @@ static void write_case(Csv *csv, const BenchRun *run, const BenchRow *row) {
   csv_count(csv, "threads", row->threads);
   csv_text(csv, "path", attend_path_name(row->path));
   csv_text(csv, "isa", attend_isa_name(row->isa));
+  csv_text(csv, "precision", attend_precision_name(row->precision));
+  csv_text(csv, "storage", attend_storage_name(row->storage));
   csv_text(csv, "status", bench_status_name(row->status));
   csv_text(csv, "reason", row->reason);
 }

@@ -22,14 +22,15 @@ static json_t *limit_or_null(int64_t keys) {
 }
 
 static json_t *options_object(const BenchConfig *config) {
-  return json_pack("{s:s, s:s, s:o, s:I, s:b, s:I, s:s, s:o, s:f, s:f, s:I, s:I}", "part",
+  return json_pack("{s:s, s:s, s:o, s:I, s:b, s:I, s:s, s:s, s:o, s:f, s:f, s:I, s:I}", "part",
                    bench_part_name(config->part), "mode", bench_mode_name(config->mode), "chunk",
                    json_count_or_null(config->chunk), "layer", (json_int_t)config->layer, "causal",
                    (int)config->causal, "batch", (json_int_t)config->batch, "isa",
-                   attend_isa_name(config->isa), "repeat", json_count_or_null(config->repeat),
-                   "time_limit_seconds", config->time_limit_seconds, "yardstick_seconds",
-                   config->yardstick_seconds, "memory_limit_bytes",
-                   (json_int_t)config->score_memory_limit_bytes, "seed", (json_int_t)config->seed);
+                   attend_isa_name(config->isa), "storage", attend_storage_name(config->storage),
+                   "repeat", json_count_or_null(config->repeat), "time_limit_seconds",
+                   config->time_limit_seconds, "yardstick_seconds", config->yardstick_seconds,
+                   "memory_limit_bytes", (json_int_t)config->score_memory_limit_bytes, "seed",
+                   (json_int_t)config->seed);
 }
 
 /* What the row's layer does to heads and scores. */
@@ -66,14 +67,15 @@ static json_t *yardsticks_array(const BenchRun *run) {
 
 static json_t *case_object(const BenchRow *row) {
   const AttendLayerShape *const shape = &row->model->shape;
-  return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:o}", "model",
-                   json_text_or_null(row->model->name), "d_model", (json_int_t)shape->width,
-                   "heads", (json_int_t)shape->query_heads, "kv_heads", (json_int_t)shape->kv_heads,
-                   "head_dim", (json_int_t)shape->head_dim, "value_dim",
-                   (json_int_t)shape->value_dim, "tokens", (json_int_t)row->tokens, "threads",
-                   (json_int_t)row->threads, "path", attend_path_name(row->path), "isa",
-                   attend_isa_name(row->isa), "status", bench_status_name(row->status), "reason",
-                   json_text_or_null(row->reason));
+  return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:o}",
+                   "model", json_text_or_null(row->model->name), "d_model",
+                   (json_int_t)shape->width, "heads", (json_int_t)shape->query_heads, "kv_heads",
+                   (json_int_t)shape->kv_heads, "head_dim", (json_int_t)shape->head_dim,
+                   "value_dim", (json_int_t)shape->value_dim, "tokens", (json_int_t)row->tokens,
+                   "threads", (json_int_t)row->threads, "path", attend_path_name(row->path), "isa",
+                   attend_isa_name(row->isa), "precision", attend_precision_name(row->precision),
+                   "storage", attend_storage_name(row->storage), "status",
+                   bench_status_name(row->status), "reason", json_text_or_null(row->reason));
 }
 
 static json_t *plan_object(const BenchRow *row) {

@@ -98,8 +98,9 @@ static void write_figure(FILE *stream, bool known, double value) {
 
 static void write_series(const Series *series, FILE *stream) {
   const BenchConfig *const config = series->run->config;
-  fprintf(stream, "# %s, %zu thread(s), %s\n", config->models[series->model].name,
-          series_row(series, 0)->threads, attend_path_name(config->paths[series->path]));
+  fprintf(stream, "# %s, %zu thread(s), %s, %s\n", config->models[series->model].name,
+          series_row(series, 0)->threads, attend_path_name(config->paths[series->path]),
+          attend_precision_name(config_precision(config, series->path)));
   for (size_t n = 0; n < config->token_count; n++) {
     const BenchRow *const row = series_row(series, n);
     const bool timed = has_point(series, PANEL_TIME, n);
@@ -139,11 +140,16 @@ static bool is_serial(const Series *series) {
   return config->serial && config->serial[series->path];
 }
 
-/* Paths by colour, numbers of threads by the shape of their points; a serial path has both of its
+/* Paths and precisions by colour, numbers of threads by the shape of their points; a serial path has both of its
  * own. */
 static const char *series_colour(const Series *series) {
   static const char *const colours[ATTEND_PATH_COUNT] = {"#555555", "#0072b2", "#d55e00",
                                                          "#009e73"};
+  static const char *const precise[ATTEND_PRECISION_COUNT] = {[ATTEND_PRECISION_BF16X6] = "#56b4e9",
+                                                              [ATTEND_PRECISION_BF16X3] = "#e69f00",
+                                                              [ATTEND_PRECISION_BF16] = "#c94a8c"};
+  const AttendPrecision precision = config_precision(series->run->config, series->path);
+  if (precise[precision]) return precise[precision];
   return is_serial(series) ? "#cc79a7" : colours[series->run->config->paths[series->path]];
 }
 
@@ -154,14 +160,16 @@ static size_t series_points(const Series *series) {
 static void write_line(const Series *series, FILE *stream, const char *column, bool dashed) {
   const size_t threads = series_row(series, 0)->threads;
   const AttendPath path = series->run->config->paths[series->path];
+  const AttendPrecision precision = config_precision(series->run->config, series->path);
+  const bool named = precision != ATTEND_PRECISION_FP32;
   fprintf(stream, "data index %zu using 1:%s with linespoints lw 2 dt %d pt %zu lc rgb '%s' ",
           series_index(series), column, dashed ? 2 : 1, series_points(series),
           series_colour(series));
   if (dashed)
     fputs("notitle", stream);
   else
-    fprintf(stream, "title '%s, %zu thread%s'", attend_path_name(path), threads,
-            threads == 1 ? "" : "s");
+    fprintf(stream, "title '%s%s%s, %zu thread%s'", attend_path_name(path), named ? " " : "",
+            named ? attend_precision_name(precision) : "", threads, threads == 1 ? "" : "s");
   fputs(", \\\n  ", stream);
 }
 

@@ -10,8 +10,10 @@
 #include "bench/units.h"
 
 #define LINE_WIDTH 120
-/* Columns before the first figure: N, path and threads. */
-#define CASE_WIDTH 19
+/* Columns before the first figure: N, path, precision and threads. */
+#define CASE_WIDTH 26
+/* Of a phase's share, if its name is not longer. */
+#define PHASE_WIDTH 6
 
 static bool has_figures(const BenchRow *row) {
   return row->samples.count > 0;
@@ -40,7 +42,10 @@ static void print_header(const BenchRun *run, FILE *stream) {
           bench_mode_name(config->mode));
   if (config->chunk)
     fprintf(stream, " in chunks of %zu token%s", config->chunk, config->chunk == 1 ? "" : "s");
-  fprintf(stream, ", %s, B = %zu\n", config->causal ? "causal" : "bidirectional", config->batch);
+  fprintf(stream, ", %s, B = %zu", config->causal ? "causal" : "bidirectional", config->batch);
+  if (config->storage != ATTEND_STORAGE_AUTO)
+    fprintf(stream, ", stored in %s", attend_storage_name(config->storage));
+  fputc('\n', stream);
   fprintf(stream, "machine    %s, %zu core%s, kernels up to %s", machine->processor, machine->cores,
           machine->cores == 1 ? "" : "s", attend_isa_name(machine->isa_best));
   if (machine->l3_bytes) fprintf(stream, ", L3 %s", unit_bytes((double)machine->l3_bytes).text);
@@ -91,7 +96,8 @@ static void print_model(const AttendModel *model, const BenchConfig *config, FIL
 }
 
 static void print_case(const BenchRow *row, FILE *stream) {
-  fprintf(stream, "%7zu  %-6s %3zu", row->tokens, attend_path_name(row->path), row->threads);
+  fprintf(stream, "%7zu  %-6s %-6s %3zu", row->tokens, attend_path_name(row->path),
+          attend_precision_name(row->precision), row->threads);
 }
 
 static void print_reason(const BenchRow *row, FILE *stream) {
@@ -104,9 +110,9 @@ static void print_reason(const BenchRow *row, FILE *stream) {
 
 static void print_cost_head(BenchMode mode, FILE *stream) {
   const bool decode = mode == BENCH_DECODE;
-  fprintf(stream, "%7s  %-6s %3s %9s %9s %9s %8s %6s %6s  %15s %9s %9s %9s\n", "N", "path", "thr",
-          "median", "min", "tokens/s", "GFLOP/s", decode ? "GB/s" : "peak",
-          decode ? "read" : "sgemm", "limit", "scratch", "scores", "max error");
+  fprintf(stream, "%7s  %-6s %-6s %3s %8s %8s %8s %8s %6s %6s %15s %8s %8s %8s\n", "N", "path",
+          "prec", "thr", "median", "min", "tokens/s", "GFLOP/s", decode ? "GB/s" : "peak",
+          decode ? "read" : "sgemm", "limit", "scratch", "scores", "error");
 }
 
 static void print_cost(const BenchRow *row, const BenchConfig *config, FILE *stream) {
@@ -114,13 +120,13 @@ static void print_cost(const BenchRow *row, const BenchConfig *config, FILE *str
   snprintf(speed, sizeof speed, "%.1f", row_gbps(row));
   const bool decode = config->mode == BENCH_DECODE;
   print_case(row, stream);
-  fprintf(stream, " %9s %9s %9s %8.1f", unit_seconds(row_seconds(row)).text,
+  fprintf(stream, " %8s %8s %8s %8.1f", unit_seconds(row_seconds(row)).text,
           unit_seconds(samples_min(&row->samples)).text,
           unit_count(row_tokens_per_second(row, config)).text, row_gflops(row));
-  fprintf(stream, " %6s %6s  %9s %5s", decode ? speed : unit_share(row_peak_share(row)).text,
+  fprintf(stream, " %6s %6s %9s %5s", decode ? speed : unit_share(row_peak_share(row)).text,
           unit_share(decode ? row_read_share(row) : row_sgemm_share(row)).text,
           bench_limit_name(row_limit(row)), unit_share(row_limit_share(row)).text);
-  fprintf(stream, " %9s %9s %9.1e\n", unit_bytes((double)row->scratch_bytes).text,
+  fprintf(stream, " %8s %8s %8.1e\n", unit_bytes((double)row->scratch_bytes).text,
           row->score_bytes ? unit_bytes((double)row->score_bytes).text : "none", row->error);
 }
 
@@ -148,6 +154,11 @@ static const char *const phase_heads[ATTEND_PHASE_COUNT] = {
     [ATTEND_PHASE_ATTENTION] = "attention", [ATTEND_PHASE_OUTPUT_PROJECTION] = "output",
 };
 
+static int phase_width(size_t phase) {
+  const int head = (int)strlen(phase_heads[phase]);
+  return head > PHASE_WIDTH ? head : PHASE_WIDTH;
+}
+
 /* The speed of the attention between the projections, without packing. */
 static void print_core_speed(const BenchRow *row, FILE *stream) {
   const double seconds = row_core_seconds(row);
@@ -162,7 +173,8 @@ static void print_phases(const BenchRow *row, FILE *stream) {
   for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++) whole += row->phase_seconds[p];
   print_case(row, stream);
   for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++)
-    fprintf(stream, " %9s", whole > 0 ? unit_share(row->phase_seconds[p] / whole).text : "-");
+    fprintf(stream, " %*s", phase_width(p),
+            whole > 0 ? unit_share(row->phase_seconds[p] / whole).text : "-");
   fprintf(stream, " %6s", whole > 0 ? unit_share(row_other_seconds(row) / whole).text : "-");
   print_core_speed(row, stream);
 }
@@ -172,8 +184,9 @@ static void print_phase_table(const BenchRow *rows, size_t count, FILE *stream) 
   for (size_t r = 0; r < count; r++) measured += has_figures(&rows[r]);
   if (!measured) return;
   fprintf(stream, "\n  Where the time goes, in shares of a call:\n");
-  fprintf(stream, "%7s  %-6s %3s", "N", "path", "thr");
-  for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++) fprintf(stream, " %9s", phase_heads[p]);
+  fprintf(stream, "%7s  %-6s %-6s %3s", "N", "path", "prec", "thr");
+  for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++)
+    fprintf(stream, " %*s", phase_width(p), phase_heads[p]);
   fprintf(stream, " %6s %13s\n", "other", "core GFLOP/s");
   for (size_t r = 0; r < count; r++)
     if (has_figures(&rows[r])) print_phases(&rows[r], stream);
@@ -206,10 +219,12 @@ static void print_footer(const BenchRun *run, FILE *stream) {
   fputc('\n', stream);
   print_wrapped(
       stream, 0,
-      "median, min: of one call. limit: what bounds the row on this machine, the FLOPs at the FMA "
-      "peak of their ISA or the bytes at the read bandwidth, and the share of it that was reached. "
+      "prec: the precision of the tiled path's products. median, min: of one call. limit: what "
+      "bounds the row on this machine, the FLOPs at the fp32 FMA peak of their ISA or the bytes at "
+      "the read bandwidth, and the share of it that was reached, which products of bf16 take "
+      "beyond 100%. "
       "scores: the part of the scratch that holds whole score "
-      "matrices. max error: against a float64 oracle, over all rows of the output or, "
+      "matrices. error: the largest, against a float64 oracle, over all rows of the output or, "
       "where there are many, over the first, the last and some between. core GFLOP/s: of "
       "the attention between the projections; pairs outside of causality and the window do not "
       "count, those that a mask hides do.");

@@ -5,6 +5,8 @@
  */
 #include "bench/results.h"
 
+#include "storage.h"
+
 static double ratio(double part, double whole) {
   return whole > 0 ? part / whole : 0;
 }
@@ -70,6 +72,28 @@ BenchLimit row_limit(const BenchRow *row) {
 
 double row_limit_share(const BenchRow *row) {
   return row_limit(row) == BENCH_COMPUTE ? row_peak_share(row) : row_read_share(row);
+}
+
+AttendPrecision config_precision(const BenchConfig *config, size_t p) {
+  return config->precisions ? config->precisions[p] : ATTEND_PRECISION_FP32;
+}
+
+/* A core without a cache reads the caller's floats, however anything else is stored. */
+AttendStorage config_storage(const BenchConfig *config, size_t p) {
+  const bool stores =
+      config->part == BENCH_LAYER || config->mode == BENCH_DECODE || config->chunk > 0;
+  return stores ? storage_resolve(config->storage, config_precision(config, p))
+                : ATTEND_STORAGE_FP32;
+}
+
+size_t bench_storage_bytes(AttendStorage storage) {
+  const size_t planes = storage_planes(storage);
+  return planes ? 2 * planes : sizeof(float);
+}
+
+size_t bench_moved_bytes(AttendPrecision precision, AttendStorage storage) {
+  const size_t planes = storage_planes(storage), order = precision_order(precision);
+  return order && order < planes ? 2 * order : bench_storage_bytes(storage);
 }
 
 bool run_needs_peak(const BenchRun *run, AttendIsa isa) {

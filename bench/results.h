@@ -39,8 +39,10 @@ typedef struct BenchConfig {
   const size_t *threads;
   const AttendPath *paths;
   const bool *serial; /* [path_count]: the path runs on one thread in every row; null: none does */
+  const AttendPrecision *precisions; /* [path_count]: of each path; null: all are in fp32 */
   size_t model_count, token_count, thread_count, path_count;
-  AttendIsa isa; /* of the tiled path */
+  AttendIsa isa;         /* of the tiled path */
+  AttendStorage storage; /* of weights and caches; AUTO: as each row's precision reads them */
   BenchPart part;
   BenchMode mode;
   size_t chunk; /* a prefill in calls of so many tokens, with a cache; 0: in one call without */
@@ -64,8 +66,8 @@ typedef enum BenchStatus {
 } BenchStatus;
 
 /* The limit that no implementation can beat on this machine is the longer of two times: that of the
- * FLOPs at the FMA peak of the ISA that does them, and that of the bytes at the read bandwidth. A
- * row's share of it is that time by the row's own. */
+ * FLOPs at the fp32 FMA peak of the ISA that does them, and that of the bytes at the read bandwidth. A
+ * row's share of it is that time by the row's own; products of bf16 can exceed it. */
 typedef enum BenchLimit { BENCH_COMPUTE, BENCH_BANDWIDTH } BenchLimit;
 
 typedef struct BenchRow {
@@ -73,8 +75,10 @@ typedef struct BenchRow {
   const Yardsticks *yardsticks; /* of the row's number of threads */
   size_t tokens, threads;
   AttendPath path;
+  AttendPrecision precision;
+  AttendStorage storage;              /* of weights and cache, never AUTO */
   AttendIsa isa;                      /* of the library's kernels */
-  AttendIsa core_isa, projection_isa; /* that the FLOPs of each part are held against */
+  AttendIsa core_isa, projection_isa; /* whose fp32 peak the FLOPs of each part are held against */
   BenchStatus status;
   char reason[BENCH_REASON_SIZE]; /* of SKIPPED and FAILED */
 
@@ -129,6 +133,18 @@ double row_other_seconds(const BenchRow *row);
 
 BenchLimit row_limit(const BenchRow *row);
 double row_limit_share(const BenchRow *row);
+
+/* Paths of a config at most: each of its precisions is one more entry of its list. */
+#define BENCH_PATHS_MAX (ATTEND_PATH_COUNT * ATTEND_PRECISION_COUNT)
+
+/* The precision of path number p, and the storage that its rows have. */
+AttendPrecision config_precision(const BenchConfig *config, size_t p);
+AttendStorage config_storage(const BenchConfig *config, size_t p);
+
+/* Bytes of a stored number, and those of them that a precision reads: no more planes than it multiplies.
+ */
+size_t bench_storage_bytes(AttendStorage storage);
+size_t bench_moved_bytes(AttendPrecision precision, AttendStorage storage);
 
 /* Whether rows are judged against the FMA peak of this ISA: the widest, and the one asked for. */
 bool run_needs_peak(const BenchRun *run, AttendIsa isa);

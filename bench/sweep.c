@@ -50,6 +50,8 @@ static void name_rows(BenchRun *run) {
                               .tokens = config->tokens[n],
                               .threads = yardstick_threads(config, limits),
                               .path = config->paths[p],
+                              .precision = config_precision(config, p),
+                              .storage = config_storage(config, p),
                               .isa = config->isa};
         }
 }

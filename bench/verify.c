@@ -11,6 +11,8 @@
 #include <stdlib.h>
 
 #include "bench/expectation.h"
+#include "kernels/kernels.h"
+#include "storage.h"
 
 /* Multiply-adds of the oracle that one workload may cost: a second or two. */
 #define ORACLE_BUDGET 1.5e9
@@ -69,8 +71,8 @@ bool reference_open(const Workload *workload, bool (*cancelled)(void), Reference
                            .rows = malloc(count * sizeof *reference->rows),
                            .values = malloc(count * workload->width * sizeof *reference->values),
                            .factor = chain > CHAIN_FREE ? sqrt(chain / CHAIN_FREE) : 1};
-  const double gain = score_gain(workload);
-  if (gain > 1) reference->factor *= gain;
+  reference->gain = fmax(1, score_gain(workload));
+  reference->factor *= reference->gain;
   reason[0] = '\0';
   if (!reference->rows || !reference->values) {
     snprintf(reason, BENCH_REASON_SIZE, "there is no memory for the output that is expected");
@@ -94,15 +96,24 @@ void reference_close(Reference *reference) {
   *reference = (Reference){0};
 }
 
-void reference_compare(const Reference *reference, const float *output, double *error,
-                       double *share) {
+/* Relative error of a number that is rounded to so many planes; none of a float. */
+static double rounding(size_t planes) {
+  static const double units[KERNEL_MAX_PLANES + 1] = {0, 0x1p-9, 0x1p-18, 0};
+  return units[planes];
+}
+
+void reference_compare(const Reference *reference, AttendPrecision precision, AttendStorage storage,
+                       const float *output, double *error, double *share) {
+  const double epsilon =
+      2 * rounding(precision_order(precision)) + rounding(storage_planes(storage));
+  const double rounded = 16 * reference->gain * epsilon;
   *error = *share = 0;
   for (size_t i = 0; i < reference->count; i++) {
     const float *const row = output + reference->rows[i] * reference->width;
     const double *const expected = reference->values + i * reference->width;
     for (size_t c = 0; c < reference->width; c++) {
       const double difference = fabs((double)row[c] - expected[c]);
-      const double tolerance = reference->factor * (1e-5 + 5e-6 * fabs(expected[c]));
+      const double tolerance = reference->factor * (1e-5 + 5e-6 * fabs(expected[c])) + rounded;
       if (isnan(difference)) {
         *error = *share = INFINITY;
         return;

@@ -9,7 +9,11 @@
  *
  * with K the longest sum of the workload: E, Hq Dv and N for a layer, D and N for a core. Scores,
  * and with them their errors, grow with the scale; RoPE and norms keep their size. The constant is 5 u sqrt(K) where the factor is above 1, and stays at its value for K = 1024 below
- * it. A mask that is off by one or a head that reads another's keys moves outputs by 1e-3 and more.
+ * it. Operands that are rounded to bf16 planes add 16 * max(1, |scale| sqrt(D)) * e, where e is the
+ * relative error of an activation and of a weight in the precision (2^-9 each in bf16, 2^-18 in bf16x3,
+ * none in the others) and that of the storage: each of a sum's products is off by that, and so is the
+ * sum, by about as much; 16 is what several such sums and the softmax between them may make of it.
+ * A mask that is off by one or a head that reads another's keys moves outputs by 1e-3 and more.
  */
 #ifndef BENCH_VERIFY_H
 #define BENCH_VERIFY_H
@@ -23,6 +27,7 @@ typedef struct Reference {
   size_t *rows;   /* [count] index into the output's rows */
   double *values; /* [count, width] */
   double factor;  /* of the tolerance, as above */
+  double gain;    /* max(1, |scale| sqrt(D)) */
 } Reference;
 
 /* Computes the rows. *cancelled is looked at between them. On failure *reference is zero and reason
@@ -34,8 +39,8 @@ void reference_close(Reference *reference);
 /* Holds the workload's output against the reference. *error is the largest difference, *share the
  * largest difference in units of the tolerance: above 1 is a failure. Both are infinite if a value
  * is NaN. */
-void reference_compare(const Reference *reference, const float *output, double *error,
-                       double *share);
+void reference_compare(const Reference *reference, AttendPrecision precision, AttendStorage storage,
+                       const float *output, double *error, double *share);
 
 /* Overwrites the output so that a row that is not written cannot pass. */
 void reference_spoil(const Workload *workload);

@@ -62,10 +62,11 @@ static double input_bytes(const Workload *workload) {
   const double rows = x_rows(workload) * (double)(copies * x_width(workload) + workload->width);
   const double token = (double)(shape->head_dim + shape->value_dim);
   const double keys = key_rows(workload) * token;
-  const double cached = has_cache(workload->config)
-                            ? (double)workload->config->batch * (double)shape->kv_heads *
-                                  (double)workload->tokens * token
-                            : 0;
+  size_t caches = 0;
+  for (size_t p = 0; has_cache(workload->config) && p < workload->config->path_count; p++)
+    caches += p == 0 || config_storage(workload->config, p) != config_storage(workload->config, 0);
+  const double cached = (double)(caches * workload->config->batch) * (double)shape->kv_heads *
+                        (double)workload->tokens * token;
   return sizeof(float) * (rows + keys + cached) +
          scoring_bytes(workload->config, workload->queries, workload->tokens);
 }
@@ -142,16 +143,23 @@ static AttendStatus truncate_cache(const Workload *workload, size_t length) {
   return status;
 }
 
-/* A cache with room for N tokens that holds the past ones. */
-static bool open_cache(Workload *workload, char *reason) {
+/* A cache with room for N tokens that holds the past ones, as a context of path number p stores it. */
+static bool open_cache(Workload *workload, size_t p, char *reason) {
+  const AttendStorage storage = config_storage(workload->config, p);
+  AttendCache **const cache = &workload->caches[storage];
   AttendCacheSettings settings;
   attend_default_cache_settings(&settings);
   settings.sequences = workload->config->batch;
   settings.capacity = workload->tokens;
+  settings.storage = workload->config->storage;
+  AttendSettings how;
+  attend_default_settings(&how);
+  how.precision = config_precision(workload->config, p);
   AttendContext *context = NULL;
-  AttendStatus status = attend_open(&context, NULL);
+  AttendStatus status = attend_open(&context, &how);
   if (status == ATTEND_OK)
-    status = attend_open_cache(context, &workload->model->shape, &settings, &workload->cache);
+    status = attend_open_cache(context, &workload->model->shape, &settings, cache);
+  workload->cache = *cache;
   if (status == ATTEND_OK && workload->past > 0)
     status = append_keys(workload, context, 0, workload->past);
   if (status != ATTEND_OK)
@@ -159,6 +167,23 @@ static bool open_cache(Workload *workload, char *reason) {
              context ? attend_get_error(context) : attend_status_message(status));
   attend_close(&context);
   return status == ATTEND_OK;
+}
+
+static bool open_caches(Workload *workload, char *reason) {
+  const BenchConfig *const config = workload->config;
+  for (size_t p = 0; has_cache(config) && p < config->path_count; p++)
+    if (!workload->caches[config_storage(config, p)] && !open_cache(workload, p, reason))
+      return false;
+  *workload = workload_stored(workload, config_storage(config, 0));
+  return true;
+}
+
+Workload workload_stored(const Workload *workload, AttendStorage storage) {
+  Workload stored = *workload;
+  stored.storage = storage;
+  stored.packed = workload->weights->packed[storage];
+  stored.cache = workload->caches[storage];
+  return stored;
 }
 
 bool workload_open(const BenchConfig *config, const AttendModel *model, const ModelWeights *weights,
@@ -176,7 +201,7 @@ bool workload_open(const BenchConfig *config, const AttendModel *model, const Mo
   const double bytes = input_bytes(workload);
   if (allocation_fits(bytes) && allocate_inputs(workload)) {
     fill_inputs(workload);
-    if (!has_cache(config) || open_cache(workload, reason)) return true;
+    if (open_caches(workload, reason)) return true;
   } else {
     snprintf(reason, BENCH_REASON_SIZE,
              "the inputs and the output need %.1f GiB of memory, more than is available",
@@ -187,7 +212,7 @@ bool workload_open(const BenchConfig *config, const AttendModel *model, const Mo
 }
 
 void workload_close(Workload *workload) {
-  attend_close_cache(&workload->cache);
+  for (size_t s = 0; s < ATTEND_STORAGE_COUNT; s++) attend_close_cache(&workload->caches[s]);
   scoring_close(&workload->scoring);
   free(workload->x);
   free(workload->staged);
@@ -239,7 +264,7 @@ static AttendStatus call_layer(const Workload *workload, AttendContext *context,
   const size_t batch = workload->config->batch, row = first * batch;
   const AttendOptions options = workload_options(workload, first);
   const float *const x = workload->staged ? workload->staged : workload->x;
-  return attend_layer_forward(context, workload->weights->packed, workload->cache, batch, count,
+  return attend_layer_forward(context, workload->packed, workload->cache, batch, count,
                               x + row * workload->model->shape.width, &options,
                               workload->output + row * workload->width);
 }
@@ -302,14 +327,16 @@ size_t workload_visible_keys(const Workload *workload) {
                                               : workload->tokens;
 }
 
-double workload_bytes(const Workload *workload) {
+double workload_bytes(const Workload *workload, AttendPrecision precision) {
   const AttendLayerShape *const shape = &workload->model->shape;
+  const double number = (double)bench_moved_bytes(precision, workload->storage);
+  const double share = number / (double)bench_storage_bytes(workload->storage);
   const double weights =
-      workload->weights->packed ? (double)attend_weights_bytes(workload->weights->packed) : 0;
+      workload->packed ? share * (double)attend_weights_bytes(workload->packed) : 0;
   const bool stored = is_core(workload) || workload->cache;
   const double tokens = stored ? (double)workload_visible_keys(workload) : 0;
-  const double keys = (double)workload->config->batch * (double)shape->kv_heads * tokens *
-                      (double)(shape->head_dim + shape->value_dim);
+  const double token =
+      number * (double)shape->kv_heads * (double)(shape->head_dim + shape->value_dim);
   const double rows = x_rows(workload) * (double)(x_width(workload) + workload->width);
-  return weights + sizeof(float) * (keys + rows);
+  return weights + (double)workload->config->batch * tokens * token + sizeof(float) * rows;
 }

@@ -26,15 +26,23 @@ typedef struct Workload {
   float *key;     /* core [B, Hk, N, D]; layer decode: the cache's [B, Hk, past, D]; else null */
   float *value;   /* likewise with Dv */
   ScoringData scoring;
-  size_t width;       /* floats of an output row: E, or Hq * Dv in a core */
-  float *output;      /* B * queries rows; see workload_output_row() */
-  AttendCache *cache; /* chunks and decode; it holds `past` tokens between calls */
+  size_t width;  /* floats of an output row: E, or Hq * Dv in a core */
+  float *output; /* B * queries rows; see workload_output_row() */
+  /* Chunks and decode: a cache in each storage that a row has, with `past` tokens between calls. */
+  AttendCache *caches[ATTEND_STORAGE_COUNT];
+  AttendStorage storage; /* that calls read */
+  AttendWeights *packed; /* of that storage, or null; so is the cache */
+  AttendCache *cache;
 } Workload;
 
 /* Fills the inputs at one length. On failure *workload is zero and reason has the sentence. */
 bool workload_open(const BenchConfig *config, const AttendModel *model, const ModelWeights *weights,
                    size_t tokens, Workload *workload, char *reason);
 void workload_close(Workload *workload);
+
+/* The same inputs for calls that read weights and cache in this storage. It owns nothing, and is valid
+ * until the workload is closed. workload_open() leaves that of the first path. */
+Workload workload_stored(const Workload *workload, AttendStorage storage);
 
 /* One pass over all of the workload, in one call of the library or in chunks, which leaves the cache
  * as it was before. */
@@ -58,9 +66,9 @@ size_t workload_output_row(const Workload *workload, size_t sequence, size_t que
 /* Keys of a sequence that any query may see by its position. */
 size_t workload_visible_keys(const Workload *workload);
 
-/* Bytes that a pass must read or write: weights, input, output, and K and V of visible keys where they
+/* Bytes that a pass in this precision must read or write: weights, input, output, and K and V of visible keys where they
  * come from outside (a core, a cache), each once. A prefill layer in one call makes K and V itself and
  * need not store them. Masks and biases are not counted. */
-double workload_bytes(const Workload *workload);
+double workload_bytes(const Workload *workload, AttendPrecision precision);
 
 #endif

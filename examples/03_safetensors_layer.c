@@ -49,12 +49,14 @@ int main(int argc, char **argv) {
   if (status) fprintf(stderr, "%s\n", attend_status_message(status));
 
   if (!status && argc > 1) { /* config.json says what the model is */
-    status = attend_load_layer(context, argv[1], 0, &layer, error, sizeof error);
+    status =
+        attend_load_layer(context, argv[1], 0, ATTEND_STORAGE_AUTO, &layer, error, sizeof error);
   } else if (!status) { /* what it is, is known */
     status = write_layer(&qwen->shape, error, sizeof error);
     if (!status) status = attend_open_tensors(written, &file, error, sizeof error);
     if (!status)
-      status = attend_load_layer_from(context, file, qwen, 0, &layer, error, sizeof error);
+      status = attend_load_layer_from(context, file, qwen, 0, ATTEND_STORAGE_AUTO, &layer, error,
+                                      sizeof error);
     attend_close_tensors(&file);
     remove(written);
   }

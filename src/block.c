@@ -7,7 +7,9 @@
  * A hidden key's score is overwritten with -inf, so its weight is exactly 0. That hides its value
  * too, as long as the value is finite; 0 * NaN would be NaN. So values that some rows do not see are
  * looked at first, and if one of them is not finite each row adds up its own visible values. The
- * bits are the same: adding 0 times a finite value changes nothing.
+ * bits are the same: adding 0 times a finite value changes nothing. Pairs are multiplied in whole
+ * steps, so there the values of a step are looked at, and each row is given a copy of the tile in which
+ * those that it does not see are 0.
  */
 #include "block.h"
 
@@ -103,31 +105,86 @@ static void weigh_ends(const Job *job, const Scratch *s, const Block *block, con
   }
 }
 
-void block_attend(const Job *job, const Scratch *s, const Block *block, Tile *tile, Online state) {
+/* The block's weights as the values want them: pairs where they are multiplied by pairs. */
+static Weights split_weights(const Job *job, const Scratch *s, const Block *block, const Seen *seen,
+                             size_t from) {
+  const size_t order = job->tiling.order, stride = KEY_TILE / 2, plane = job->tiling.R * stride;
+  const float *rows[KERNEL_MAX_ROWS];
+  if (order) {
+    for (size_t r = 0; r < block->rows; r++) rows[r] = s->scores + r * KEY_TILE + from;
+    job->kernels->split_rows(block->rows, seen->to - from, rows, 1.0f, order, plane, stride,
+                             s->weights + from / 2);
+  }
+  return (Weights){s->scores, {s->weights, order, plane, stride}};
+}
+
+/* Each row over a copy of the tile's values that holds those that it sees. */
+static void weigh_copies(const Job *job, const Scratch *s, const Block *block, const Tile *tile,
+                         const Seen *seen, bool masked, size_t from, Weights weights,
+                         Online state) {
+  for (size_t r = 0; r < block->rows; r++) {
+    bool visible[KEY_TILE] = {false};
+    for (size_t j = seen->first[r]; j < seen->end[r]; j++) {
+      visible[j] = !masked || !row_masked(job, block, tile, r, j);
+    }
+    const Tile copy = tile_copy_visible(job, tile, from, seen->to, visible, s->visible);
+    tile_weigh_pairs(job, &copy, 1, from, seen->to, weights, s->rescale + r, online_from(state, r));
+    weights.floats += KEY_TILE;
+    weights.pairs.pairs += weights.pairs.stride;
+  }
+}
+
+/* The weighted sum over a tile of pairs: all of its steps of which a row sees a key. */
+static void weigh_steps(const Job *job, const Scratch *s, const Block *block, Tile *tile,
+                        const Seen *seen, bool masked, Online state) {
+  const size_t from = seen->from / KERNEL_PANEL * KERNEL_PANEL;
+  const bool whole = seen->all && from == seen->from && seen->to % KERNEL_PANEL == 0;
+  const Weights weights = split_weights(job, s, block, seen, from);
+  if ((whole && !masked) || tile_is_finite(job, tile)) {
+    tile_weigh_pairs(job, tile, block->rows, from, seen->to, weights, s->rescale, state);
+  } else {
+    weigh_copies(job, s, block, tile, seen, masked, from, weights, state);
+  }
+}
+
+/* The kernels' softmax takes R rows of the fp32 register block at a time; a block of pairs may have
+ * more. */
+static void softmax(const Job *job, const Scratch *s, const Block *block, size_t width, bool full,
+                    const Seen *seen, Online state) {
   const Kernels *const kernels = job->kernels;
+  for (size_t r = 0; r < block->rows; r += kernels->rows) {
+    const size_t rows = size_min(kernels->rows, block->rows - r);
+    float *const scores = s->scores + r * KEY_TILE;
+    if (full) {
+      kernels->softmax_full(rows, width, scores, KEY_TILE, state.max + r, state.sum + r,
+                            s->rescale + r);
+    } else {
+      kernels->softmax_ragged(rows, width, seen->first + r, seen->end + r, scores, KEY_TILE,
+                              state.max + r, state.sum + r, s->rescale + r);
+    }
+  }
+}
+
+void block_attend(const Job *job, const Scratch *s, const Block *block, Tile *tile, Online state) {
   const Problem *const p = job->problem;
   const bool masked = problem_has_mask(p);
   Seen seen;
   look(p, block, tile, &seen);
   if (seen.from >= seen.to) return;
-  if (seen.all) see_alike(&seen, masked ? block->rows : 0);
+  if (seen.all) see_alike(&seen, block->rows);
   if (masked && all_masked(job, block, tile, &seen)) return;
 
   const size_t first = seen.from / KERNEL_PANEL * KERNEL_PANEL;
   const size_t width = size_round_up(seen.to, job->tiling.W);
-  tile_score(job, tile, block->rows, first, tile->packed ? width : seen.to, block->query,
+  tile_score(job, tile, block->rows, first, tile->form == FORM_ROWS ? seen.to : width, block->query,
              s->scores);
   if (adjustment_is_needed(p)) adjust(job, block, tile, &seen, s->scores);
-  if (seen.all && seen.from == 0 && seen.to == width) {
-    kernels->softmax_full(block->rows, width, s->scores, KEY_TILE, state.max, state.sum,
-                          s->rescale);
-  } else {
-    if (seen.all) see_alike(&seen, block->rows);
-    kernels->softmax_ragged(block->rows, width, seen.first, seen.end, s->scores, KEY_TILE,
-                            state.max, state.sum, s->rescale);
-  }
+  const bool full = seen.all && seen.from == 0 && seen.to == width;
+  softmax(job, s, block, width, full, &seen, state);
   const bool aligned = seen.all || (seen.from == 0 && seen.first[block->rows - 1] == 0);
-  if (!masked && aligned) {
+  if (tile->form == FORM_PAIRS) {
+    weigh_steps(job, s, block, tile, &seen, masked, state);
+  } else if (!masked && aligned) {
     weigh_ends(job, s, block, tile, &seen, state);
   } else if (tile_is_finite(job, tile)) {
     tile_weigh(job, tile, block->rows, seen.from, seen.to, s->scores, s->rescale, state);

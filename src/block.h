@@ -10,7 +10,7 @@ typedef struct Block {
   size_t kv_head;
   size_t row, rows;     /* rows <= R */
   KeyRange top, bottom; /* of the first and the last row */
-  const float *query;   /* packed, scaled by scale * log2(e) */
+  Query query;          /* scaled by scale * log2(e) */
 } Block;
 
 static inline size_t block_token(const Problem *p, size_t row) {

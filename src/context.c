@@ -20,6 +20,7 @@ void attend_default_settings(AttendSettings *settings) {
   *settings = (AttendSettings){.struct_size = sizeof *settings,
                                .isa = ATTEND_ISA_AUTO,
                                .path = ATTEND_PATH_AUTO,
+                               .precision = ATTEND_PRECISION_FP32,
                                .naive_parallel = true,
                                .score_memory_limit_bytes = (size_t)2 << 30};
 }
@@ -29,9 +30,11 @@ static AttendStatus resolve_settings(AttendSettings *settings) {
   if (settings->threads > MAX_THREADS) return ATTEND_STATUS_BAD_OPTION;
   if (!attend_path_name(settings->path)) return ATTEND_STATUS_BAD_OPTION;
   if (!attend_isa_name(settings->isa)) return ATTEND_STATUS_BAD_OPTION;
+  if (!attend_precision_name(settings->precision)) return ATTEND_STATUS_BAD_OPTION;
   if (settings->threads == 0) settings->threads = size_min(parallel_default_threads(), MAX_THREADS);
-  if (settings->isa == ATTEND_ISA_AUTO) settings->isa = cpu_best();
-  return cpu_usable(settings->isa) ? ATTEND_OK : ATTEND_STATUS_ISA_UNAVAILABLE;
+  if (settings->isa == ATTEND_ISA_AUTO) settings->isa = cpu_best(settings->precision);
+  const bool runs = cpu_usable(settings->isa) && cpu_enable(settings->isa);
+  return runs ? ATTEND_OK : ATTEND_STATUS_ISA_UNAVAILABLE;
 }
 
 AttendStatus attend_open(AttendContext **context, const AttendSettings *settings) {

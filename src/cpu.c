@@ -1,7 +1,8 @@
 /* cpu.c - asks the processor what it can do.
  *
  * The compiler's feature test reads CPUID and XGETBV, so a feature counts only when the operating
- * system saves its registers. Nothing is cached here: a context asks once, when it is opened.
+ * system saves its registers; for AMX, which that test does not know, the same is done here. Nothing
+ * is cached: a context asks once, when it is opened.
  */
 #include "cpu.h"
 
@@ -13,6 +14,44 @@
 
 #if defined(__x86_64__)
 #  include <cpuid.h>
+#endif
+#if defined(__x86_64__) && defined(__linux__)
+#  include <sys/syscall.h>
+#  include <unistd.h>
+#  define HAS_TILES
+#endif
+
+#ifdef HAS_TILES
+/* Of asm/prctl.h and the processor's manual; headers may be older than the processor. */
+enum { GET_SUPPORTED_STATES = 0x1021, GET_PERMITTED_STATES = 0x1022, REQUEST_STATE = 0x1023 };
+enum { STATE_TILE_CONFIG = 17, STATE_TILE_DATA = 18 };
+
+static bool states_include_tiles(uint64_t states) {
+  const uint64_t tiles = (uint64_t)1 << STATE_TILE_CONFIG | (uint64_t)1 << STATE_TILE_DATA;
+  return (states & tiles) == tiles;
+}
+
+/* CPUID leaf 7, EDX: AMX-BF16 and AMX-TILE; XCR0; and what Linux says that it can save. Asks only a
+ * processor with AVX-512, on which XGETBV is there to be used. */
+static bool tiles_supported(void) {
+  unsigned a, b, c, d, low, high;
+  uint64_t states = 0;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+  if (!(d & 1u << 22) || !(d & 1u << 24)) return false;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  if (!states_include_tiles((uint64_t)high << 32 | low)) return false;
+  return syscall(SYS_arch_prctl, GET_SUPPORTED_STATES, &states) == 0 &&
+         states_include_tiles(states);
+}
+
+/* The permission is the process's, also for threads that run already; it is refused where a thread's
+ * alternative signal stack is too small for the larger state. */
+static bool tiles_enabled(void) {
+  uint64_t states = 0;
+  return syscall(SYS_arch_prctl, REQUEST_STATE, STATE_TILE_DATA) == 0 &&
+         syscall(SYS_arch_prctl, GET_PERMITTED_STATES, &states) == 0 &&
+         states_include_tiles(states);
+}
 #endif
 
 bool cpu_supports(AttendIsa isa) {
@@ -26,6 +65,12 @@ bool cpu_supports(AttendIsa isa) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
            cpu_supports(ATTEND_ISA_AVX2);
+  case ATTEND_ISA_AVX512_BF16:
+    return __builtin_cpu_supports("avx512bf16") && cpu_supports(ATTEND_ISA_AVX512);
+#endif
+#ifdef HAS_TILES
+  case ATTEND_ISA_AMX:
+    return cpu_supports(ATTEND_ISA_AVX512) && tiles_supported();
 #endif
   default:
     return false;
@@ -36,9 +81,19 @@ bool cpu_usable(AttendIsa isa) {
   return kernels_get(isa) && cpu_supports(isa);
 }
 
-AttendIsa cpu_best(void) {
-  for (int isa = ATTEND_ISA_COUNT - 1; isa > ATTEND_ISA_SCALAR; isa--) {
-    if (cpu_usable((AttendIsa)isa)) return (AttendIsa)isa;
+bool cpu_enable(AttendIsa isa) {
+#ifdef HAS_TILES
+  if (isa == ATTEND_ISA_AMX) return tiles_enabled();
+#else
+  (void)isa;
+#endif
+  return true;
+}
+
+AttendIsa cpu_best(AttendPrecision precision) {
+  const int widest = precision == ATTEND_PRECISION_FP32 ? ATTEND_ISA_AVX512 : ATTEND_ISA_COUNT - 1;
+  for (int isa = widest; isa > ATTEND_ISA_SCALAR; isa--) {
+    if (cpu_usable((AttendIsa)isa) && cpu_enable((AttendIsa)isa)) return (AttendIsa)isa;
   }
   return ATTEND_ISA_SCALAR;
 }

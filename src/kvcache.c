@@ -11,6 +11,7 @@
 #include "memory.h"
 #include "shape.h"
 #include "size.h"
+#include "storage.h"
 
 void attend_default_cache_settings(AttendCacheSettings *settings) {
   if (!settings) return;
@@ -39,10 +40,10 @@ static AttendStatus check_choices(const AttendCacheSettings *settings, Fault *fa
     return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
                      "settings.block_tokens is %zu; it must be 32, 64 or 128", block);
   }
-  if (settings->storage != ATTEND_STORAGE_FP32) {
+  if (!attend_storage_name(settings->storage)) {
     return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
-                     "settings.storage is %d; it must be ATTEND_STORAGE_FP32, %d",
-                     (int)settings->storage, (int)ATTEND_STORAGE_FP32);
+                     "settings.storage is %d; it must be one of ATTEND_STORAGE_..., 0 to %d",
+                     (int)settings->storage, ATTEND_STORAGE_COUNT - 1);
   }
   if (settings->window && settings->pool_blocks) {
     return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
@@ -64,15 +65,16 @@ static size_t place_sizes(Layout *layout, size_t count) {
   return layout_floats(layout, count, sizeof(size_t) / sizeof(float));
 }
 
-/* Fills the plan; the layout says if it cannot be counted. */
+/* Fills the plan for a cache of so many planes; the layout says if it cannot be counted. */
 static void plan_cache(const AttendLayerShape *shape, const AttendCacheSettings *settings,
-                       CachePlan *plan) {
+                       size_t planes, CachePlan *plan) {
   *plan = (CachePlan){.cache = {.sequences = settings->sequences,
                                 .kv_heads = shape->kv_heads,
                                 .head_dim = shape->head_dim,
                                 .value_dim = shape->value_dim,
                                 .page_tokens = settings->block_tokens,
                                 .window = settings->window,
+                                .planes = planes,
                                 .shared_pool = settings->pool_blocks > 0}};
   AttendCache *const c = &plan->cache;
   Layout *const layout = &plan->layout;
@@ -83,11 +85,15 @@ static void plan_cache(const AttendLayerShape *shape, const AttendCacheSettings 
   c->pages = c->shared_pool ? settings->pool_blocks : entries;
 
   const size_t value_panels = size_ceil_divide(c->value_dim, KERNEL_PANEL);
-  const size_t value_columns = size_multiply(value_panels, KERNEL_PANEL, overflow);
-  c->value_at = size_multiply(c->page_tokens, c->head_dim, overflow);
-  c->head_floats =
-      size_add(c->value_at, size_multiply(c->page_tokens, value_columns, overflow), overflow);
-  c->page_floats = size_multiply(c->kv_heads, c->head_floats, overflow);
+  c->value_columns = size_multiply(value_panels, KERNEL_PANEL, overflow);
+  c->key_pairs = size_ceil_divide(c->head_dim, 2 * KERNEL_STEP) * KERNEL_STEP;
+  const size_t key_words =
+      c->planes ? size_multiply(c->planes, c->key_pairs, overflow) : c->head_dim;
+  const size_t value_rows = c->planes ? c->planes * c->page_tokens / 2 : c->page_tokens;
+  c->value_at = size_multiply(c->page_tokens, key_words, overflow);
+  c->head_words =
+      size_add(c->value_at, size_multiply(value_rows, c->value_columns, overflow), overflow);
+  c->page_words = size_multiply(c->kv_heads, c->head_words, overflow);
 
   layout_floats(layout, size_ceil_divide(sizeof(AttendCache), sizeof(float)), 1);
   plan->free_list_at = place_sizes(layout, c->pages);
@@ -95,7 +101,7 @@ static void plan_cache(const AttendLayerShape *shape, const AttendCacheSettings 
   plan->table_at = place_sizes(layout, entries);
   plan->lengths_at = place_sizes(layout, c->sequences);
   plan->firsts_at = place_sizes(layout, c->sequences);
-  plan->pool_at = layout_floats(layout, c->pages, c->page_floats);
+  plan->pool_at = layout_floats(layout, c->pages, c->page_words);
   c->bytes = layout->bytes;
 }
 
@@ -139,12 +145,13 @@ AttendStatus attend_open_cache(AttendContext *context, const AttendLayerShape *s
   }
   if (check_choices(settings, fault) || check_sizes(shape, settings, fault)) return fault->status;
 
+  const AttendStorage storage = storage_resolve(settings->storage, context->settings.precision);
   CachePlan plan;
-  plan_cache(shape, settings, &plan);
+  plan_cache(shape, settings, storage_planes(storage), &plan);
   if (plan.layout.overflow) {
     return fault_set(fault, ATTEND_STATUS_OVERFLOW,
                      "a cache of %zu sequences of %zu tokens (%zu blocks in a pool), %zu kv heads "
-                     "and %zu + %zu floats a token cannot be counted in bytes",
+                     "and %zu + %zu numbers a token cannot be counted in bytes",
                      settings->sequences, settings->capacity, settings->pool_blocks,
                      shape->kv_heads, shape->head_dim, shape->value_dim);
   }
@@ -187,7 +194,7 @@ size_t attend_cache_free_blocks(const AttendCache *cache) {
 }
 
 size_t attend_cache_token_bytes(const AttendCache *cache) {
-  return cache->page_floats / cache->page_tokens * sizeof(float);
+  return cache->page_words / cache->page_tokens * sizeof(float);
 }
 
 size_t attend_cache_bytes(const AttendCache *cache) {

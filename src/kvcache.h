@@ -6,9 +6,14 @@
  *   page of one kv head:  keys [page_tokens / P][D][P]   values [ceil(Dv / P)][page_tokens][P]
  *   pool:                 [pages][Hk][keys, then values]
  *
+ * or in bf16, as planes of pairs:
+ *
+ *   page of one kv head:  keys [planes][page_tokens / P][pairs of D][P]
+ *                         values [planes][ceil(Dv / P)][page_tokens / 2][P]
+ *
  * so that the kernels read a cache as they read a tile that they packed themselves. Each sequence
  * has a table from its own page numbers to those of the pool. What stands in a page behind the last
- * token, or before the first one kept, means nothing.
+ * token, or before the first one kept, means nothing: it may be NaN, also in the other half of a pair.
  *
  * In a ring a token takes the place of the one `capacity` tokens before it and of no other, so that
  * the page in which a sequence ends also holds the tokens with which what is kept begins. With
@@ -22,6 +27,7 @@
 #include "attend/attend.h"
 #include "fault.h"
 #include "kernels/kernels.h"
+#include "words.h"
 
 struct AttendCache {
   size_t sequences, kv_heads, head_dim, value_dim;
@@ -31,9 +37,12 @@ struct AttendCache {
   size_t sequence_pages; /* entries of a sequence's table: capacity / page_tokens */
   size_t pages;          /* of the pool */
   bool shared_pool;      /* pages are taken and given back */
-  size_t page_floats;    /* of all kv heads */
-  size_t head_floats;    /* of one kv head in a page */
-  size_t value_at;       /* floats from a head's keys to its values */
+  size_t planes;         /* of bf16 pairs; 0: floats */
+  size_t key_pairs;      /* of a key, to whole steps */
+  size_t value_columns;  /* Dv, to whole panels */
+  size_t page_words;     /* of all kv heads: floats, or pairs */
+  size_t head_words;     /* of one kv head in a page */
+  size_t value_at;       /* words from a head's keys to its values */
   size_t bytes;
   size_t free_pages;  /* number of entries of free_list that count */
   size_t *free_list;  /* [pages] */
@@ -45,15 +54,42 @@ struct AttendCache {
 };
 
 /* Packed keys (values) of page number `page` of a sequence, that of token page * page_tokens. */
-static inline const float *kvcache_keys(const AttendCache *cache, size_t sequence, size_t page,
-                                        size_t kv_head) {
+static inline float *kvcache_keys(const AttendCache *cache, size_t sequence, size_t page,
+                                  size_t kv_head) {
   const size_t entry = sequence * cache->sequence_pages + page % cache->sequence_pages;
-  return cache->pool + cache->table[entry] * cache->page_floats + kv_head * cache->head_floats;
+  return cache->pool + cache->table[entry] * cache->page_words + kv_head * cache->head_words;
 }
 
-static inline const float *kvcache_values(const AttendCache *cache, size_t sequence, size_t page,
-                                          size_t kv_head) {
+static inline float *kvcache_values(const AttendCache *cache, size_t sequence, size_t page,
+                                    size_t kv_head) {
   return kvcache_keys(cache, sequence, page, kv_head) + cache->value_at;
+}
+
+/* The same of a cache in bf16. */
+static inline KernelPairs kvcache_key_pairs(const AttendCache *cache, size_t sequence, size_t page,
+                                            size_t kv_head) {
+  return (KernelPairs){words_as_pairs(kvcache_keys(cache, sequence, page, kv_head)), cache->planes,
+                       cache->page_tokens * cache->key_pairs, cache->key_pairs * KERNEL_PANEL};
+}
+
+static inline KernelPairs kvcache_value_pairs(const AttendCache *cache, size_t sequence,
+                                              size_t page, size_t kv_head) {
+  return (KernelPairs){words_as_pairs(kvcache_values(cache, sequence, page, kv_head)),
+                       cache->planes, cache->page_tokens / 2 * cache->value_columns,
+                       cache->page_tokens / 2 * KERNEL_PANEL};
+}
+
+/* Where a token of one kv head is kept. */
+typedef struct CachePlace {
+  float *keys, *values; /* of its page */
+  size_t at;            /* 0 .. page_tokens - 1 */
+} CachePlace;
+
+static inline CachePlace kvcache_place(const AttendCache *cache, size_t sequence, size_t token,
+                                       size_t kv_head) {
+  const size_t page = token / cache->page_tokens;
+  return (CachePlace){kvcache_keys(cache, sequence, page, kv_head),
+                      kvcache_values(cache, sequence, page, kv_head), token % cache->page_tokens};
 }
 
 /* Copies one token's key (value) of one kv head to a dense row. The token must be kept. */
@@ -89,5 +125,12 @@ typedef struct CacheRows {
 
 void kvcache_store(AttendCache *cache, const Kernels *kernels, size_t sequence, size_t kv_head,
                    size_t first, size_t tokens, CacheRows rows);
+
+/* The same for tokens of one page, and the copies, in a cache in bf16. unused: what stands behind the
+ * tokens in their page is not kept. */
+void kvcache_store_pairs(const AttendCache *cache, const Kernels *kernels, CachePlace place,
+                         size_t tokens, bool unused, CacheRows rows);
+void kvcache_widen_key(const AttendCache *cache, CachePlace place, float *to);
+void kvcache_widen_value(const AttendCache *cache, CachePlace place, float *to);
 
 #endif

@@ -22,8 +22,8 @@ static size_t *table_of(const AttendCache *c, size_t sequence) {
   return c->table + sequence * c->sequence_pages;
 }
 
-static float *floats_of(const AttendCache *c, size_t page) {
-  return c->pool + page * c->page_floats;
+static float *words_of(const AttendCache *c, size_t page) {
+  return c->pool + page * c->page_words;
 }
 
 static size_t take_page(AttendCache *c) {
@@ -146,7 +146,7 @@ static void take_pages(AttendCache *c, size_t sequence, size_t tokens) {
   size_t shared = 0;
   if (find_open_page(c, sequence, &shared) && c->references[shared] > 1) {
     const size_t copy = take_page(c);
-    memcpy(floats_of(c, copy), floats_of(c, shared), c->page_floats * sizeof(float));
+    memcpy(words_of(c, copy), words_of(c, shared), c->page_words * sizeof(float));
     drop_page(c, shared);
     table[length / c->page_tokens] = copy;
   }
@@ -239,8 +239,8 @@ AttendStatus attend_fork_cache(AttendContext *context, AttendCache *cache, size_
   }
   for (size_t p = shared; p < pages; p++) {
     if (cache->shared_pool) table[p] = take_page(cache);
-    memcpy(floats_of(cache, table[p]), floats_of(cache, source[p]),
-           cache->page_floats * sizeof(float));
+    memcpy(words_of(cache, table[p]), words_of(cache, source[p]),
+           cache->page_words * sizeof(float));
   }
   cache->lengths[to] = length;
   cache->firsts[to] = cache->firsts[from];

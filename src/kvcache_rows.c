@@ -2,7 +2,8 @@
  *
  * A token that is stored writes its own places and those of no other token: in a ring the places
  * next to it may hold tokens that are still kept. A whole panel of keys is turned by the kernel, any
- * other key goes in element by element. Values stay rows, cut into panels.
+ * other key goes in element by element. Values stay rows, cut into panels. Pages in bf16 are
+ * kvcache_pairs.c's.
  */
 #include "kvcache.h"
 
@@ -12,39 +13,35 @@
 #include "shape.h"
 #include "size.h"
 
-/* The page of a token in one kv head, and its place there. */
-typedef struct Place {
-  float *keys, *values;
-  size_t at; /* 0 .. page_tokens - 1 */
-} Place;
-
-static Place place_of(const AttendCache *c, size_t sequence, size_t token, size_t kv_head) {
-  const size_t page = token / c->page_tokens;
-  const size_t entry = sequence * c->sequence_pages + page % c->sequence_pages;
-  float *const keys = c->pool + c->table[entry] * c->page_floats + kv_head * c->head_floats;
-  return (Place){keys, keys + c->value_at, token % c->page_tokens};
-}
-
 /* Where a key begins; its elements are KERNEL_PANEL apart. */
-static float *key_at(const AttendCache *c, Place place) {
+static float *key_at(const AttendCache *c, CachePlace place) {
   const size_t panel = place.at / KERNEL_PANEL;
   return place.keys + panel * c->head_dim * KERNEL_PANEL + place.at % KERNEL_PANEL;
 }
 
 /* Where columns from `column` on, a multiple of KERNEL_PANEL, of a value begin. */
-static float *value_at(const AttendCache *c, Place place, size_t column) {
+static float *value_at(const AttendCache *c, CachePlace place, size_t column) {
   return place.values + column * c->page_tokens + place.at * KERNEL_PANEL;
 }
 
 void kvcache_copy_key(const AttendCache *c, size_t sequence, size_t token, size_t kv_head,
                       float *to) {
-  const float *const from = key_at(c, place_of(c, sequence, token, kv_head));
+  const CachePlace place = kvcache_place(c, sequence, token, kv_head);
+  if (c->planes) {
+    kvcache_widen_key(c, place, to);
+    return;
+  }
+  const float *const from = key_at(c, place);
   for (size_t d = 0; d < c->head_dim; d++) to[d] = from[d * KERNEL_PANEL];
 }
 
 void kvcache_copy_value(const AttendCache *c, size_t sequence, size_t token, size_t kv_head,
                         float *to) {
-  const Place place = place_of(c, sequence, token, kv_head);
+  const CachePlace place = kvcache_place(c, sequence, token, kv_head);
+  if (c->planes) {
+    kvcache_widen_value(c, place, to);
+    return;
+  }
   for (size_t column = 0; column < c->value_dim; column += KERNEL_PANEL) {
     const size_t columns = size_min(c->value_dim - column, KERNEL_PANEL);
     memcpy(to + column, value_at(c, place, column), columns * sizeof *to);
@@ -52,8 +49,8 @@ void kvcache_copy_value(const AttendCache *c, size_t sequence, size_t token, siz
 }
 
 /* Stores keys that lie in one page. */
-static void store_keys(const AttendCache *c, const Kernels *kernels, Place place, size_t tokens,
-                       const float *key, size_t stride) {
+static void store_keys(const AttendCache *c, const Kernels *kernels, CachePlace place,
+                       size_t tokens, const float *key, size_t stride) {
   for (size_t stored = 0; stored < tokens;) {
     const size_t room = KERNEL_PANEL - place.at % KERNEL_PANEL;
     const size_t here = size_min(tokens - stored, room);
@@ -72,8 +69,8 @@ static void store_keys(const AttendCache *c, const Kernels *kernels, Place place
 }
 
 /* Stores values that lie in one page, with zeros where their last panel has no columns. */
-static void store_values(const AttendCache *c, const Kernels *kernels, Place place, size_t tokens,
-                         const float *value, size_t stride) {
+static void store_values(const AttendCache *c, const Kernels *kernels, CachePlace place,
+                         size_t tokens, const float *value, size_t stride) {
   for (size_t column = 0; column < c->value_dim; column += KERNEL_PANEL) {
     const size_t columns = size_min(c->value_dim - column, KERNEL_PANEL);
     kernels->pack_values(tokens, columns, value + column, stride, value_at(c, place, column));
@@ -83,11 +80,17 @@ static void store_values(const AttendCache *c, const Kernels *kernels, Place pla
 void kvcache_store(AttendCache *c, const Kernels *kernels, size_t sequence, size_t kv_head,
                    size_t first, size_t tokens, CacheRows rows) {
   for (size_t stored = 0; stored < tokens;) {
-    const Place place = place_of(c, sequence, first + stored, kv_head);
+    const CachePlace place = kvcache_place(c, sequence, first + stored, kv_head);
     const size_t here = size_min(tokens - stored, c->page_tokens - place.at);
-    store_keys(c, kernels, place, here, rows.key + stored * rows.key_stride, rows.key_stride);
-    store_values(c, kernels, place, here, rows.value + stored * rows.value_stride,
-                 rows.value_stride);
+    const CacheRows from = {rows.key + stored * rows.key_stride,
+                            rows.value + stored * rows.value_stride, rows.key_stride,
+                            rows.value_stride};
+    if (c->planes) {
+      kvcache_store_pairs(c, kernels, place, here, first + stored < c->capacity, from);
+    } else {
+      store_keys(c, kernels, place, here, from.key, from.key_stride);
+      store_values(c, kernels, place, here, from.value, from.value_stride);
+    }
     stored += here;
   }
 }

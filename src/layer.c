@@ -47,14 +47,14 @@ void layer_run_core(AttendContext *context, const Path *path, const Problem *pro
 }
 
 static void project(AttendContext *context, const Path *path, AttendPhase phase,
-                    const Linear *linear, size_t rows, const float *x, float *y) {
+                    const Linear *linear, size_t rows, const float *x, void *scratch, float *y) {
   const double clock = profile_start(&context->profiler);
-  path->project(context, linear, rows, x, y);
+  path->project(context, linear, rows, x, scratch, y);
   profile_add_whole(&context->profiler, phase, clock);
   const double weights = (double)linear->in * (double)linear->out;
   const double activations = (double)rows * (double)(linear->in + linear->out);
   profile_count(&context->profiler, phase, 2.0 * (double)rows * weights,
-                sizeof(float) * (weights + activations));
+                linear_bytes(linear) + sizeof(float) * activations);
 }
 
 /* ---- QK-norm and RoPE ---- */
@@ -204,12 +204,14 @@ void layer_run(AttendContext *context, const AttendWeights *weights, const Path 
                LayerCall *call, void *workspace) {
   float *const qkv = layout_at(workspace, call->qkv_at);
   float *const heads = layout_at(workspace, call->context_at);
-  project(context, path, ATTEND_PHASE_QKV_PROJECTION, &weights->qkv, call->rows, call->x, qkv);
+  void *const scratch = layout_at(workspace, call->scratch_at);
+  project(context, path, ATTEND_PHASE_QKV_PROJECTION, &weights->qkv, call->rows, call->x, scratch,
+          qkv);
   turn(context, weights, call, qkv, layout_at(workspace, call->turn_at));
   set_views(call, qkv, heads);
   if (call->cache) append_to_cache(context, call, qkv);
-  layer_run_core(context, path, &call->problem, layout_at(workspace, call->core_at));
+  layer_run_core(context, path, &call->problem, scratch);
   project(context, path, ATTEND_PHASE_OUTPUT_PROJECTION, &weights->output, call->rows, heads,
-          call->y);
+          scratch, call->y);
   if (context->tap) show(context, call, weights->shape.width, heads);
 }

@@ -18,9 +18,10 @@ typedef struct LayerCall {
   float *y;
 
   LayerColumns columns;
-  size_t rows;                                 /* tokens of all sequences */
-  Problem problem;                             /* its views are set by layer_run() */
-  size_t qkv_at, context_at, turn_at, core_at; /* byte offsets in the workspace */
+  size_t rows;     /* tokens of all sequences */
+  Problem problem; /* its views are set by layer_run() */
+  /* Byte offsets in the workspace. The core and the projections share the scratch in turn. */
+  size_t qkv_at, context_at, turn_at, scratch_at;
 } LayerCall;
 
 /* Checks sizes and options, the cache against the shape, and makes the core's problem. */

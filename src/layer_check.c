@@ -90,6 +90,17 @@ AttendStatus layer_check_buffers(const AttendWeights *weights, const LayerCall *
   return check_positions(&weights->rope, call, fault);
 }
 
+/* Scratch of the larger projection. */
+static size_t projection_bytes(const AttendContext *context, AttendPath id,
+                               const AttendLayerShape *shape, const LayerCall *call,
+                               bool *overflow) {
+  const Path *const path = path_get(id);
+  const size_t E = shape->width;
+  if (!path->project_bytes) return 0;
+  return size_max(path->project_bytes(context, E, call->columns.qkv, call->rows, overflow),
+                  path->project_bytes(context, call->columns.context, E, call->rows, overflow));
+}
+
 AttendStatus layer_plan(const AttendContext *context, const AttendLayerShape *shape,
                         LayerCall *call, AttendPlan *plan, Fault *fault) {
   Layout layout = {0};
@@ -97,14 +108,21 @@ AttendStatus layer_plan(const AttendContext *context, const AttendLayerShape *sh
   call->context_at = layout_floats(&layout, call->rows, call->columns.context);
   call->turn_at = layout_floats(&layout, context->settings.threads,
                                 size_round_up(shape->head_dim, SIZE_ALIGNMENT / sizeof(float)));
-  call->core_at = layout.bytes;
+  call->scratch_at = layout.bytes;
   if (layout.overflow) {
     return fault_set(fault, ATTEND_STATUS_OVERFLOW,
                      "Q, K and V of %zu sequences of %zu tokens are too many to be counted",
                      call->batch, call->tokens);
   }
   if (plan_choose(context, &call->problem, plan, fault)) return fault->status;
-  plan->workspace_bytes += layout.bytes;
+  bool overflow = false;
+  const size_t projections = projection_bytes(context, plan->path, shape, call, &overflow);
+  plan->workspace_bytes =
+      size_add(size_max(plan->workspace_bytes, projections), layout.bytes, &overflow);
+  if (overflow) {
+    plan->path = ATTEND_PATH_AUTO;
+    return fault_set(fault, ATTEND_STATUS_OVERFLOW, "the workspace cannot be counted in bytes");
+  }
   const double weights = (double)shape->width * (double)(call->columns.qkv + call->columns.context);
   plan->projection_flops = 2.0 * (double)call->rows * weights;
   return ATTEND_OK;

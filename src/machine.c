@@ -17,7 +17,7 @@ static void copy_version(const char *config, char *version, size_t size) {
 
 AttendStatus attend_describe_machine(AttendMachine *machine) {
   if (!machine) return ATTEND_STATUS_NULL_POINTER;
-  *machine = (AttendMachine){.isa_best = cpu_best(),
+  *machine = (AttendMachine){.isa_best = cpu_best(ATTEND_PRECISION_FP32),
                              .cores = parallel_cores(),
                              .openmp_threads = parallel_default_threads(),
                              .l1d_bytes = cpu_cache_bytes(1),

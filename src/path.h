@@ -7,6 +7,7 @@
 #define ATTEND_SRC_PATH_H
 
 #include "context.h"
+#include "linear.h"
 #include "problem.h"
 
 /* What a path takes for a problem. */
@@ -15,13 +16,6 @@ typedef struct PathNeeds {
   size_t score_bytes; /* whole score matrices, part of the former */
   size_t query_tile, key_tile;
 } PathNeeds;
-
-/* Rows of activations through one weight matrix: y = x W + bias. */
-typedef struct Linear {
-  size_t in, out;
-  const float *weight; /* [in, out] */
-  const float *bias;   /* [out] or null */
-} Linear;
 
 typedef struct Path {
   AttendPath id;
@@ -36,9 +30,14 @@ typedef struct Path {
    * whose clocks ran, so that phases are means over them. */
   size_t (*run)(AttendContext *context, const Problem *problem, void *workspace);
 
-  /* x [rows, in] -> y [rows, out], both dense. */
+  /* Bytes of scratch that a projection of so many rows may need, whatever the weights' storage. Null:
+   * none. */
+  size_t (*project_bytes)(const AttendContext *context, size_t in, size_t out, size_t rows,
+                          bool *overflow);
+
+  /* x [rows, in] -> y [rows, out], both dense. `scratch` is aligned and as large as that. */
   void (*project)(AttendContext *context, const Linear *linear, size_t rows, const float *x,
-                  float *y);
+                  void *scratch, float *y);
 } Path;
 
 extern const Path path_tiled;

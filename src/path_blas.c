@@ -126,6 +126,12 @@ static AttendStatus consider(const AttendContext *context, const Problem *p, Pat
                      "its weights are a softmax; scores divided by their sum "
                      "(ATTEND_NORMALIZE_SUM) are for the naive path");
   }
+  if (context->settings.precision != ATTEND_PRECISION_FP32) {
+    return fault_set(
+        reason, ATTEND_STATUS_PATH_REFUSED,
+        "its products are those of the BLAS, in fp32; precision %s is for the tiled path",
+        attend_precision_name(context->settings.precision));
+  }
   if (check_operands(p, &scratch, reason)) return reason->status;
   if (needs->score_bytes > limit) {
     return fault_set(reason, ATTEND_STATUS_MEMORY_LIMIT,
@@ -384,5 +390,6 @@ const Path path_blas = {
     .nature = "whole score matrix of a head by cblas_sgemm",
     .consider = consider,
     .run = run,
+    .project_bytes = project_bytes,
     .project = project_rows,
 };

@@ -265,6 +265,11 @@ static AttendStatus consider(const AttendContext *context, const Problem *p, Pat
                      "its %zu matrices of %zu x %zu a thread cannot be counted in bytes", matrices,
                      longest.query_tokens, longest.key_tokens);
   }
+  if (context->settings.precision != ATTEND_PRECISION_FP32) {
+    return fault_set(reason, ATTEND_STATUS_PATH_REFUSED,
+                     "its loops are in fp32; precision %s is for the tiled path",
+                     attend_precision_name(context->settings.precision));
+  }
   if (needs->score_bytes > limit) {
     return fault_set(reason, ATTEND_STATUS_MEMORY_LIMIT,
                      "its %zu matrices of %zu x %zu on %zu thread(s) need %zu bytes; "

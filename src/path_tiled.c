@@ -26,25 +26,40 @@
  *            chunks.
  *   direct   one register block holds all rows: K and V are read where they are. Decode without a
  *            cache.
- *   cached   the cache holds them packed. Every (kv head, query tile) is a piece of work.
+ *   cached   the cache holds them packed. Every (kv head, query tile) is a piece of work. Where it
+ *            stores them in another form than the precision multiplies, each tile is brought into it
+ *            in scratch when its turn comes: widened, split, or gathered from several pages.
+ * In the precisions of bf16, queries, K, V and the weights of softmax are packed as pairs in planes,
+ * and one kernel, `multiply`, makes the scores and the weighted sums; what is between them is fp32.
+ *
  * Where one query tile holds all rows and heads are too few for the threads, each split is a piece
  * of work of its own, and the partial states merge afterwards. Sequences with the most work come
  * first.
  */
 #include "adjustment.h"
 #include "block.h"
+#include "kvcache.h"
 #include "parallel.h"
 #include "path.h"
 #include "project.h"
+#include "query.h"
 #include "show_scores.h"
+#include "tile_pack.h"
 
-#define LOG2_E 1.44269504088896340736f
 /* Register blocks of a query tile, where they have the fewest rows. */
 #define MAX_BLOCKS (QUERY_TILE / KERNEL_MIN_ROWS)
 
 /* Rows of scores are formed for a tap only where they were asked for by number. */
 static bool rows_are_shown(const AttendContext *context) {
   return context->tap && context->tap_count > 0;
+}
+
+/* Planes of K and V in which the kernels find them; 0: they are floats. */
+static size_t planes_multiplied(const Problem *p, const Tiling *t) {
+  const Source source = t->first.source;
+  const bool stored = source == SOURCE_CACHED || source == SOURCE_GATHERED;
+  if (!stored || !p->cache) return t->order;
+  return t->order ? size_min(t->order, p->cache->planes) : p->cache->planes;
 }
 
 static AttendStatus consider(const AttendContext *context, const Problem *p, PathNeeds *needs,
@@ -55,11 +70,15 @@ static AttendStatus consider(const AttendContext *context, const Problem *p, Pat
       [SOURCE_LOCAL] = "K and V packed tile by tile",
       [SOURCE_DIRECT] = "K and V read in place",
       [SOURCE_CACHED] = "K and V read from the cache as packed",
+      [SOURCE_GATHERED] = "K read from the cache as packed, V gathered tile by tile",
+      [SOURCE_WIDENED] = "K and V of the cache widened tile by tile",
+      [SOURCE_SPLIT] = "K and V of the cache split tile by tile",
   };
   if (p->options.normalization != ATTEND_NORMALIZE_SOFTMAX) {
     return fault_set(reason, ATTEND_STATUS_PATH_REFUSED,
                      "its tiles keep the state of a softmax; only the naive path divides scores by "
-                     "their sum");
+                     "their sum%s",
+                     context->settings.precision == ATTEND_PRECISION_FP32 ? "" : ", in fp32");
   }
   const Tiling t = tiling_of(context, p);
   const ShowNeeds show = rows_are_shown(context) ? show_scores_needs(context, p) : (ShowNeeds){0};
@@ -73,39 +92,17 @@ static AttendStatus consider(const AttendContext *context, const Problem *p, Pat
                      "counted in bytes",
                      p->shape.batch, p->shape.kv_heads, p->shape.key_tokens);
   }
+  char planes[48] = "";
+  const size_t count = planes_multiplied(p, &t);
+  if (count > 0) {
+    snprintf(planes, sizeof planes, " as %zu plane%s of bf16", count, count == 1 ? "" : "s");
+  }
   fault_set(reason, ATTEND_OK,
-            "online softmax in tiles of %zu rows x %d keys, no score matrix; %s%s%s", t.query_tile,
-            KEY_TILE, sources[t.first.source], t.first.by_split ? ", keys split over threads" : "",
+            "online softmax in tiles of %zu rows x %d keys, no score matrix; %s%s%s%s",
+            t.query_tile, KEY_TILE, sources[t.first.source], planes,
+            t.first.by_split ? ", keys split over threads" : "",
             problem_is_ragged(p) ? " (first sequence)" : "");
   return ATTEND_OK;
-}
-
-static const float *query_row(const Problem *p, const Sequence *s, size_t g, size_t row) {
-  return problem_query(p, s, block_token(p, row), block_head(p, g, row));
-}
-
-/* Rows of a register block where `rows` rows are cut into as few as possible: 7 rows for a kernel of 6
- * are 4 and 3, since a block of one row takes as long as one of three. */
-static size_t block_height(const Job *job, size_t rows) {
-  const size_t blocks = size_ceil_divide(rows, job->tiling.R);
-  return size_ceil_divide(rows, blocks);
-}
-
-/* Queries of rows row .. row + rows, scaled, a packed block [D][R] for every register block. */
-static void pack_queries(const Job *job, const Sequence *s, size_t g, size_t row, size_t rows,
-                         float *packed) {
-  const Problem *const p = job->problem;
-  const size_t height = block_height(job, rows), block_floats = job->tiling.R * p->shape.head_dim;
-  for (size_t r = 0; r < rows; r += height, packed += block_floats) {
-    const size_t here = size_min(height, rows - r);
-    const size_t next = r + here, more = size_min(height, rows - next);
-    const float *query[KERNEL_MAX_ROWS];
-    for (size_t k = 0; k < more; k++) {
-      tile_prefetch_row(query_row(p, s, g, row + next + k), p->shape.head_dim);
-    }
-    for (size_t k = 0; k < here; k++) query[k] = query_row(p, s, g, row + r + k);
-    job->kernels->pack_queries(here, p->shape.head_dim, query, p->scale * LOG2_E, packed);
-  }
 }
 
 /* Packed keys and values of a tile of a shared sequence. */
@@ -113,26 +110,32 @@ static float *shared_keys(const Job *job, const Cut *cut, size_t g, size_t tile)
   const Tiling *const t = &job->tiling;
   const size_t tiles = cut->tile_end - cut->tile_begin;
   return layout_at(job->workspace, t->packed_at) + cut->packed_at +
-         (g * tiles + tile - cut->tile_begin) * (t->key_tile_floats + t->value_tile_floats);
+         (g * tiles + tile - cut->tile_begin) * (t->key_tile_words + t->value_tile_words);
 }
 
-/* Tile number `tile` of kv head g: packed before, packed now, in place or in the cache. */
+/* Tile number `tile` of kv head g: packed before, packed now, in place or of the cache. */
 static Tile fetch_tile(const Job *job, const Scratch *s, const Cut *cut, size_t g, size_t tile) {
   const Tiling *const t = &job->tiling;
   const Sequence *const sequence = &cut->sequence;
   switch (cut->source) {
   case SOURCE_SHARED: {
-    const float *const key = shared_keys(job, cut, g, tile);
-    return tile_at(sequence, tile, key, key + t->key_tile_floats);
+    float *const key = shared_keys(job, cut, g, tile);
+    return tile_at(job, sequence, tile, key, key + t->key_tile_words);
   }
   case SOURCE_HEAD:
-    return tile_at(sequence, tile, s->key + (tile - cut->tile_begin) * t->key_tile_floats,
-                   s->value + (tile - cut->tile_begin) * t->value_tile_floats);
+    return tile_at(job, sequence, tile, s->key + (tile - cut->tile_begin) * t->key_tile_words,
+                   s->value + (tile - cut->tile_begin) * t->value_tile_words);
   case SOURCE_LOCAL:
     tile_pack(job, sequence, g, tile, s->key, s->value);
-    return tile_at(sequence, tile, s->key, s->value);
+    return tile_at(job, sequence, tile, s->key, s->value);
   case SOURCE_CACHED:
     return tile_of_cache(job, sequence, g, tile);
+  case SOURCE_GATHERED:
+    return tile_gather(job, sequence, g, tile, s->value);
+  case SOURCE_WIDENED:
+    return tile_widen(job, sequence, g, tile, s->key, s->value);
+  case SOURCE_SPLIT:
+    return tile_split(job, sequence, g, tile, s->key, s->value);
   case SOURCE_DIRECT:
     break;
   }
@@ -143,7 +146,7 @@ static Tile fetch_tile(const Job *job, const Scratch *s, const Cut *cut, size_t 
 static size_t list_blocks(const Job *job, const Scratch *s, const Cut *cut, size_t g, size_t row,
                           size_t rows, Block *blocks) {
   const Problem *const p = job->problem;
-  const size_t height = block_height(job, rows), block_floats = job->tiling.R * p->shape.head_dim;
+  const size_t height = query_block_height(job, rows);
   size_t count = 0;
   for (size_t r = 0; r < rows; r += height, count++) {
     const size_t here = size_min(height, rows - r);
@@ -153,7 +156,7 @@ static size_t list_blocks(const Job *job, const Scratch *s, const Cut *cut, size
                             .rows = here,
                             .top = block_range(p, cut, row + r),
                             .bottom = block_range(p, cut, row + r + here - 1),
-                            .query = s->query + count * block_floats};
+                            .query = query_of(job, cut, s->query, r, count)};
   }
   return count;
 }
@@ -208,7 +211,7 @@ static void attend_query_tile(const Job *job, const Scratch *s, const Cut *cut, 
   const size_t row = tile * cut->query_tile, rows = size_min(cut->query_tile, cut->rows - row);
   const size_t first = block_range(p, cut, row).begin / KEY_SPLIT;
   const size_t end = size_ceil_divide(block_range(p, cut, row + rows - 1).end, KEY_SPLIT);
-  pack_queries(job, &cut->sequence, g, row, rows, s->query);
+  query_pack(job, cut, g, row, rows, s->query);
   attend_split(job, s, cut, g, row, rows, first, s->total);
   for (size_t split = first + 1; split < end; split++) {
     attend_split(job, s, cut, g, row, rows, split, s->split);
@@ -224,8 +227,8 @@ static void attend_head(const Job *job, const Scratch *s, const Cut *cut, size_t
   double clock = profile_start(profiler);
   for (size_t tile = cut->tile_begin; tile < cut->tile_end; tile++) {
     const size_t at = tile - cut->tile_begin;
-    tile_pack(job, &cut->sequence, g, tile, s->key + at * t->key_tile_floats,
-              s->value + at * t->value_tile_floats);
+    tile_pack(job, &cut->sequence, g, tile, s->key + at * t->key_tile_words,
+              s->value + at * t->value_tile_words);
   }
   clock = profile_add(profiler, thread, ATTEND_PHASE_PACKING, clock);
   for (size_t tile = 0; tile < cut->query_tiles; tile++) attend_query_tile(job, s, cut, g, tile);
@@ -236,7 +239,7 @@ static void attend_head(const Job *job, const Scratch *s, const Cut *cut, size_t
 static void attend_one_split(const Job *job, const Scratch *s, const Cut *cut, size_t g,
                              size_t split) {
   const Online state = tiling_partial(&job->tiling, job->problem, job->workspace, cut, g, split);
-  pack_queries(job, &cut->sequence, g, 0, cut->rows, s->query);
+  query_pack(job, cut, g, 0, cut->rows, s->query);
   attend_split(job, s, cut, g, 0, cut->rows, split, state);
 }
 
@@ -289,7 +292,7 @@ static void pack_piece(void *argument, size_t index, size_t thread) {
   const double clock = profile_start(profiler);
   for (size_t g = 0; g < p->shape.kv_heads && first < cut->sequence.key_limit; g++) {
     float *const key = shared_keys(job, cut, g, first / KEY_TILE);
-    tile_pack_panel(job, &cut->sequence, g, first, key, key + job->tiling.key_tile_floats);
+    tile_pack_panel(job, &cut->sequence, g, first, key, key + job->tiling.key_tile_words);
   }
   profile_add(profiler, thread, ATTEND_PHASE_PACKING, clock);
 }
@@ -331,5 +334,6 @@ const Path path_tiled = {
     .nature = "online softmax over tiles of keys",
     .consider = consider,
     .run = run,
+    .project_bytes = project_bytes,
     .project = project_rows,
 };

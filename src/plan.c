@@ -29,6 +29,7 @@ AttendStatus plan_choose(const AttendContext *context, const Problem *problem, A
   const double per_pair = 2.0 * (double)(problem->shape.head_dim + problem->shape.value_dim);
   *plan = (AttendPlan){.struct_size = plan->struct_size,
                        .isa = context->settings.isa,
+                       .precision = context->settings.precision,
                        .threads = context->settings.threads,
                        .core_flops = per_pair * (double)problem->shape.query_heads *
                                      problem_visible_pairs(problem)};
@@ -102,8 +103,10 @@ size_t attend_describe_plan(const AttendPlan *plan, char *text, size_t size) {
   if (writer.size) writer.text[0] = '\0';
   if (!plan) return 0;
   const char *const path = plan->path == ATTEND_PATH_AUTO ? "none" : attend_path_name(plan->path);
-  write_text(&writer, "path %s, isa %s, %zu thread%s", path ? path : "?",
-             attend_isa_name(plan->isa) ? attend_isa_name(plan->isa) : "?", plan->threads,
+  const char *const isa = attend_isa_name(plan->isa);
+  const char *const precision = attend_precision_name(plan->precision);
+  write_text(&writer, "path %s, isa %s, precision %s, %zu thread%s", path ? path : "?",
+             isa ? isa : "?", precision ? precision : "?", plan->threads,
              plan->threads == 1 ? "" : "s");
   if (plan->key_tile) {
     write_text(&writer, ", tiles of %zu rows x %zu keys", plan->query_tile, plan->key_tile);

@@ -1,4 +1,4 @@
-/* project.c - linear maps for the tiled and blas paths.
+/* project.c - linear maps for the tiled and blas paths: fp32 by fp32, and where the others begin.
  *
  * Many rows are one cblas_sgemm. For few rows its cost is that of reading the weights, which it
  * does at a fraction of the memory's speed (measured at 4096 x 12288 on one core of a Zen 4: 28 ms
@@ -43,7 +43,12 @@ static size_t piece_columns(size_t out, size_t threads) {
 }
 
 void project_rows(AttendContext *context, const Linear *linear, size_t rows, const float *x,
-                  float *y) {
+                  void *scratch, float *y) {
+  if (linear->storage != ATTEND_STORAGE_FP32 ||
+      context->settings.precision != ATTEND_PRECISION_FP32) {
+    project_panels(context, linear, rows, x, scratch, y);
+    return;
+  }
   const size_t threads = parallel_worth(context->settings.threads,
                                         (double)rows * (double)linear->in * (double)linear->out);
   for (size_t r = 0; r < rows; r++) {

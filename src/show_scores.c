@@ -11,13 +11,23 @@
 #include "blas.h"
 #include "path_naive.h"
 #include "size.h"
+#include "storage.h"
+#include "words.h"
+
+#define LOG2_E 1.44269504088896340736f
+#define LN_2 0.693147180559945309417f
 
 /* Where things lie in the scratch, with room for the longest sequence. */
 typedef struct Places {
-  size_t scores, keys, queries; /* offsets in bytes */
-  size_t stride;                /* of the rows of scores, whole panels */
+  size_t scores, keys, queries, panel; /* offsets in bytes */
+  size_t stride;                       /* of the rows of scores, whole panels */
   ShowNeeds needs;
 } Places;
+
+/* Pairs of a query or key, to whole steps. */
+static size_t pairs_of(size_t depth) {
+  return size_ceil_divide(depth, 2 * KERNEL_STEP) * KERNEL_STEP;
+}
 
 static Places place(const AttendContext *context, const Problem *p) {
   const LongestSequence longest = problem_longest(p);
@@ -28,7 +38,10 @@ static Places place(const AttendContext *context, const Problem *p) {
   places.scores = layout_floats(&layout, rows, places.stride);
   places.needs.score_bytes = layout.bytes;
   places.keys = layout_floats(&layout, p->has_cache ? longest.key_tokens : 0, depth);
-  places.queries = layout_floats(&layout, KERNEL_MAX_ROWS, depth);
+  const size_t order = precision_order(context->settings.precision);
+  const size_t pairs = size_multiply(order, pairs_of(depth), &layout.overflow);
+  places.queries = layout_floats(&layout, KERNEL_MAX_ROWS, order ? pairs : depth);
+  places.panel = layout_floats(&layout, KERNEL_PANEL, pairs);
   places.needs.bytes = layout.bytes;
   places.needs.overflow = layout.overflow;
   return places;
@@ -47,7 +60,8 @@ typedef struct Shown {
   TapRows rows;
   const float *key; /* of the head's kv head, [key_tokens, D] */
   size_t key_stride;
-  float *queries; /* scratch for a packed block of them */
+  float *queries; /* scratch for a packed block of them, or pairs */
+  float *panel;   /* and for one panel of keys as pairs */
   float *scores;  /* [rows, key_tokens] */
   size_t stride;
 } Shown;
@@ -101,6 +115,35 @@ static void multiply_by_kernels(const Shown *x) {
   }
 }
 
+/* As the tiled path does in the precisions of bf16: keys and queries as pairs, a panel of keys by a block
+ * of rows at a time. The queries are those that it rounds, so that the scores are in units of log2(e).
+ * What a cache stores in fewer planes has zeros in the others. */
+static void multiply_by_pairs(const Shown *x) {
+  const Kernels *const kernels = x->context->kernels;
+  const Problem *const p = x->problem;
+  const size_t order = precision_order(x->context->settings.precision);
+  const size_t D = p->shape.head_dim, pairs = pairs_of(D);
+  uint32_t *const panel = words_as_pairs(x->panel), *const queries = words_as_pairs(x->queries);
+  const KernelPairs key = {panel, order, pairs * KERNEL_PANEL, pairs * KERNEL_PANEL};
+  for (size_t j = 0; j < x->sequence.key_tokens; j += KERNEL_PANEL) {
+    kernels->split_keys(size_min(KERNEL_PANEL, x->sequence.key_tokens - j), D,
+                        x->key + j * x->key_stride, x->key_stride, order, key.plane_stride, panel);
+    for (size_t r = 0; r < x->rows.count; r += kernels->pair_rows) {
+      const size_t rows = size_min(kernels->pair_rows, x->rows.count - r);
+      const KernelPairs query = {queries, order, rows * pairs, pairs};
+      const float *row[KERNEL_MAX_ROWS];
+      for (size_t k = 0; k < rows; k++) {
+        row[k] = problem_query(p, &x->sequence, x->rows.first + r + k, x->h);
+      }
+      kernels->split_rows(rows, D, row, p->scale * LOG2_E, order, query.plane_stride, pairs,
+                          queries);
+      kernels->multiply(rows, pairs, KERNEL_PANEL, order, query, key, NULL, row_of(x, r) + j,
+                        x->stride);
+    }
+  }
+  for (size_t e = 0; e < x->rows.count * x->stride; e++) x->scores[e] *= LN_2;
+}
+
 static void show(const Shown *x, const char *name) {
   const AttendMatrix matrix = {.name = name,
                                .batch = x->sequence.index,
@@ -145,12 +188,15 @@ void show_scores(AttendContext *context, const Problem *p, ShowProduct product, 
                      .h = h,
                      .rows = rows,
                      .queries = layout_at(scratch, places.queries),
+                     .panel = layout_at(scratch, places.panel),
                      .scores = layout_at(scratch, places.scores),
                      .stride = places.stride};
       if (rows.count > 0 && sequence.key_tokens > 0) {
         find_keys(&shown, layout_at(scratch, places.keys));
         if (product == SHOW_BY_BLAS) {
           multiply_by_blas(&shown);
+        } else if (context->settings.precision != ATTEND_PRECISION_FP32) {
+          multiply_by_pairs(&shown);
         } else {
           multiply_by_kernels(&shown);
         }

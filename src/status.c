@@ -49,6 +49,21 @@ static const char *const isa_names[ATTEND_ISA_COUNT] = {
     [ATTEND_ISA_SCALAR] = "scalar",
     [ATTEND_ISA_AVX2] = "avx2",
     [ATTEND_ISA_AVX512] = "avx512",
+    [ATTEND_ISA_AVX512_BF16] = "avx512bf16",
+    [ATTEND_ISA_AMX] = "amx",
+};
+
+static const char *const precision_names[ATTEND_PRECISION_COUNT] = {
+    [ATTEND_PRECISION_FP32] = "fp32",
+    [ATTEND_PRECISION_BF16X6] = "bf16x6",
+    [ATTEND_PRECISION_BF16X3] = "bf16x3",
+    [ATTEND_PRECISION_BF16] = "bf16",
+};
+
+static const char *const storage_names[ATTEND_STORAGE_COUNT] = {
+    [ATTEND_STORAGE_AUTO] = "auto",     [ATTEND_STORAGE_FP32] = "fp32",
+    [ATTEND_STORAGE_BF16] = "bf16",     [ATTEND_STORAGE_BF16X2] = "bf16x2",
+    [ATTEND_STORAGE_BF16X3] = "bf16x3",
 };
 
 static const char *const phase_names[ATTEND_PHASE_COUNT] = {
@@ -85,6 +100,14 @@ const char *attend_isa_name(AttendIsa isa) {
   return name_at(isa_names, ATTEND_ISA_COUNT, (size_t)isa);
 }
 
+const char *attend_precision_name(AttendPrecision precision) {
+  return name_at(precision_names, ATTEND_PRECISION_COUNT, (size_t)precision);
+}
+
+const char *attend_storage_name(AttendStorage storage) {
+  return name_at(storage_names, ATTEND_STORAGE_COUNT, (size_t)storage);
+}
+
 const char *attend_phase_name(AttendPhase phase) {
   return name_at(phase_names, ATTEND_PHASE_COUNT, (size_t)phase);
 }
@@ -100,5 +123,19 @@ bool attend_find_isa(const char *name, AttendIsa *isa) {
   size_t index = 0;
   if (!isa || !find_name(isa_names, ATTEND_ISA_COUNT, name, &index)) return false;
   *isa = (AttendIsa)index;
+  return true;
+}
+
+bool attend_find_precision(const char *name, AttendPrecision *precision) {
+  size_t index = 0;
+  if (!precision || !find_name(precision_names, ATTEND_PRECISION_COUNT, name, &index)) return false;
+  *precision = (AttendPrecision)index;
+  return true;
+}
+
+bool attend_find_storage(const char *name, AttendStorage *storage) {
+  size_t index = 0;
+  if (!storage || !find_name(storage_names, ATTEND_STORAGE_COUNT, name, &index)) return false;
+  *storage = (AttendStorage)index;
   return true;
 }

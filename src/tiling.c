@@ -4,6 +4,9 @@
  */
 #include "tiling.h"
 
+#include "kvcache.h"
+#include "storage.h"
+
 static Online place_online(void *base, Layout *layout, size_t rows, size_t columns, size_t stride) {
   const size_t max = layout_floats(layout, rows, 1), sum = layout_floats(layout, rows, 1);
   const size_t acc = layout_floats(layout, rows, stride);
@@ -15,19 +18,27 @@ static Online place_online(void *base, Layout *layout, size_t rows, size_t colum
 /* Lays out a thread's scratch at base, or only measures it where base is null. */
 static Scratch place_scratch(const Tiling *t, const Problem *p, void *base, Layout *layout) {
   const size_t Dv = p->shape.value_dim;
-  const size_t query = layout_floats(layout, t->query_tile, p->shape.head_dim);
+  const size_t query_words =
+      t->order ? size_multiply(t->order, t->key_pairs, &layout->overflow) : p->shape.head_dim;
+  const size_t query = layout_floats(layout, t->query_tile, query_words);
   const size_t scores = layout_floats(layout, t->R, KEY_TILE);
   const size_t rescale = layout_floats(layout, KERNEL_MAX_ROWS, 1);
-  const size_t key = layout_floats(layout, t->local_tiles, t->key_tile_floats);
-  const size_t value = layout_floats(layout, t->local_tiles, t->value_tile_floats);
+  const size_t weights = layout_floats(layout, t->order * t->R, KEY_TILE / 2);
+  const size_t key = layout_floats(layout, t->local_tiles, t->key_tile_words);
+  const size_t value = layout_floats(layout, t->local_tiles, t->value_tile_words);
+  const size_t planes = size_max(t->order, 1);
+  const size_t visible =
+      layout_floats(layout, t->in_pairs ? planes * KEY_TILE / 2 : 0, t->value_columns);
   Scratch s = {.split = place_online(base, layout, t->query_tile, Dv, t->acc_stride),
                .total = place_online(base, layout, t->query_tile, Dv, t->acc_stride)};
   if (base) {
     s.query = layout_at(base, query);
     s.scores = layout_at(base, scores);
     s.rescale = layout_at(base, rescale);
+    s.weights = words_as_pairs(layout_at(base, weights));
     s.key = layout_at(base, key);
     s.value = layout_at(base, value);
+    s.visible = words_as_pairs(layout_at(base, visible));
   }
   return s;
 }
@@ -38,10 +49,23 @@ static bool heads_fill(size_t heads, size_t threads) {
   return heads % threads == 0 || heads >= 8 * threads;
 }
 
-static Source choose_source(const Problem *p, const Cut *cut, size_t R, size_t heads,
+/* Pages are multiplied as they lie, if they can be. A cache that is not there yet is taken to be one
+ * of the context's own storage. */
+static Source choose_cached_source(const AttendCache *cache, const Cut *cut, size_t R,
+                                   size_t order) {
+  const size_t planes = cache ? cache->planes : order;
+  const size_t page_tokens = cache ? cache->page_tokens : KEY_TILE;
+  if (order == 0 && planes > 0) {
+    return planes == 1 && cut->rows <= R ? SOURCE_CACHED : SOURCE_WIDENED;
+  }
+  if (order > 0 && planes == 0) return SOURCE_SPLIT;
+  return order > 1 && page_tokens < KEY_TILE ? SOURCE_GATHERED : SOURCE_CACHED;
+}
+
+static Source choose_source(const Problem *p, const Cut *cut, size_t R, size_t order, size_t heads,
                             size_t threads) {
-  if (p->has_cache) return SOURCE_CACHED;
-  if (cut->rows <= R) return SOURCE_DIRECT;
+  if (p->has_cache) return choose_cached_source(p->cache, cut, R, order);
+  if (order == 0 && cut->rows <= R) return SOURCE_DIRECT;
   if (cut->query_tiles <= 1) return SOURCE_LOCAL;
   return heads_fill(heads, threads) ? SOURCE_HEAD : SOURCE_SHARED;
 }
@@ -64,9 +88,15 @@ static KeyRange keys_seen(const Problem *p, const Sequence *s) {
   return (KeyRange){size_min(first.begin, last.end), last.end};
 }
 
+/* Rows of a register block. */
+static size_t block_rows(const AttendContext *context) {
+  const bool pairs = precision_order(context->settings.precision) > 0;
+  return pairs ? context->kernels->pair_rows : context->kernels->rows;
+}
+
 static Cut cut_sequence(const AttendContext *context, const Problem *p, size_t b, size_t heads,
                         bool *overflow) {
-  const size_t threads = context->settings.threads, R = context->kernels->rows;
+  const size_t threads = context->settings.threads, R = block_rows(context);
   Cut cut = {.sequence = problem_sequence(p, b)};
   const KeyRange keys = keys_seen(p, &cut.sequence);
   cut.rows = size_multiply(cut.sequence.query_tokens, p->group, overflow);
@@ -77,7 +107,8 @@ static Cut cut_sequence(const AttendContext *context, const Problem *p, size_t b
   const size_t splits = cut.split_end - cut.split_begin;
   cut.query_tile = choose_query_tile(cut.rows, splits, R, heads, threads);
   cut.query_tiles = size_ceil_divide(cut.rows, cut.query_tile);
-  cut.source = choose_source(p, &cut, R, heads, threads);
+  cut.source =
+      choose_source(p, &cut, R, precision_order(context->settings.precision), heads, threads);
   cut.by_split = cut.source != SOURCE_HEAD && cut.source != SOURCE_SHARED && cut.query_tiles == 1 &&
                  splits > 1 && heads < 4 * threads;
   cut.pieces = cut.source == SOURCE_HEAD ? 1 : cut.by_split ? splits : cut.query_tiles;
@@ -95,16 +126,48 @@ static size_t packs_of(const Cut *cut) {
              : 0;
 }
 
+/* Words of one packed tile of K and of V. Widened keys of an odd D have a row more. */
+static void measure_tiles(const Problem *p, Tiling *t, bool *overflow) {
+  const size_t D = p->shape.head_dim, planes = t->order;
+  t->key_pairs = size_ceil_divide(D, 2 * KERNEL_STEP) * KERNEL_STEP;
+  t->value_columns =
+      size_multiply(size_ceil_divide(p->shape.value_dim, KERNEL_PANEL), KERNEL_PANEL, overflow);
+  const size_t depth = p->has_cache ? size_add(D, D % 2, overflow) : D;
+  const size_t key_words = planes ? size_multiply(planes, t->key_pairs, overflow) : depth;
+  t->key_tile_words = size_multiply(key_words, KEY_TILE, overflow);
+  t->value_tile_words =
+      size_multiply(planes ? planes * KEY_TILE / 2 : KEY_TILE, t->value_columns, overflow);
+}
+
+/* Tiles that a thread has room for, to pack a cut's. Over a cache it is one whatever the storage, so
+ * that a plan made without the cache suffices for any. */
+static size_t local_tiles_of(const Cut *cut) {
+  switch (cut->source) {
+  case SOURCE_HEAD:
+    return cut->tile_end - cut->tile_begin;
+  case SOURCE_LOCAL:
+  case SOURCE_GATHERED:
+  case SOURCE_WIDENED:
+  case SOURCE_SPLIT:
+  case SOURCE_CACHED:
+    return 1;
+  case SOURCE_SHARED:
+  case SOURCE_DIRECT:
+    break;
+  }
+  return 0;
+}
+
 Tiling tiling_of(const AttendContext *context, const Problem *p) {
   const AttendShape *const s = &p->shape;
   Layout layout = {0};
   bool *const overflow = &layout.overflow;
-  Tiling t = {.R = context->kernels->rows, .W = context->kernels->tile};
+  Tiling t = {.R = block_rows(context),
+              .W = context->kernels->tile,
+              .order = precision_order(context->settings.precision)};
+  t.in_pairs = t.order > 0 || p->has_cache;
   t.acc_stride = size_multiply(size_ceil_divide(s->value_dim, t.W), t.W, overflow);
-  t.key_tile_floats = size_multiply(s->head_dim, KEY_TILE, overflow);
-  t.value_tile_floats = size_multiply(
-      size_multiply(size_ceil_divide(s->value_dim, KERNEL_PANEL), KERNEL_PANEL, overflow), KEY_TILE,
-      overflow);
+  measure_tiles(p, &t, overflow);
   const size_t heads = size_multiply(s->batch, s->kv_heads, overflow);
   size_t shared_tiles = 0, partials = 0;
   for (size_t b = 0; b < s->batch; b++) {
@@ -116,8 +179,7 @@ Tiling tiling_of(const AttendContext *context, const Problem *p) {
     t.pieces = size_add(t.pieces, cut.pieces, overflow);
     t.packs = size_add(t.packs, packs_of(&cut), overflow);
     if (cut.source == SOURCE_SHARED) shared_tiles = size_add(shared_tiles, tiles, overflow);
-    if (cut.source == SOURCE_HEAD) t.local_tiles = size_max(t.local_tiles, tiles);
-    if (cut.source == SOURCE_LOCAL) t.local_tiles = size_max(t.local_tiles, 1);
+    t.local_tiles = size_max(t.local_tiles, local_tiles_of(&cut));
     if (cut.by_split && cut.rows) {
       partials = size_add(partials, cut.pieces, overflow);
       t.merges = size_add(t.merges, s->kv_heads, overflow);
@@ -125,7 +187,7 @@ Tiling tiling_of(const AttendContext *context, const Problem *p) {
   }
   t.cuts_at = layout_floats(&layout, s->batch, sizeof(Cut) / sizeof(float));
   t.packed_at = layout_floats(&layout, size_multiply(shared_tiles, s->kv_heads, overflow),
-                              size_add(t.key_tile_floats, t.value_tile_floats, overflow));
+                              size_add(t.key_tile_words, t.value_tile_words, overflow));
   Layout one = {.overflow = layout.overflow};
   place_online(NULL, &one, t.query_tile, s->value_dim, t.acc_stride);
   t.partial_bytes = one.bytes;
@@ -184,7 +246,7 @@ Cut *tiling_cuts(const AttendContext *context, const Tiling *t, const Problem *p
     packs += packs_of(cut);
     if (cut->source == SOURCE_SHARED) {
       packed += (cut->tile_end - cut->tile_begin) * p->shape.kv_heads *
-                (t->key_tile_floats + t->value_tile_floats);
+                (t->key_tile_words + t->value_tile_words);
     }
     if (cut->by_split && cut->rows) {
       merges += p->shape.kv_heads;

@@ -3,6 +3,8 @@
  * Owns the sizes of tiles and splits. A tiling is a function of the problem's sizes, the kernels
  * and the number of threads, so that a plan and the run that follows agree. None of its choices
  * changes a bit of the result, but for KEY_TILE and KEY_SPLIT, which are constants.
+ *
+ * Packed memory is counted in words of 4 bytes: a float, or a pair of bf16 numbers.
  */
 #ifndef ATTEND_SRC_TILING_H
 #define ATTEND_SRC_TILING_H
@@ -11,10 +13,11 @@
 #include "online.h"
 #include "problem.h"
 #include "size.h"
+#include "words.h"
 
 /* Keys of a tile (bc): a multiple of every ISA's panel. K and V of it take 128 KiB at D = Dv = 128,
- * which stays in L2 while the rows of a query tile pass. */
-#define KEY_TILE 128
+ * which stays in L2 while the rows of a query tile pass. Its pairs are one chain of `multiply`. */
+#define KEY_TILE (2 * KERNEL_CHAIN)
 /* Keys of a split: a multiple of KEY_TILE. Both are part of the result's bits: they are the same on
  * every machine. */
 #define KEY_SPLIT 1024
@@ -29,6 +32,9 @@ typedef enum Source {
   SOURCE_LOCAL,
   SOURCE_DIRECT,
   SOURCE_CACHED,
+  SOURCE_GATHERED,
+  SOURCE_WIDENED,
+  SOURCE_SPLIT,
 } Source;
 
 /* How one sequence of the batch is cut. Tiles and splits are numbered from key 0 of the sequence. */
@@ -39,24 +45,28 @@ typedef struct Cut {
   size_t tile_begin, tile_end;    /* tiles of keys that any row sees */
   size_t split_begin, split_end;  /* splits, likewise */
   Source source;
-  bool by_split;     /* each split is a piece of work; local, direct or cached only */
-  size_t pieces;     /* of work */
-  double pairs;      /* of rows and keys, about */
-  size_t packed_at;  /* floats to its packed K and V, of all kv heads; shared only */
+  bool by_split;    /* each split is a piece of work; not where a head is or all are packed ahead */
+  size_t pieces;    /* of work */
+  double pairs;     /* of rows and keys, about */
+  size_t packed_at; /* words to its packed K and V, of all kv heads; shared only */
   size_t partial_at; /* number of its first partial state; by_split only */
   size_t first_piece, first_pack, first_merge; /* in the lists of work of the whole batch */
 } Cut;
 
-/* Offsets and sizes of one call. Floats unless they say bytes. */
+/* Offsets and sizes of one call. Words unless they say bytes. */
 typedef struct Tiling {
   size_t R, W;
-  size_t query_tile;                         /* of the sequence that has the largest */
-  size_t acc_stride;                         /* Dv, to whole register tiles */
-  size_t key_tile_floats, value_tile_floats; /* one packed tile of one kv head */
-  size_t pieces, packs, merges;              /* work of the three phases */
-  double pairs;                              /* of rows and keys, about */
-  size_t local_tiles;                        /* that a thread packs for itself at most */
-  Cut first;                                 /* of sequence 0, for plans */
+  size_t order;         /* of `multiply`, and planes of what is packed; 0: fp32 */
+  bool in_pairs;        /* K and V may be multiplied in pairs */
+  size_t key_pairs;     /* of a query or key, to whole steps */
+  size_t value_columns; /* Dv, to whole panels */
+  size_t query_tile;    /* of the sequence that has the largest */
+  size_t acc_stride;    /* Dv, to whole register tiles */
+  size_t key_tile_words, value_tile_words; /* one packed tile of one kv head */
+  size_t pieces, packs, merges;            /* work of the three phases */
+  double pairs;                            /* of rows and keys, about */
+  size_t local_tiles;                      /* that a thread packs for itself at most */
+  Cut first;                               /* of sequence 0, for plans */
 
   size_t cuts_at, packed_at, partials_at; /* byte offsets */
   size_t partial_bytes;                   /* one state */
@@ -67,10 +77,12 @@ typedef struct Tiling {
 
 /* One thread's scratch. */
 typedef struct Scratch {
-  float *query;        /* [br / R] blocks of [D][R] */
+  float *query;        /* [br / R] blocks of [D][R]; pairs [order][br][key_pairs]; rows [br][D] */
   float *scores;       /* [R, KEY_TILE] */
   float *rescale;      /* [R] */
-  float *key, *value;  /* packed tiles: one (local), or all of a kv head's (head) */
+  uint32_t *weights;   /* pairs [order][R][KEY_TILE / 2] */
+  float *key, *value;  /* packed tiles: one, or all of a kv head's (head) */
+  uint32_t *visible;   /* a tile's pairs of values without those that a row does not see */
   Online split, total; /* [br] */
 } Scratch;
 

@@ -1,8 +1,7 @@
 /* weights.c - packs a layer's matrices into the two that the layer multiplies by.
  *
  * W_qkv = [W_q | W_k | W_v] stands side by side in [in, out] order, so one product gives Q, K and V
- * as column chunks of one matrix; matrices given as [out, in] are transposed here, once. The
- * weights of QK-norm and what RoPE needs, its frequencies or its tables, follow in the same block.
+ * as column chunks of one matrix; linear.c packs both in their storage. The weights of QK-norm and what RoPE needs, its frequencies or its tables, follow in the same block.
  * Packed weights do not change afterwards and point to nothing of the caller's.
  */
 #include "weights.h"
@@ -21,36 +20,6 @@ void attend_default_weight_source(AttendWeightSource *source) {
   attend_default_rope(&source->rope);
 }
 
-/* A matrix of the source with its bias, and where its columns go. */
-typedef struct Part {
-  const char *name;
-  const float *weight, *bias;
-  size_t columns, first_column;
-} Part;
-
-/* to[in, first..first+columns) = part's matrix, whichever way round it lies. */
-static void copy_columns(const Part *part, AttendOrientation orientation, size_t in, float *to,
-                         size_t to_stride) {
-  const size_t block = 32; /* rows and columns at a time, so that both sides stay in cache lines */
-  float *const first = to + part->first_column;
-  if (orientation == ATTEND_IN_OUT) {
-    for (size_t i = 0; i < in; i++) {
-      memcpy(first + i * to_stride, part->weight + i * part->columns,
-             part->columns * sizeof *first);
-    }
-    return;
-  }
-  for (size_t i0 = 0; i0 < in; i0 += block) {
-    for (size_t o0 = 0; o0 < part->columns; o0 += block) {
-      for (size_t i = i0; i < size_min(i0 + block, in); i++) {
-        for (size_t o = o0; o < size_min(o0 + block, part->columns); o++) {
-          first[i * to_stride + o] = part->weight[o * in + i];
-        }
-      }
-    }
-  }
-}
-
 static AttendStatus check_settings(const AttendWeightSource *source, Fault *fault) {
   if (source->struct_size != sizeof *source) {
     return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
@@ -61,6 +30,12 @@ static AttendStatus check_settings(const AttendWeightSource *source, Fault *faul
     return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
                      "source.orientation is %d; it must be ATTEND_IN_OUT or ATTEND_OUT_IN",
                      (int)source->orientation);
+  }
+  if (!attend_storage_name(source->storage)) {
+    return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
+                     "source.storage is %d; it must be one of ATTEND_STORAGE_AUTO, %d, to "
+                     "ATTEND_STORAGE_BF16X3, %d",
+                     (int)source->storage, (int)ATTEND_STORAGE_AUTO, (int)ATTEND_STORAGE_BF16X3);
   }
   if (!isfinite(source->norm_epsilon) || source->norm_epsilon < 0.0f) {
     return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
@@ -111,7 +86,7 @@ static AttendStatus check_norms(const AttendWeightSource *source, size_t head_di
   return shape_check_pointer(key, fault);
 }
 
-static AttendStatus check_parts(const Part *parts, size_t count, size_t in, Fault *fault) {
+static AttendStatus check_parts(const LinearPart *parts, size_t count, size_t in, Fault *fault) {
   for (size_t i = 0; i < count; i++) {
     const Span weight = {parts[i].name, parts[i].weight, in * parts[i].columns};
     const Span bias = {parts[i].name, parts[i].bias, parts[i].columns};
@@ -121,21 +96,9 @@ static AttendStatus check_parts(const Part *parts, size_t count, size_t in, Faul
   return ATTEND_OK;
 }
 
-/* Copies parts side by side into one matrix and its bias. bias may be null. */
-static Linear pack(const Part *parts, size_t count, AttendOrientation orientation, size_t in,
-                   size_t out, float *weight, float *bias) {
-  for (size_t i = 0; i < count; i++) {
-    copy_columns(&parts[i], orientation, in, weight, out);
-    for (size_t o = 0; bias && o < parts[i].columns; o++) {
-      bias[parts[i].first_column + o] = parts[i].bias ? parts[i].bias[o] : 0.0f;
-    }
-  }
-  return (Linear){in, out, weight, bias};
-}
-
 /* The matrices of a source as parts of the two that are packed. */
 typedef struct Parts {
-  Part qkv[3], output;
+  LinearPart qkv[3], output;
   size_t qkv_count;
   bool biased; /* any bias among Q, K and V */
 } Parts;
@@ -146,13 +109,15 @@ static Parts parts_of(const AttendWeightSource *source, const AttendLayerShape *
                  .biased = source->qkv_bias || source->query_bias || source->key_bias ||
                            source->value_bias};
   if (source->qkv) {
-    parts.qkv[parts.qkv_count++] = (Part){"qkv", source->qkv, source->qkv_bias, c->qkv, 0};
+    parts.qkv[parts.qkv_count++] = (LinearPart){"qkv", source->qkv, source->qkv_bias, c->qkv, 0};
     return parts;
   }
-  parts.qkv[parts.qkv_count++] = (Part){"query", source->query, source->query_bias, c->query, 0};
-  parts.qkv[parts.qkv_count++] = (Part){"key", source->key, source->key_bias, c->key, c->query};
   parts.qkv[parts.qkv_count++] =
-      (Part){"value", source->value, source->value_bias, c->value, c->query + c->key};
+      (LinearPart){"query", source->query, source->query_bias, c->query, 0};
+  parts.qkv[parts.qkv_count++] =
+      (LinearPart){"key", source->key, source->key_bias, c->key, c->query};
+  parts.qkv[parts.qkv_count++] =
+      (LinearPart){"value", source->value, source->value_bias, c->value, c->query + c->key};
   return parts;
 }
 
@@ -165,7 +130,7 @@ typedef struct Places {
 } Places;
 
 static Places lay_out(const AttendWeightSource *source, const AttendLayerShape *shape,
-                      const LayerColumns *c, bool biased) {
+                      const LayerColumns *c, AttendStorage storage, bool biased) {
   const AttendRope *const rope = &source->rope;
   const size_t norms = source->query_norm ? shape->head_dim : 0;
   const bool turns = rope->pairing != ATTEND_ROPE_NONE;
@@ -173,9 +138,9 @@ static Places lay_out(const AttendWeightSource *source, const AttendLayerShape *
   Places at = {0};
   Layout *const layout = &at.layout;
   layout_floats(layout, size_ceil_divide(sizeof(AttendWeights), sizeof(float)), 1);
-  at.qkv = layout_floats(layout, shape->width, c->qkv);
+  at.qkv = linear_reserve(layout, shape->width, c->qkv, storage);
   at.qkv_bias = layout_floats(layout, biased ? c->qkv : 0, 1);
-  at.output = layout_floats(layout, c->context, shape->width);
+  at.output = linear_reserve(layout, c->context, shape->width, storage);
   at.output_bias = layout_floats(layout, source->output_bias ? shape->width : 0, 1);
   at.query_norm = layout_floats(layout, norms, 1);
   at.key_norm = layout_floats(layout, norms, 1);
@@ -208,21 +173,23 @@ static Rope pack_rope(const AttendRope *from, size_t head_dim, void *memory, con
   return rope;
 }
 
-static void fill_weights(AttendWeights *packed, const AttendWeightSource *source,
+static void fill_weights(const AttendContext *context, const AttendWeightSource *source,
                          const AttendLayerShape *shape, const LayerColumns *c, const Parts *parts,
-                         const Places *at) {
+                         AttendStorage storage, const Places *at, AttendWeights *packed) {
   void *const memory = packed;
   float *const bias = parts->biased ? layout_at(memory, at->qkv_bias) : NULL;
   float *const output_bias = source->output_bias ? layout_at(memory, at->output_bias) : NULL;
+  const LinearSource qkv = {parts->qkv, parts->qkv_count, source->orientation};
+  const LinearSource output = {&parts->output, 1, source->orientation};
   const size_t D = shape->head_dim;
   *packed = (AttendWeights){
       .shape = *shape,
       .columns = *c,
       .bytes = at->layout.bytes,
-      .qkv = pack(parts->qkv, parts->qkv_count, source->orientation, shape->width, c->qkv,
-                  layout_at(memory, at->qkv), bias),
-      .output = pack(&parts->output, 1, source->orientation, c->context, shape->width,
-                     layout_at(memory, at->output), output_bias),
+      .qkv = linear_pack(context, &qkv, shape->width, c->qkv, storage, layout_at(memory, at->qkv),
+                         bias),
+      .output = linear_pack(context, &output, c->context, shape->width, storage,
+                            layout_at(memory, at->output), output_bias),
       .query_norm = copy_floats(memory, at->query_norm, source->query_norm, D),
       .key_norm = copy_floats(memory, at->key_norm, source->key_norm, D),
       .norm_epsilon = (double)source->norm_epsilon,
@@ -252,13 +219,14 @@ AttendStatus attend_pack_weights(AttendContext *context, const AttendLayerShape 
   if (check_parts(parts.qkv, parts.qkv_count, shape->width, fault)) return fault->status;
   if (check_parts(&parts.output, 1, c.context, fault)) return fault->status;
 
-  const Places at = lay_out(source, shape, &c, parts.biased);
+  const AttendStorage storage = storage_resolve(source->storage, context->settings.precision);
+  const Places at = lay_out(source, shape, &c, storage, parts.biased);
   AttendWeights *const packed = at.layout.overflow ? NULL : memory_allocate(at.layout.bytes);
   if (!packed) {
     return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY,
                      "%zu bytes for packed weights could not be allocated", at.layout.bytes);
   }
-  fill_weights(packed, source, shape, &c, &parts, &at);
+  fill_weights(context, source, shape, &c, &parts, storage, &at, packed);
   *weights = packed;
   return ATTEND_OK;
 }

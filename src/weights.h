@@ -2,6 +2,7 @@
 #ifndef ATTEND_SRC_WEIGHTS_H
 #define ATTEND_SRC_WEIGHTS_H
 
+#include "linear.h"
 #include "path.h"
 #include "rope.h"
 #include "shape.h"

@@ -16,7 +16,7 @@ static size_t blocks_of(const CacheModel *m, size_t tokens) {
 
 CacheModel model_open(const AttendLayerShape *shape, const AttendCacheSettings *settings) {
   CacheModel m = {.shape = *shape, .settings = *settings};
-  m.context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  m.context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   assert_ok(m.context, attend_open_cache(m.context, shape, settings, &m.cache));
   m.capacity = blocks_of(&m, settings->capacity) * settings->block_tokens;
   assert_int_equal(attend_cache_capacity(m.cache), m.capacity);
@@ -34,7 +34,8 @@ void model_close(CacheModel *m) {
   attend_close(&m->context);
 }
 
-/* Makes room for so many tokens and fills those from `from` on with numbers never used before. */
+/* Makes room for so many tokens and fills those from `from` on with numbers never used before, which the
+ * storage holds exactly. */
 static void make_rows(CacheModel *m, ModelSequence *s, size_t from, size_t tokens) {
   const size_t width = row_floats(m);
   if (tokens > s->room) {
@@ -42,8 +43,10 @@ static void make_rows(CacheModel *m, ModelSequence *s, size_t from, size_t token
     s->rows = realloc(s->rows, s->room * width * sizeof *s->rows);
     if (!s->rows) fail_msg("the test could not keep %zu tokens", s->room);
   }
-  for (size_t t = from; t < tokens; t++)
+  for (size_t t = from; t < tokens; t++) {
     fill_random(++m->tokens_made, 1.0f, s->rows + t * width, width);
+    round_to_storage(m->settings.storage, s->rows + t * width, width);
+  }
 }
 
 static bool names_block(const CacheModel *m, size_t sequence, size_t block) {

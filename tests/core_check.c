@@ -1,8 +1,9 @@
 /* core_check.c - the comparison of a run with the oracle.
  *
  * Problems are compared under the tighter of two bounds: the fixed allowance, and the bound that
- * follows from rounding alone (see row_allowance()). Problems whose scores may be too large for the
- * fixed allowance are held to the derived one.
+ * follows from rounding alone (see problem_row_bound()). Problems whose scores may be too large for the
+ * fixed allowance are held to the derived one, and so are the precisions of bf16 (see
+ * product_error()).
  */
 #include "tests/core_check.h"
 
@@ -11,11 +12,12 @@
 
 #define FLOAT_UNIT 0x1p-24 /* half the distance of 1 to the next float */
 
-/* Whether the fixed allowance, which is for scores in [-1, 1] or so, says nothing. */
+/* Whether the fixed allowance, which is for fp32 and scores in [-1, 1] or so, says nothing. */
 static bool has_large_scores(const CoreProblem *problem) {
   const AttendOptions *const o = &problem->options;
-  return problem->spec.bound > 1.0f || fabsf(problem->spec.scale) > 1.0f || o->bias.data ||
-         o->alibi_slopes || o->normalization == ATTEND_NORMALIZE_SUM;
+  return problem->precision != ATTEND_PRECISION_FP32 || problem->spec.bound > 1.0f ||
+         fabsf(problem->spec.scale) > 1.0f || o->bias.data || o->alibi_slopes ||
+         o->normalization == ATTEND_NORMALIZE_SUM;
 }
 
 static double tighter(const CoreProblem *problem, double derived, double expected) {
@@ -23,12 +25,15 @@ static double tighter(const CoreProblem *problem, double derived, double expecte
   return has_large_scores(problem) || derived < fixed ? derived : fixed;
 }
 
-/* Rounding alone: scores move weights, and each of the sums over keys rounds once per key. */
+/* Scores move weights, and each of the sums over keys rounds once per key. */
+double problem_row_bound(const CoreProblem *problem, const OracleRow *row, size_t at) {
+  const double sums = (2.0 * (double)row->visible + 32.0) * FLOAT_UNIT;
+  return problem->spread[at] + (sums + product_error(problem->precision)) * problem->magnitude[at] +
+         1e-30;
+}
+
 static double row_allowance(const CoreProblem *problem, const OracleRow *row, size_t at) {
-  const double derived = problem->spread[at] +
-                         (2.0 * (double)row->visible + 32.0) * FLOAT_UNIT * problem->magnitude[at] +
-                         1e-30;
-  return tighter(problem, derived, problem->out[at]);
+  return tighter(problem, problem_row_bound(problem, row, at), problem->out[at]);
 }
 
 static double lse_allowance(const CoreProblem *problem, const OracleRow *row) {
@@ -140,14 +145,36 @@ void problem_check(const CoreProblem *problem, AttendContext *context, Engine en
   char difference[DIFFERENCE_SIZE], text[CASE_TEXT_SIZE];
   if (problem_matches(problem, context, difference)) return;
   case_describe(&problem->spec, text, sizeof text);
-  fail_msg("path=%s isa=%s threads=%zu %s: %s", attend_path_name(engine.path),
-           attend_isa_name(engine.isa), threads, text, difference);
+  fail_msg("path=%s isa=%s precision=%s threads=%zu %s: %s", attend_path_name(engine.path),
+           attend_isa_name(engine.isa), attend_precision_name(engine.precision), threads, text,
+           difference);
 }
 
 void problem_check_engine(const CoreProblem *problem, Engine engine, size_t threads) {
   AttendContext *context = engine_open(engine, threads);
   problem_check(problem, context, engine, threads);
   attend_close(&context);
+}
+
+/* An engine other than the widest, another one from case to case. */
+static size_t engine_in_turn(const CoreProblem *problem, AttendPrecision precision, size_t count) {
+  const AttendShape *const s = &problem->spec.shape;
+  const size_t turn = s->query_tokens + s->key_tokens + s->query_heads + s->head_dim;
+  return case_draw(problem->spec.seed + turn, precision, count > 1 ? count - 1 : 1);
+}
+
+void problem_check_precisions(CoreProblem *problem, size_t threads) {
+  for (int precision = ATTEND_PRECISION_FP32 + 1; precision < ATTEND_PRECISION_COUNT; precision++) {
+    Engine engines[MAX_ENGINES];
+    const size_t count = list_engines_in((AttendPrecision)precision, engines);
+    if (count == 0) continue;
+    problem->precision = (AttendPrecision)precision;
+    problem_expect(problem);
+    problem_check_engine(problem, engines[count - 1], threads);
+    problem_check_engine(problem, engines[engine_in_turn(problem, problem->precision, count)],
+                         threads);
+  }
+  problem->precision = ATTEND_PRECISION_FP32;
 }
 
 void problem_check_all(CoreProblem *problem, size_t threads) {
@@ -158,6 +185,8 @@ void problem_check_all(CoreProblem *problem, size_t threads) {
     if (problem->options.normalization == ATTEND_NORMALIZE_SOFTMAX ||
         engines[k].path == ATTEND_PATH_NAIVE)
       problem_check_engine(problem, engines[k], threads);
+  if (problem->options.normalization == ATTEND_NORMALIZE_SOFTMAX && !problem->fp32_only)
+    problem_check_precisions(problem, threads);
   problem_free(problem);
 }
 

@@ -220,10 +220,25 @@ static OracleView oracle_view(AttendView view) {
   return (OracleView){view.data, view.batch_stride, view.token_stride, view.head_stride};
 }
 
+/* A bf16 number has 8 bits, so that rounding to it is off by 2^-8 at most and two planes by 2^-17. A
+ * product takes the errors of both its factors, and with two planes lacks the product of the second
+ * ones, 2^-16 of it. With three planes the factors are exact, and what it lacks are the products of 2^-8
+ * and 2^-17 and that of 2^-17 and 2^-17. */
+double product_error(AttendPrecision precision) {
+  static const double errors[ATTEND_PRECISION_COUNT] = {
+      [ATTEND_PRECISION_FP32] = 0.0,
+      [ATTEND_PRECISION_BF16X6] = 0x1.01p-24,
+      [ATTEND_PRECISION_BF16X3] = 0x2.01p-16,
+      [ATTEND_PRECISION_BF16] = 0x2.01p-8,
+  };
+  return errors[precision];
+}
+
 /* A score is D products and sums, and the scale on the query, each rounded once in fp32; what is
  * added to it, a softcap and the distance to the maximum take a few roundings of their own size. */
 OracleCore problem_oracle(const CoreProblem *problem) {
   const AttendShape *const s = &problem->spec.shape;
+  const double product = product_error(problem->precision);
   return (OracleCore){
       .batch = s->batch,
       .query_tokens = s->query_tokens,
@@ -240,7 +255,7 @@ OracleCore problem_oracle(const CoreProblem *problem) {
       .q_start = problem->options.q_start,
       .scoring = oracle_scoring(&problem->options),
       .lengths = oracle_lengths(&problem->options),
-      .slack = {((double)s->head_dim + 16.0) * FLOAT_UNIT, 8.0 * FLOAT_UNIT},
+      .slack = {((double)s->head_dim + 16.0) * FLOAT_UNIT + product, 8.0 * FLOAT_UNIT},
   };
 }
 

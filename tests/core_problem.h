@@ -12,6 +12,8 @@ typedef struct CoreProblem {
   OptionData data; /* what the options point to */
   AttendView query, key, value;
   float *buffers[3];
+  bool fp32_only;            /* infinities are multiplied, which the planes of others make NaN */
+  AttendPrecision precision; /* whose errors are allowed: fp32, until somebody sets another */
   double *out, *magnitude, *spread; /* [B, Nq, Hq, Dv], filled by problem_expect() */
   OracleRow *rows;                  /* [B, Hq, Nq]; of a ragged batch [Hq, total] */
 } CoreProblem;
@@ -31,7 +33,11 @@ float *problem_new_output(const CoreProblem *problem, AttendOutputView *out, siz
 /* The problem in the oracle's words, reading the problem's own data. */
 OracleCore problem_oracle(const CoreProblem *problem);
 
-/* Runs the oracle on the data as they are now. */
+/* The largest relative error of a product of two numbers as the precision forms it, beyond that of sums
+ * in fp32. */
+double product_error(AttendPrecision precision);
+
+/* Runs the oracle on the data as they are now, for the problem's precision. */
 void problem_expect(CoreProblem *problem);
 
 /* Plans the shape on the engine's path; failing fails the test. */

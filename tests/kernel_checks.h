@@ -26,6 +26,12 @@
   X(direct_scores)                                                                                 \
   X(direct_weigh)                                                                                  \
   X(project)                                                                                       \
+  X(split_keys)                                                                                    \
+  X(split_values)                                                                                  \
+  X(split_rows)                                                                                    \
+  X(widen)                                                                                         \
+  X(multiply)                                                                                      \
+  X(multiply_wide)                                                                                 \
   X(exp2)                                                                                          \
   X(peak)                                                                                          \
   X(read)
@@ -33,6 +39,9 @@
 #define DECLARE_CHECK(family) void check_##family(const Kernels *kernels);
 CHECKED_FAMILIES(DECLARE_CHECK)
 #undef DECLARE_CHECK
+
+/* The body of AMX's `multiply`, on tiles that are emulated. */
+void check_emulated_tiles(void);
 
 /* Fails the test with the kernels, the check, the place and both values. */
 #define fail_kernel(kernels, ...) fail_check((kernels), __func__, __VA_ARGS__)

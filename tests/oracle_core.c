@@ -236,13 +236,16 @@ static double weight_error(const Row *row, double slack, double distance) {
   return expm1(2.0 * (total < MOST_SLACK ? total : MOST_SLACK));
 }
 
-/* Turns each key's slack into the error of its weight. */
+/* Turns each key's slack into the error of its weight. A weight too small for a
+ * double, below e^-745, has none, unless the slack reaches so far that it bounds nothing. */
 static void spread_slack(const Row *row, const Total *total, const double *weights, double *slack) {
   for (size_t j = 0; j < row->sequence.key_limit; j++) {
     if (row->core->scoring.by_sum)
       slack[j] = 2.0 * slack[j] / fabs(total->sum);
     else if (weights[j] > 0.0)
       slack[j] = weights[j] * weight_error(row, slack[j], log(weights[j] * total->sum));
+    else if (slack[j] < MOST_SLACK)
+      slack[j] = 0.0;
   }
 }
 

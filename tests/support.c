@@ -26,7 +26,7 @@ size_t list_isas(AttendIsa isas[static ATTEND_ISA_COUNT]) {
   const char *const forced = getenv("ATTEND_ISA");
   AttendIsa only = ATTEND_ISA_AUTO;
   if (forced && *forced && (!attend_find_isa(forced, &only) || only == ATTEND_ISA_AUTO))
-    fail_msg("ATTEND_ISA is \"%s\"; expected scalar, avx2 or avx512", forced);
+    fail_msg("ATTEND_ISA is \"%s\"; expected scalar, avx2, avx512, avx512bf16 or amx", forced);
   if (only != ATTEND_ISA_AUTO && !machine.isa_usable[only])
     fail_msg("ATTEND_ISA asks for %s, which this machine or build cannot run", forced);
   size_t count = 0;
@@ -41,9 +41,35 @@ size_t list_engines(Engine engines[static MAX_ENGINES]) {
   AttendIsa isas[ATTEND_ISA_COUNT];
   const size_t isa_count = list_isas(isas);
   size_t count = 0;
-  engines[count++] = (Engine){ATTEND_PATH_NAIVE, isas[isa_count - 1]};
-  engines[count++] = (Engine){ATTEND_PATH_BLAS, isas[isa_count - 1]};
-  for (size_t i = 0; i < isa_count; i++) engines[count++] = (Engine){ATTEND_PATH_TILED, isas[i]};
+  const AttendIsa widest = isas[isa_count - 1];
+  engines[count++] = (Engine){ATTEND_PATH_NAIVE, widest, ATTEND_PRECISION_FP32};
+  engines[count++] = (Engine){ATTEND_PATH_BLAS, widest, ATTEND_PRECISION_FP32};
+  for (size_t i = 0; i < isa_count; i++)
+    engines[count++] = (Engine){ATTEND_PATH_TILED, isas[i], ATTEND_PRECISION_FP32};
+  return count;
+}
+
+static bool is_left_out(AttendPrecision precision) {
+  const char *const forced = getenv("ATTEND_PRECISION");
+  AttendPrecision only = ATTEND_PRECISION_FP32;
+  if (!forced || !*forced) return false;
+  if (!attend_find_precision(forced, &only))
+    fail_msg("ATTEND_PRECISION is \"%s\"; expected fp32, bf16x6, bf16x3 or bf16", forced);
+  return precision != only;
+}
+
+size_t list_engines_in(AttendPrecision precision, Engine engines[static MAX_ENGINES]) {
+  if (is_left_out(precision)) return 0;
+  AttendIsa isas[ATTEND_ISA_COUNT];
+  const size_t count = list_isas(isas);
+  for (size_t i = 0; i < count; i++) engines[i] = (Engine){ATTEND_PATH_TILED, isas[i], precision};
+  return count;
+}
+
+size_t list_tiled_engines(Engine engines[static MAX_TILED_ENGINES]) {
+  size_t count = 0;
+  for (int precision = 0; precision < ATTEND_PRECISION_COUNT; precision++)
+    count += list_engines_in((AttendPrecision)precision, engines + count);
   return count;
 }
 
@@ -53,6 +79,7 @@ AttendSettings engine_settings(Engine engine, size_t threads) {
   settings.threads = threads;
   settings.isa = engine.isa;
   settings.path = engine.path;
+  settings.precision = engine.precision;
   return settings;
 }
 
@@ -241,6 +268,25 @@ void stored_rows_free(StoredRows *rows) {
   guarded_free(rows->key, "the keys of a cache");
   guarded_free(rows->value, "the values of a cache");
   *rows = (StoredRows){NULL, NULL};
+}
+
+static double rounded_to_bf16(double x) {
+  int exponent = 0;
+  const double fraction = frexp(x, &exponent);
+  return ldexp(nearbyint(ldexp(fraction, 8)), exponent - 8);
+}
+
+float stored_number(float x, AttendStorage storage) {
+  static const int planes[ATTEND_STORAGE_COUNT] = {
+      [ATTEND_STORAGE_BF16] = 1, [ATTEND_STORAGE_BF16X2] = 2, [ATTEND_STORAGE_BF16X3] = 3};
+  if (planes[storage] == 0) return x;
+  double sum = 0.0;
+  for (int p = 0; p < planes[storage]; p++) sum += rounded_to_bf16((double)x - sum);
+  return (float)sum;
+}
+
+void round_to_storage(AttendStorage storage, float *data, size_t count) {
+  for (size_t i = 0; i < count; i++) data[i] = stored_number(data[i], storage);
 }
 
 /* ---- comparing ---- */

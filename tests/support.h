@@ -1,10 +1,11 @@
 /* support.h - what the library's tests share: engines, random data, guarded memory.
  *
- * A test that fails prints one line from which the case can be run again: path, ISA, threads, sizes,
- * options, seed, place, what was found and what was expected.
+ * A test that fails prints one line from which the case can be run again: path, ISA, precision,
+ * threads, sizes, options, seed, place, what was found and what was expected.
  *
- * ATTEND_ISA in the environment (scalar, avx2, avx512) forces the kernels of every test; a set that
+ * ATTEND_ISA in the environment (scalar, avx2, ...) forces the kernels of every test; a set that
  * this machine cannot run is a failure. Unset, every usable one is tested in turn.
+ * ATTEND_PRECISION (fp32, bf16x6, ...) leaves out what tests of all precisions do in the others.
  */
 #ifndef ATTEND_TESTS_SUPPORT_H
 #define ATTEND_TESTS_SUPPORT_H
@@ -20,20 +21,26 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
-/* ---- engines: a path with its kernels ---- */
+/* ---- engines: a path with its kernels and the precision of its products ---- */
 
 typedef struct Engine {
   AttendPath path;
   AttendIsa isa;
+  AttendPrecision precision;
 } Engine;
 
 #define MAX_ENGINES 8
+#define MAX_TILED_ENGINES (ATTEND_ISA_COUNT * ATTEND_PRECISION_COUNT)
 
 /* The ISAs under test, widest last. */
 size_t list_isas(AttendIsa isas[static ATTEND_ISA_COUNT]);
 
-/* naive, blas, and tiled with each ISA under test. */
+/* naive, blas, and tiled with each ISA under test, all in fp32. */
 size_t list_engines(Engine engines[static MAX_ENGINES]);
+
+/* Tiled with each ISA under test, in one precision (none if it is left out) and in all of them. */
+size_t list_engines_in(AttendPrecision precision, Engine engines[static MAX_ENGINES]);
+size_t list_tiled_engines(Engine engines[static MAX_TILED_ENGINES]);
 
 /* The settings of an engine, and a context opened with them; failing to open fails the test. */
 AttendSettings engine_settings(Engine engine, size_t threads);
@@ -101,6 +108,11 @@ typedef struct StoredRows {
 StoredRows cache_read(AttendContext *context, const AttendCache *cache,
                       const AttendLayerShape *shape, size_t sequence, size_t first, size_t tokens);
 void stored_rows_free(StoredRows *rows);
+
+/* A finite number as a storage keeps it: the sum of its planes, each the rest rounded to 8 bits, ties
+ * to even. */
+float stored_number(float x, AttendStorage storage);
+void round_to_storage(AttendStorage storage, float *data, size_t count);
 
 /* ---- comparing ---- */
 

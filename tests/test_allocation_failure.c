@@ -49,7 +49,8 @@ static void opening_a_context(void **state) {
 /* A refused reserve keeps the old workspace. The last size is large enough for huge pages. */
 static void reserving_a_workspace(void **state) {
   static const size_t sizes[] = {1000, 100000, 5000000};
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, THREADS);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, THREADS);
   for (size_t k = 0; k < COUNT_OF(sizes); k++) {
     Injection injection = injection_of(state);
     const size_t kept = k ? sizes[k - 1] : 0;
@@ -164,7 +165,8 @@ typedef struct Packing {
 static void check_packing(Injection injection, const AttendWeightSource *source,
                           const Packing *packing, const char *label) {
   const size_t floats = packing->tokens * packing->shape->width;
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, THREADS);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, THREADS);
   AttendWeights *weights = (AttendWeights *)(void *)context;
   while (refused(&injection, context,
                  attend_pack_weights(context, packing->shape, source, &weights))) {
@@ -272,7 +274,8 @@ static AttendCacheSettings cache_kind(size_t kind) {
 
 static void opening_a_cache(void **state) {
   const AttendLayerShape shape = {64, 4, 2, 16, 16};
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   for (size_t kind = 0; kind < CACHE_KINDS; kind++) {
     Injection injection = injection_of(state);
     const AttendCacheSettings settings = cache_kind(kind);

@@ -105,7 +105,8 @@ static void loading_a_layer(void **state) {
   AttendModel model;
   AttendLayer layer, before;
   char folder[SCRATCH_PATH_SIZE], error[ATTEND_FILE_ERROR_SIZE];
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   model_files_new(model_family(6), "BF16", &files);
   model_files_write(&files, scratch_path(state, "layer", folder));
   assert_int_equal(attend_open_tensors(folder, &file, NULL, 0), ATTEND_OK);
@@ -113,7 +114,8 @@ static void loading_a_layer(void **state) {
   memset(&layer, 0xa5, sizeof layer);
   memset(&before, 0xa5, sizeof before);
   while (refused(&injection, NULL,
-                 attend_load_layer_from(context, file, &model, 1, &layer, error, sizeof error))) {
+                 attend_load_layer_from(context, file, &model, 1, ATTEND_STORAGE_AUTO, &layer,
+                                        error, sizeof error))) {
     assert_memory_equal(&layer, &before, sizeof layer);
     assert_non_null(strstr(error, "could not be allocated"));
   }

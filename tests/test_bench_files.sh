@@ -127,7 +127,7 @@ slow_rows_are_skipped() {
 
 slow_rows_are_skipped_without_a_shorter_one() {
   run --d-model 64 --heads 4 "${brief[@]}" --tokens 6000 --paths naive --time-limit 0.01
-  exits 0 && out_has '^ +6000  naive +[0-9]+  skipped: naive would take' && out_has '^0 rows measured, 1 skipped'
+  exits 0 && out_has '^ +6000  naive  fp32 +[0-9]+  skipped: naive would take' && out_has '^0 rows measured, 1 skipped'
 }
 
 rows_beyond_memory_are_skipped() {

@@ -71,7 +71,8 @@ static void close_verified(Verified *verified) {
 
 static double compare(const Verified *verified) {
   double error, share;
-  reference_compare(&verified->reference, verified->workload.output, &error, &share);
+  reference_compare(&verified->reference, ATTEND_PRECISION_FP32, ATTEND_STORAGE_FP32,
+                    verified->workload.output, &error, &share);
   return share;
 }
 
@@ -105,7 +106,8 @@ static void outputs_are_judged(void **state) {
   for (int part = BENCH_LAYER; part <= BENCH_CORE; part++)
     for (int mode = BENCH_PREFILL; mode <= BENCH_DECODE; mode++)
       for (int causal = 0; causal <= 1; causal++) {
-        const BenchConfig config = {.part = (BenchPart)part,
+        const BenchConfig config = {.path_count = 1,
+                                    .part = (BenchPart)part,
                                     .mode = (BenchMode)mode,
                                     .causal = causal,
                                     .batch = 2,
@@ -122,8 +124,12 @@ static void chunks_are_judged(void **state) {
   static const size_t chunks[] = {1, 5, 12, 100};
   for (int part = BENCH_LAYER; part <= BENCH_CORE; part++)
     for (size_t c = 0; c < sizeof chunks / sizeof *chunks; c++) {
-      const BenchConfig config = {
-          .part = (BenchPart)part, .chunk = chunks[c], .causal = true, .batch = 3, .seed = 1};
+      const BenchConfig config = {.path_count = 1,
+                                  .part = (BenchPart)part,
+                                  .chunk = chunks[c],
+                                  .causal = true,
+                                  .batch = 3,
+                                  .seed = 1};
       check_verdicts(&config, &plain, 36);
       check_verdicts(&config, &full, 37);
     }
@@ -151,7 +157,8 @@ static void options_are_judged(void **state) {
   for (size_t o = 0; o < sizeof options / sizeof *options; o++)
     for (int part = BENCH_LAYER; part <= BENCH_CORE; part++)
       for (int mode = 0; mode < 4; mode++) {
-        const BenchConfig config = {.part = (BenchPart)part,
+        const BenchConfig config = {.path_count = 1,
+                                    .part = (BenchPart)part,
                                     .mode = mode == 1 ? BENCH_DECODE : BENCH_PREFILL,
                                     .chunk = mode == 2 ? 8 : 0,
                                     .causal = mode != 3,
@@ -166,7 +173,7 @@ static void options_are_judged(void **state) {
 /* An output of a neighbouring problem is wrong: without the mask, and with one key less. */
 static void small_mistakes_are_noticed(void **state) {
   (void)state;
-  const BenchConfig causal = {.causal = true, .batch = 1, .seed = 1};
+  const BenchConfig causal = {.path_count = 1, .causal = true, .batch = 1, .seed = 1};
   BenchConfig other = causal;
   Verified verified;
   open_verified(&causal, &plain, 37, &verified);
@@ -176,7 +183,8 @@ static void small_mistakes_are_noticed(void **state) {
   assert_true(compare(&verified) > 100);
   close_verified(&verified);
 
-  const BenchConfig decode = {.mode = BENCH_DECODE, .causal = true, .batch = 1, .seed = 1};
+  const BenchConfig decode = {
+      .path_count = 1, .mode = BENCH_DECODE, .causal = true, .batch = 1, .seed = 1};
   open_verified(&decode, &plain, 37, &verified);
   assert_int_equal(attend_truncate_cache(verified.workload.cache, 0, 35), ATTEND_OK);
   verified.workload.past = 35;
@@ -188,7 +196,7 @@ static void small_mistakes_are_noticed(void **state) {
 /* A workload that is called with something left out, or another layer of its model. */
 static void missing_steps_are_noticed(void **state) {
   (void)state;
-  const BenchConfig config = {.causal = true, .batch = 1, .seed = 1};
+  const BenchConfig config = {.path_count = 1, .causal = true, .batch = 1, .seed = 1};
   for (int step = 0; step < 5; step++) {
     Verified verified;
     open_verified(&config, &full, 37, &verified);
@@ -206,6 +214,7 @@ static void missing_steps_are_noticed(void **state) {
     workload.model = &other;
     workload.config = &other_config;
     workload.weights = &weights;
+    workload.packed = weights.packed[ATTEND_STORAGE_FP32];
     assert_int_equal(workload_call(&workload, verified.context), ATTEND_OK);
     if (!(compare(&verified) > 100)) fail_msg("step %d: share %g", step, compare(&verified));
     weights_close(&weights);
@@ -217,7 +226,8 @@ static void missing_steps_are_noticed(void **state) {
 static void chunks_are_planned_together(void **state) {
   (void)state;
   for (int part = BENCH_LAYER; part <= BENCH_CORE; part++) {
-    BenchConfig config = {.part = (BenchPart)part, .causal = true, .batch = 2, .seed = 1};
+    BenchConfig config = {
+        .path_count = 1, .part = (BenchPart)part, .causal = true, .batch = 2, .seed = 1};
     AttendPlan plans[2];
     for (int chunked = 0; chunked <= 1; chunked++) {
       Verified verified;
@@ -242,7 +252,7 @@ static void chunks_are_planned_together(void **state) {
 static void options_are_merged(void **state) {
   (void)state;
   char text[SCORING_TEXT_SIZE];
-  BenchConfig config = {.causal = true, .batch = 1};
+  BenchConfig config = {.path_count = 1, .causal = true, .batch = 1};
   assert_string_equal(scoring_describe(&config, &plain, text), "");
   assert_string_equal(scoring_describe(&config, &full, text), "window left 8, softcap 3, sinks");
   assert_true(scoring_scale(&config, &full) == 0.5);
@@ -282,7 +292,7 @@ static void masks_hide_their_share(void **state) {
 
 static void oracle_can_be_cancelled(void **state) {
   (void)state;
-  const BenchConfig config = {.causal = true, .batch = 1, .seed = 1};
+  const BenchConfig config = {.path_count = 1, .causal = true, .batch = 1, .seed = 1};
   Verified verified;
   Reference reference;
   char reason[BENCH_REASON_SIZE] = "unset";

@@ -37,7 +37,7 @@ static void the_defaults(void **state) {
   assert_int_equal(settings.block_tokens, 128);
   assert_int_equal(settings.pool_blocks, 0);
   assert_int_equal(settings.window, 0);
-  assert_int_equal(settings.storage, ATTEND_STORAGE_FP32);
+  assert_int_equal(settings.storage, ATTEND_STORAGE_AUTO);
   attend_default_cache_settings(NULL);
 }
 
@@ -49,7 +49,8 @@ static void sizes_of_a_cache(void **state) {
   } cases[] = {{1, 32, 32}, {32, 32, 32}, {33, 32, 64}, {100, 64, 128}, {1, 128, 128}};
   const AttendLayerShape shape = {48, 6, 3, 80, 48};
   const size_t token_bytes = 3 * (80 + 64) * sizeof(float);
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   for (size_t k = 0; k < COUNT_OF(cases); k++) {
     AttendCacheSettings settings = settings_of(2, cases[k].capacity, cases[k].block_tokens);
     AttendCache *cache = NULL;
@@ -103,7 +104,8 @@ static void appended_tokens_come_back(void **state) {
   enum { CAPACITY = 128, BATCH = 3 };
   static const size_t appends[] = {1, 0, 7, 32, 24, 64}, blocks[] = {32, 64, 128};
   static const size_t lengths[] = {CAPACITY, 64, 55, 55, 3, 0};
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 2);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
   for (size_t k = 0; k < COUNT_OF(shapes) * COUNT_OF(blocks); k++) {
     const AttendLayerShape *const s = &shapes[k % COUNT_OF(shapes)];
     const AttendCacheSettings settings = settings_of(BATCH, CAPACITY, blocks[k / COUNT_OF(shapes)]);
@@ -145,7 +147,8 @@ static void tokens_lie_in_panels(void **state) {
   float *const data = new_random(73, 1.0f, TOKENS * 2 * 40);
   const AttendView key = attend_view_bnhd(data, TOKENS, 2, 5);
   const AttendView value = attend_view_bnhd(data, TOKENS, 2, 40);
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   for (size_t k = 0; k < COUNT_OF(pieces); k++) {
     const AttendCacheSettings settings = settings_of(1, TOKENS, 64);
     AttendCache *cache = NULL;
@@ -178,7 +181,8 @@ static void tokens_are_read_into_any_view(void **state) {
   const AttendLayerShape s = {48, 3, 3, 20, 12};
   float *const data = new_random(74, 1.0f, TOKENS * 3 * 20);
   const AttendView source = attend_view_bnhd(data, TOKENS, 3, 20);
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   AttendCache *cache = cache_open(context, &s, 1, TOKENS);
   cache_append(context, cache, 1, TOKENS, source, source);
   const size_t head = COUNT * (20 + GAP);
@@ -212,7 +216,8 @@ static void reading_that_is_refused(void **state) {
   const AttendLayerShape s = {16, 4, 2, 6, 10};
   float *const data = new_random(75, 1.0f, 40 * 2 * 10);
   float *const out = guarded_new(40 * 2 * 10 * sizeof *out, 0);
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   AttendCache *cache = cache_open(context, &s, 2, 40);
   const AttendView source = attend_view_bnhd(data, 40, 2, 10);
   assert_ok(context, attend_append_cache(context, cache, 1, 40, source, source));
@@ -282,6 +287,7 @@ static void the_core_reads_the_cache(void **state) {
   problem_free(&problem);
 }
 
+/* As floats and as planes. */
 static void random_operations_agree_with_the_model(void **state) {
   (void)state;
   const struct {
@@ -289,8 +295,12 @@ static void random_operations_agree_with_the_model(void **state) {
     size_t block_tokens, capacity;
   } cases[] = {
       {{64, 4, 2, 80, 48}, 32, 150}, {{64, 4, 2, 1, 33}, 64, 256}, {{64, 3, 1, 33, 1}, 128, 300}};
-  for (size_t k = 0; k < COUNT_OF(cases); k++) {
-    const AttendCacheSettings settings = settings_of(3, cases[k].capacity, cases[k].block_tokens);
+  for (size_t run = 0; run < 2 * COUNT_OF(cases); run++) {
+    const size_t k = run % COUNT_OF(cases);
+    const AttendStorage storage =
+        run < COUNT_OF(cases) ? ATTEND_STORAGE_FP32 : ATTEND_STORAGE_BF16X2;
+    AttendCacheSettings settings = settings_of(3, cases[k].capacity, cases[k].block_tokens);
+    settings.storage = storage;
     CacheModel model = model_open(&cases[k].shape, &settings);
     model_run(&model, 100 + k, 5000);
     const ModelCounts *const c = &model.counts;

@@ -137,7 +137,7 @@ info_text() {
 info_json() {
   run info --json --no-restart
   exits 0 && err_is_empty && json_has schema.name=attend-info schema.version=1 attend_version \
-    processor.name processor.cores processor.l3_bytes kernels.isas#3 kernels.isas.0.isa=scalar \
+    processor.name processor.cores processor.l3_bytes kernels.isas#5 kernels.isas.0.isa=scalar \
     kernels.isas.0.usable=true kernels.chosen kernels.families.0=pack_keys blas.version \
     blas.config blas.core="$native" blas.core_origin=detected blas.core_before="$native" \
     blas.threading blas.threads openmp.threads measured.limits=null \

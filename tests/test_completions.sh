@@ -57,7 +57,7 @@ bash_knows_values() {
     grep -qx "$model" <<<"$found" || return 1
   done
   "$tool" explain --model "$(head -n 1 <<<"$found")" --plan &&
-    same avx512 "$(complete_words "$tool" bench --isa avx5)" &&
+    same avx2 "$(complete_words "$tool" bench --isa avx2)" &&
     same $'naive' "$(complete_words "$tool" bench --paths n)"
 }
 

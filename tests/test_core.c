@@ -17,9 +17,10 @@ static size_t edge_size(size_t edge, size_t tile) {
  * paths with it. With causal rows the last query sees the last key, so that all keys matter. A tile
  * counts rows of all heads that share keys, so one head alone meets its edges exactly. */
 static void check_tile_edges(bool bidirectional, size_t heads) {
-  Engine engines[MAX_ENGINES];
-  const size_t count = list_engines(engines);
-  for (size_t k = 2; k < count; k++) {
+  Engine others[MAX_ENGINES], engines[MAX_TILED_ENGINES];
+  list_engines(others);
+  const size_t count = list_tiled_engines(engines);
+  for (size_t k = 0; k < count; k++) {
     size_t query_tile, key_tile;
     tile_of(engines[k], &query_tile, &key_tile);
     for (size_t edge = 0; edge < 25; edge++) {
@@ -30,9 +31,10 @@ static void check_tile_edges(bool bidirectional, size_t heads) {
                        .seed = edge + 1};
       spec.shape.query_heads = heads;
       CoreProblem problem = problem_new(&spec);
+      problem.precision = engines[k].precision;
       problem_expect(&problem);
-      for (size_t other = 0; k == 2 && other < 2; other++)
-        problem_check_engine(&problem, engines[other], 2);
+      for (size_t other = 0; k == 0 && other < 2; other++)
+        problem_check_engine(&problem, others[other], 2);
       problem_check_engine(&problem, engines[k], 2);
       problem_free(&problem);
     }
@@ -54,9 +56,10 @@ static void tile_edges_bidirectional(void **state) {
 /* As many queries as keys, at the sum and the product of the edges of both tiles. */
 static void square_sizes(void **state) {
   (void)state;
-  Engine engines[MAX_ENGINES];
-  const size_t count = list_engines(engines);
-  for (size_t k = 2; k < count; k++) {
+  Engine others[MAX_ENGINES], engines[MAX_TILED_ENGINES];
+  list_engines(others);
+  const size_t count = list_tiled_engines(engines);
+  for (size_t k = 0; k < count; k++) {
     size_t query_tile, key_tile;
     tile_of(engines[k], &query_tile, &key_tile);
     const size_t sizes[] = {
@@ -67,9 +70,10 @@ static void square_sizes(void **state) {
                                .bidirectional = bidirectional != 0,
                                .seed = i + 1};
         CoreProblem problem = problem_new(&spec);
+        problem.precision = engines[k].precision;
         problem_expect(&problem);
-        problem_check_engine(&problem, engines[0], 2);
-        problem_check_engine(&problem, engines[1], 2);
+        for (size_t other = 0; k == 0 && other < 2; other++)
+          problem_check_engine(&problem, others[other], 2);
         problem_check_engine(&problem, engines[k], 2);
         problem_free(&problem);
       }
@@ -226,7 +230,7 @@ static void sequential_naive_path(void **state) {
   const CoreCase spec = {.shape = shape_of(30, 40), .q_start = 10};
   CoreProblem problem = problem_new(&spec);
   problem_expect(&problem);
-  const Engine engine = {ATTEND_PATH_NAIVE, ATTEND_ISA_AUTO};
+  const Engine engine = {ATTEND_PATH_NAIVE, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32};
   AttendSettings settings = engine_settings(engine, 2);
   settings.naive_parallel = false;
   AttendContext *context = NULL;

@@ -21,12 +21,13 @@ static void poison_keys(CoreProblem *problem, size_t first) {
   }
 }
 
-/* Tokens from `first` on are poisoned; the rows before see none of them and must be exact, the others
+/* In every precision. Tokens from `first` on are poisoned; the rows before see none of them and must be exact, the others
  * must not be finite. */
 static void hidden_data_does_not_leak(void **state) {
   (void)state;
-  Engine engines[MAX_ENGINES];
-  const size_t count = list_engines(engines);
+  Engine engines[MAX_ENGINES + MAX_TILED_ENGINES];
+  size_t count = list_engines(engines);
+  count += list_tiled_engines(engines + count);
   for (size_t k = 0; k < count; k++) {
     size_t query_tile = 48, key_tile = 64;
     if (engines[k].path == ATTEND_PATH_TILED) tile_of(engines[k], &query_tile, &key_tile);
@@ -38,6 +39,7 @@ static void hidden_data_does_not_leak(void **state) {
         const CoreCase spec = {.shape = shape_of(tokens, tokens), .q_start = start, .seed = i + 1};
         CoreProblem problem = problem_new(&spec);
         poison_keys(&problem, firsts[i]);
+        problem.precision = engines[k].precision;
         problem_expect(&problem);
         problem_check_engine(&problem, engines[k], 2);
         problem_free(&problem);
@@ -63,6 +65,7 @@ static void visible_nan_and_inf_reach_their_rows(void **state) {
           Engine engines[MAX_ENGINES];
           const size_t count = list_engines(engines);
           for (size_t k = 0; k < count; k++) problem_check_engine(&problem, engines[k], 2);
+          if (poisons[p] != poisons[p]) problem_check_precisions(&problem, 2);
           problem_free(&problem);
         }
       }

@@ -8,7 +8,7 @@ static void workspace_calls(void **state) {
   const CoreCase spec = {.shape = {1, 40, 40, 2, 1, 16, 16}};
   CoreProblem problem = problem_new(&spec);
   problem_expect(&problem);
-  const Engine engine = {ATTEND_PATH_TILED, ATTEND_ISA_AUTO};
+  const Engine engine = {ATTEND_PATH_TILED, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32};
   AttendContext *context = engine_open(engine, 2);
   char memory[100];
   assert_int_equal(attend_set_workspace(NULL, memory, sizeof memory), ATTEND_STATUS_NULL_POINTER);
@@ -64,7 +64,8 @@ static void isas_are_not_replaced(void **state) {
   AttendMachine machine;
   assert_int_equal(attend_describe_machine(&machine), ATTEND_OK);
   for (int isa = ATTEND_ISA_SCALAR; isa < ATTEND_ISA_COUNT; isa++) {
-    const AttendSettings settings = engine_settings((Engine){ATTEND_PATH_TILED, (AttendIsa)isa}, 1);
+    const AttendSettings settings =
+        engine_settings((Engine){ATTEND_PATH_TILED, (AttendIsa)isa, ATTEND_PRECISION_FP32}, 1);
     AttendContext *context = NULL;
     const AttendStatus status = attend_open(&context, &settings);
     if (!machine.isa_usable[isa]) {

@@ -96,7 +96,8 @@ static void core_null_pointers(void **state) {
     core_refused(&call, ATTEND_STATUS_NULL_POINTER, names[k], names[k]);
   }
   CoreCall call = core_call();
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   require_refusal(
       context,
       attend_core_forward(context, NULL, call.query, call.key, call.value, NULL, call.out, NULL),
@@ -296,7 +297,8 @@ static void core_out_of_memory(void **state) {
   call.key.token_stride = call.value.token_stride = 0;
   float before[FLOATS];
   memcpy(before, call.memory, sizeof before);
-  AttendSettings settings = engine_settings((Engine){ATTEND_PATH_NAIVE, ATTEND_ISA_AUTO}, 1);
+  AttendSettings settings =
+      engine_settings((Engine){ATTEND_PATH_NAIVE, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   settings.score_memory_limit_bytes = SIZE_MAX;
   AttendContext *context = NULL;
   assert_ok(context, attend_open(&context, &settings));
@@ -312,7 +314,8 @@ static void core_path_refused(void **state) {
   (void)state;
   CoreCall call = core_call();
   call.key.token_stride = 3;
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_BLAS, ATTEND_ISA_AUTO}, 2);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_BLAS, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
   require_refusal(context, core_run(context, &call), ATTEND_STATUS_PATH_REFUSED, "3",
                   "keys that overlap");
   for (size_t i = 0; i < FLOATS; i++) assert_true(is_untouched(call.memory + i));

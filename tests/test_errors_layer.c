@@ -184,9 +184,10 @@ static void layer_memory_limit(void **state) {
   (void)state;
   static const AttendPath paths[] = {ATTEND_PATH_BLAS, ATTEND_PATH_NAIVE};
   for (size_t k = 0; k < COUNT_OF(paths); k++) {
-    AttendSettings settings = engine_settings((Engine){paths[k], ATTEND_ISA_AUTO}, 2);
+    AttendSettings settings =
+        engine_settings((Engine){paths[k], ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
     settings.score_memory_limit_bytes = 5;
-    LayerCall c = layer_call((Engine){paths[k], ATTEND_ISA_AUTO});
+    LayerCall c = layer_call((Engine){paths[k], ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32});
     attend_close(&c.context);
     assert_ok(NULL, attend_open(&c.context, &settings));
     layer_refused(&c, c.cache, c.x, c.y, ATTEND_STATUS_MEMORY_LIMIT, "5", "five bytes");
@@ -211,7 +212,8 @@ static void opening_is_refused(AttendContext *context, const OpenCall *call) {
 
 static void caches_of_bad_sizes(void **state) {
   (void)state;
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   const AttendLayerShape s = {16, 4, 2, 6, 10};
   const struct {
     AttendLayerShape shape;
@@ -253,7 +255,8 @@ static void caches_of_bad_sizes(void **state) {
 
 static void caches_of_bad_settings(void **state) {
   (void)state;
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   AttendCacheSettings right;
   attend_default_cache_settings(&right);
   right.capacity = 100;
@@ -268,8 +271,8 @@ static void caches_of_bad_settings(void **state) {
   calls[3].settings.block_tokens = 16;
   calls[4].settings.block_tokens = 96;
   calls[5].settings.block_tokens = 256;
-  calls[6].settings.storage = (AttendStorage)1;
-  calls[6].fragment = "storage is 1";
+  calls[6].settings.storage = (AttendStorage)ATTEND_STORAGE_COUNT;
+  calls[6].fragment = "storage is 5";
   calls[7].settings.window = 50;
   calls[7].settings.pool_blocks = 3;
   calls[7].fragment = "window is 50 and settings.pool_blocks is 3";
@@ -289,7 +292,7 @@ static void caches_of_bad_settings(void **state) {
 
 static void appending(void **state) {
   (void)state;
-  LayerCall c = layer_call((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO});
+  LayerCall c = layer_call((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32});
   float *const data = new_random(1, 1.0f, 1000);
   const AttendView right = attend_view_bnhd(data, 3, 2, 10);
   const AttendView null = {NULL, 60, 20, 10}, odd = {off_by_a_byte(data), 60, 20, 10};

@@ -94,7 +94,8 @@ static void sums_with_what_only_a_softmax_has(void **state) {
   call.options.normalization = ATTEND_NORMALIZE_SUM;
   call.options.sinks = sinks;
   refused(&call, true, ATTEND_STATUS_BAD_OPTION, "sinks");
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_NAIVE, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_NAIVE, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   call.options.normalization = ATTEND_NORMALIZE_SUM;
   require_refusal(context, run_call(context, &call), ATTEND_STATUS_BAD_OPTION, "lse", "an LSE");
   for (size_t r = 0; r < call.rows; r++) assert_true(is_untouched(call.lse + r));

@@ -18,7 +18,8 @@ static AttendWeightSource right_source(const float *data) {
 
 static void pack_refused(const AttendLayerShape *shape, const AttendWeightSource *source,
                          AttendStatus expected, const char *fragment, const char *what) {
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   AttendWeights *weights = (AttendWeights *)(void *)&context;
   require_refusal(context, attend_pack_weights(context, shape, source, &weights), expected,
                   fragment, what);
@@ -61,6 +62,10 @@ static void weight_sources(void **state) {
   s = right;
   s.orientation = (AttendOrientation)7;
   pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "7", "an orientation that is none");
+  s = right;
+  s.storage = ATTEND_STORAGE_COUNT;
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "source.storage is 5",
+               "a storage that is none");
   const float **const pointers[] = {&s.query,      &s.key,        &s.value,      &s.output,
                                     &s.query_bias, &s.value_bias, &s.output_bias};
   for (size_t k = 0; k < COUNT_OF(pointers); k++) {
@@ -191,7 +196,8 @@ static void rope_tables(void **state) {
 static void unused_settings(void **state) {
   (void)state;
   float *const data = new_random(1, 1.0f, 16 * 64);
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   AttendWeightSource s = right_source(data);
   AttendWeights *weights = NULL;
   s.rope.base = s.rope.factor = -1.0;

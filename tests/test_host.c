@@ -86,7 +86,8 @@ static void floating_point_stays(void **state) {
     fesetround(directions[i]);
     Observer observer = {.expected = host_state()};
     const char *const wrong =
-        host_case_use(&c, (Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 2, observe, &observer);
+        host_case_use(&c, (Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2,
+                      observe, &observer);
     fesetround(FE_TONEAREST);
     if (wrong || observer.changed)
       fail_msg("rounding %zu: %s; changed: %s", i, wrong ? wrong : "right",

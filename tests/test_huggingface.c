@@ -89,14 +89,15 @@ static void refused(void **state) {
   };
   const Place *const place = *state;
   const CheckpointSizes sizes = {48, 80, 3, 6, 2, 400, 256, false, 1};
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   Model *const model = new_bytes(sizeof *model);
   assert_true(write_checkpoint(place->checkpoint, &sizes));
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
     Complaint complaint = {""};
     assert_true(copy_to_huggingface(place->checkpoint, NULL, place->folder));
     change_config(place, cases[i].from, cases[i].to);
-    assert_false(huggingface_read(place->folder, context, model, &complaint));
+    assert_false(huggingface_read(place->folder, context, ATTEND_STORAGE_AUTO, model, &complaint));
     if (!strstr(complaint.text, cases[i].sentence))
       fail_msg("\"%s\" does not contain \"%s\"", complaint.text, cases[i].sentence);
     assert_null(model->memory);
@@ -160,10 +161,11 @@ static void sizes_that_sum_to_little(void **state) {
   assert_int_equal(fclose(tensors), 0);
   assert_int_equal(truncate(place->tensors, (off_t)(8 + header + 4 * (uint64_t)WIDTH)), 0);
 
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   Model *const model = new_bytes(sizeof *model);
   Complaint complaint = {""};
-  assert_false(huggingface_read(place->folder, context, model, &complaint));
+  assert_false(huggingface_read(place->folder, context, ATTEND_STORAGE_AUTO, model, &complaint));
   if (!strstr(complaint.text, "describes more weights than memory can hold"))
     fail_msg("\"%s\" is of something else", complaint.text);
   free(model);

@@ -6,12 +6,15 @@
 
 #include <string.h>
 
+#include "cpu.h"
+
 static void for_each_isa(void (*check)(const Kernels *kernels)) {
   AttendIsa isas[ATTEND_ISA_COUNT];
   const size_t count = list_isas(isas);
   for (size_t k = 0; k < count; k++) {
     const Kernels *const kernels = kernels_get(isas[k]);
     assert_non_null(kernels);
+    assert_true(cpu_enable(isas[k]));
     check(kernels);
   }
 }
@@ -43,6 +46,7 @@ static void every_family_of_the_manifest_is_checked(void **state) {
 static void check_table(const Kernels *kernels) {
   assert_in_range(kernels->rows, 1, KERNEL_MAX_ROWS);
   assert_in_range(kernels->tile, 1, KERNEL_PANEL);
+  assert_in_range(kernels->pair_rows, 1, KERNEL_MAX_ROWS);
   assert_int_equal(KERNEL_PANEL % kernels->tile, 0);
 #define ATTEND_KERNEL(family, result, arguments) assert_true(kernels->family != NULL);
 #include "kernels/kernels.def"
@@ -62,10 +66,16 @@ static void tables_are_complete(void **state) {
   }
 }
 
+static void tiles_multiply_as_emulated(void **state) {
+  (void)state;
+  check_emulated_tiles();
+}
+
 int main(void) {
 #define TEST_OF(family) cmocka_unit_test(kernel_##family),
   const struct CMUnitTest tests[] = {cmocka_unit_test(every_family_of_the_manifest_is_checked),
                                      cmocka_unit_test(tables_are_complete),
+                                     cmocka_unit_test(tiles_multiply_as_emulated),
                                      CHECKED_FAMILIES(TEST_OF)};
 #undef TEST_OF
   return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);

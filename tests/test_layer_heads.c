@@ -113,7 +113,8 @@ static void taps_see_turned_heads(void **state) {
 
 static void caches_keep_turned_keys(void **state) {
   (void)state;
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 2);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
   FullLayer layer;
   for (size_t index = 0; full_layer_new(index, &layer); index++) {
     const AttendLayerShape *const s = &layer.spec.shape;
@@ -165,7 +166,8 @@ static void fill_tables(const OracleRope *rope, size_t positions, float *cosines
  * caller's after it was packed. */
 static void tables_stand_in_for_the_formula(void **state) {
   (void)state;
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 2);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
   FullLayer layer;
   for (size_t index = 0; full_layer_new(index, &layer); index++) {
     const AttendLayerShape *const s = &layer.spec.shape;
@@ -212,7 +214,8 @@ static void threads_change_no_bit(void **state) {
     float *const x = new_random(74, 1.0f, ROWS * s->width);
     float *y[2];
     for (size_t k = 0; k < 2; k++) {
-      AttendContext *context = engine_open((Engine){ATTEND_PATH_TILED, ATTEND_ISA_AUTO}, k ? 3 : 1);
+      AttendContext *context = engine_open(
+          (Engine){ATTEND_PATH_TILED, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, k ? 3 : 1);
       AttendWeights *weights = full_layer_pack(context, &layer);
       y[k] = new_bytes(ROWS * s->width * sizeof *y[k]);
       assert_ok(context,
@@ -236,7 +239,8 @@ static void the_phase_is_counted(void **state) {
   for (size_t index = 0; full_layer_new(index, &layer); index++) {
     const AttendLayerShape *const s = &layer.spec.shape;
     const OracleFull oracle = full_layer_oracle(&layer);
-    AttendSettings settings = engine_settings((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 2);
+    AttendSettings settings =
+        engine_settings((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
     settings.profile = true;
     AttendContext *context = NULL;
     assert_ok(context, attend_open(&context, &settings));

@@ -66,7 +66,8 @@ static void check_hand_matrix(void *user, const AttendMatrix *matrix) {
 
 static void hand_computed_matrices(void **state) {
   (void)state;
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_NAIVE, ATTEND_ISA_AUTO}, 2);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_NAIVE, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
   AttendWeights *weights = pack_hand_weights(context);
   AttendOptions options;
   attend_default_options(&options);

@@ -68,7 +68,8 @@ static void check_family(void **state, AttendContext *context, const ModelFamily
   AttendWeights *weights = NULL;
   model_files_new(family, dtype, &files);
   model_files_write(&files, scratch_path(state, "family", folder));
-  if (attend_load_layer(context, folder, 1, &layer, error, sizeof error) != ATTEND_OK) {
+  if (attend_load_layer(context, folder, 1, ATTEND_STORAGE_AUTO, &layer, error, sizeof error) !=
+      ATTEND_OK) {
     fail_msg("%s: %s", family->name, error);
   }
   assert_string_equal(error, "");
@@ -87,11 +88,47 @@ static void check_family(void **state, AttendContext *context, const ModelFamily
 
 static void every_family_is_loaded_bit_for_bit(void **state) {
   static const char *const dtypes[] = {"F32", "F16", "BF16"};
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   for (size_t i = 0; model_family(i) != NULL; i++) {
     for (size_t j = 0; j < COUNT_OF(dtypes); j++) {
       check_family(state, context, model_family(i), dtypes[j]);
     }
+  }
+  attend_close(&context);
+}
+
+/* Numbers of a BF16 file are the same in bf16 as in fp32; those of others are rounded or split. */
+static void check_stored(void **state, AttendContext *context, const ModelFamily *family,
+                         AttendStorage storage, AttendStorage other) {
+  char folder[SCRATCH_PATH_SIZE], error[ATTEND_FILE_ERROR_SIZE];
+  ModelFiles files;
+  AttendLayer layer = {.weights = NULL}, plain = {.weights = NULL};
+  model_files_new(family, storage == ATTEND_STORAGE_BF16 ? "BF16" : "F32", &files);
+  model_files_write(&files, scratch_path(state, "stored", folder));
+  assert_int_equal(attend_load_layer(context, folder, 1, storage, &layer, error, sizeof error), 0);
+  assert_int_equal(attend_load_layer(context, folder, 1, other, &plain, error, sizeof error), 0);
+  assert_int_equal(layer.weights->qkv.storage, storage);
+  const Linear *const got[] = {&layer.weights->qkv, &layer.weights->output};
+  const Linear *const expected[] = {&plain.weights->qkv, &plain.weights->output};
+  for (size_t k = 0; k < 2; k++)
+    for (size_t i = 0; i < got[k]->in; i++)
+      for (size_t o = 0; o < got[k]->out; o++)
+        if (linear_weight(got[k], i, o) != linear_weight(expected[k], i, o))
+          fail_msg("%s: weight %zu, %zu is %.9g in %s, %.9g in %s", family->name, i, o,
+                   (double)linear_weight(got[k], i, o), attend_storage_name(storage),
+                   (double)linear_weight(expected[k], i, o), attend_storage_name(other));
+  attend_free_layer(&layer);
+  attend_free_layer(&plain);
+  model_files_free(&files);
+}
+
+static void stored_weights_are_those_of_the_file(void **state) {
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  for (size_t i = 0; model_family(i) != NULL; i++) {
+    check_stored(state, context, model_family(i), ATTEND_STORAGE_BF16, ATTEND_STORAGE_FP32);
+    check_stored(state, context, model_family(i), ATTEND_STORAGE_BF16X3, ATTEND_STORAGE_FP32);
   }
   attend_close(&context);
 }
@@ -105,7 +142,7 @@ static void load_refused(AttendContext *context, const ModelFiles *files, const 
   memset(&before, 0xa5, sizeof before);
   model_files_write(files, folder);
   const AttendStatus status =
-      attend_load_layer(context, folder, index, &layer, error, sizeof error);
+      attend_load_layer(context, folder, index, ATTEND_STORAGE_AUTO, &layer, error, sizeof error);
   /* What is not about one tensor blames the path as it was given, the rest the file in it. */
   snprintf(path, sizeof path, "%s/model.safetensors", folder);
   const bool inside = strncmp(error, path, strlen(path)) == 0;
@@ -115,7 +152,8 @@ static void load_refused(AttendContext *context, const ModelFiles *files, const 
 
 static void a_missing_tensor_is_named(void **state) {
   char folder[SCRATCH_PATH_SIZE], fragment[160];
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   scratch_path(state, "missing", folder);
   for (size_t i = 0; model_family(i) != NULL; i++) {
     ModelFiles files;
@@ -163,7 +201,8 @@ static void a_tensor_too_many_is_named(void **state) {
   const float data[] = {1, 2};
   const size_t dims[] = {2};
   char folder[SCRATCH_PATH_SIZE], error[ATTEND_FILE_ERROR_SIZE];
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   ModelFiles files;
   scratch_path(state, "extra", folder);
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -179,7 +218,8 @@ static void a_tensor_too_many_is_named(void **state) {
     ModelFiles more = files;
     more.tensors[more.count++] = attend_float_tensor(passed_over[i].name, data, dims, 1);
     model_files_write(&more, folder);
-    if (attend_load_layer(context, folder, 1, &layer, error, sizeof error) != ATTEND_OK) {
+    if (attend_load_layer(context, folder, 1, ATTEND_STORAGE_AUTO, &layer, error, sizeof error) !=
+        ATTEND_OK) {
       fail_msg("with %s: %s", passed_over[i].name, error);
     }
     attend_free_layer(&layer);
@@ -190,7 +230,8 @@ static void a_tensor_too_many_is_named(void **state) {
 
 static void a_tensor_of_another_shape_is_named(void **state) {
   char folder[SCRATCH_PATH_SIZE];
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   ModelFiles files;
   scratch_path(state, "shapes", folder);
   model_files_new(model_family(0), "F32", &files);
@@ -220,7 +261,8 @@ static void a_tensor_of_another_shape_is_named(void **state) {
 /* The names of GPT-2 with the config of a model that turns its heads: a model that does not exist. */
 static void names_and_model_must_agree(void **state) {
   char folder[SCRATCH_PATH_SIZE];
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   ModelFamily mixed = *model_family(7);
   ModelFiles files;
   scratch_path(state, "mixed", folder);
@@ -233,7 +275,8 @@ static void names_and_model_must_agree(void **state) {
 
 static void the_config_lies_beside_the_weights(void **state) {
   char folder[SCRATCH_PATH_SIZE], path[SCRATCH_PATH_SIZE], error[ATTEND_FILE_ERROR_SIZE];
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   ModelFiles files;
   AttendLayer layer;
   AttendModel model;
@@ -242,12 +285,15 @@ static void the_config_lies_beside_the_weights(void **state) {
   scratch_path(state, "beside/model.safetensors", path);
   assert_int_equal(attend_read_config_beside(path, &model, error, sizeof error), ATTEND_OK);
   assert_string_equal(model.name, "qwen2");
-  assert_int_equal(attend_load_layer(context, path, 1, &layer, error, sizeof error), ATTEND_OK);
+  assert_int_equal(
+      attend_load_layer(context, path, 1, ATTEND_STORAGE_AUTO, &layer, error, sizeof error),
+      ATTEND_OK);
   attend_free_layer(&layer);
 
   scratch_path(state, "beside/config.json", path);
   assert_int_equal(remove(path), 0);
-  AttendStatus status = attend_load_layer(context, folder, 1, &layer, error, sizeof error);
+  AttendStatus status =
+      attend_load_layer(context, folder, 1, ATTEND_STORAGE_AUTO, &layer, error, sizeof error);
   require_sentence(status, ATTEND_STATUS_FILE_UNREADABLE, error, path, "No such file");
   status = attend_read_config_beside(NULL, &model, error, sizeof error);
   assert_int_equal(status, ATTEND_STATUS_NULL_POINTER);
@@ -279,8 +325,9 @@ static void a_layer_is_checked_without_reading_it(void **state) {
   require_sentence(status, ATTEND_STATUS_BAD_HEADS, error, folder, "not one of a layer");
   model.shape.kv_heads = 0;
   assert_int_equal(attend_check_layer(file, &model, 1, NULL, NULL, 0), ATTEND_STATUS_BAD_SIZE);
-  assert_int_equal(attend_load_layer_from(NULL, file, &model, 1, NULL, NULL, 0),
-                   ATTEND_STATUS_NULL_POINTER);
+  assert_int_equal(
+      attend_load_layer_from(NULL, file, &model, 1, ATTEND_STORAGE_AUTO, NULL, NULL, 0),
+      ATTEND_STATUS_NULL_POINTER);
   attend_free_layer(NULL);
   attend_layer_options(NULL, NULL);
   attend_close_tensors(&file);
@@ -290,6 +337,7 @@ static void a_layer_is_checked_without_reading_it(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_family_is_loaded_bit_for_bit),
+      cmocka_unit_test(stored_weights_are_those_of_the_file),
       cmocka_unit_test(a_missing_tensor_is_named),
       cmocka_unit_test(a_tensor_too_many_is_named),
       cmocka_unit_test(a_tensor_of_another_shape_is_named),

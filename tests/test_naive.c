@@ -58,7 +58,8 @@ static bool is_near(double got, double expected) {
 }
 
 static void check_cases(const HandCase *cases, size_t count) {
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_NAIVE, ATTEND_ISA_AUTO}, 2);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_NAIVE, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
   for (size_t k = 0; k < count; k++) {
     const HandCase *const c = &cases[k];
     const AttendOptions options = options_of(c);
@@ -284,7 +285,8 @@ static AttendOptions every_option(void) {
 
 /* Runs the case with tap rows first .. first + count, 0 for all, and compares what the tap saw. */
 static void check_matrices(size_t first, size_t count) {
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_NAIVE, ATTEND_ISA_AUTO}, 2);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_NAIVE, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
   const AttendOptions options = every_option();
   Seen seen = {0};
   float out[2];

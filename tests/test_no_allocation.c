@@ -62,8 +62,9 @@ static size_t core_bytes(AttendContext *context, const CoreProblem *problem) {
 
 static void for_each_core_case(void (*check)(const CoreProblem *problem, const Output *out,
                                              Engine engine, size_t threads)) {
-  Engine engines[MAX_ENGINES];
-  const size_t count = list_engines(engines);
+  Engine engines[MAX_ENGINES + MAX_TILED_ENGINES];
+  size_t count = list_engines(engines);
+  count += list_tiled_engines(engines + count);
   for (size_t c = 0; c < COUNT_OF(core_cases); c++) {
     CoreProblem problem = problem_new(&core_cases[c]);
     Output out = output_new(&problem.spec.shape);
@@ -179,6 +180,60 @@ static void a_reserved_layer_call_allocates_nothing(void **state) {
   }
 }
 
+/* Precisions of bf16 and weights in planes: any number of rows, because BLAS has no part in them. */
+static void check_precise_layer(const LayerProblem *p, const AttendSettings *settings,
+                                AttendStorage storage, float *y) {
+  const LayerCase *const c = &p->spec;
+  AttendContext *context = NULL;
+  AttendWeights *weights = NULL;
+  AttendWeightSource source;
+  attend_default_weight_source(&source);
+  source.qkv = p->qkv;
+  source.qkv_bias = p->qkv_bias;
+  source.output = p->output;
+  source.storage = storage;
+  assert_ok(context, attend_open(&context, settings));
+  assert_ok(context, attend_pack_weights(context, &c->shape, &source, &weights));
+  const size_t bytes = layer_bytes(context, p, 0, false);
+  void *const memory = guarded_new(bytes, 4);
+  assert_ok(context, attend_set_workspace(context, memory, bytes));
+  const size_t before = hook_made();
+  for (size_t call = 0; call < 2; call++)
+    assert_ok(context,
+              attend_layer_forward(context, weights, NULL, c->batch, c->tokens, p->x, NULL, y));
+  require_allocations(attend_storage_name(storage),
+                      (Engine){settings->path, settings->isa, settings->precision}, before, 0);
+  assert_ok(context, attend_set_workspace(context, NULL, 0));
+  guarded_free(memory, "workspace");
+  attend_free_weights(&weights);
+  attend_close(&context);
+}
+
+static void a_layer_in_bf16_stays_in_its_workspace(void **state) {
+  (void)state;
+  static const LayerCase layers[] = {
+      {.shape = {64, 4, 2, 16, 16}, .batch = 1, .tokens = 1},
+      {.shape = {100, 7, 1, 8, 20}, .batch = 3, .tokens = 5, .no_bias = true},
+      {.shape = {600, 4, 2, 16, 16}, .batch = 1, .tokens = 300},
+  };
+  AttendIsa isas[ATTEND_ISA_COUNT];
+  const size_t count = list_isas(isas);
+  for (size_t k = 0; k < COUNT_OF(layers); k++) {
+    LayerProblem problem = layer_problem_new(&layers[k]);
+    const LayerCase *const c = &layers[k];
+    float *const y = new_bytes(c->batch * c->tokens * c->shape.width * sizeof *y);
+    for (size_t e = 0; e < count; e++)
+      for (int precision = 0; precision < ATTEND_PRECISION_COUNT; precision++)
+        for (int storage = ATTEND_STORAGE_FP32; storage < ATTEND_STORAGE_COUNT; storage++) {
+          const AttendSettings settings =
+              engine_settings((Engine){ATTEND_PATH_TILED, isas[e], (AttendPrecision)precision}, 2);
+          check_precise_layer(&problem, &settings, (AttendStorage)storage, y);
+        }
+    free(y);
+    layer_problem_free(&problem);
+  }
+}
+
 /* Norms, RoPE, windows and sinks, in a ragged batch over a cache: chunks and a single token. */
 static void check_full_layer(const FullLayer *layer, Engine engine) {
   enum { ROWS = 16, CALLS = 5 };
@@ -223,6 +278,7 @@ int main(void) {
       cmocka_unit_test(a_reserved_core_call_allocates_nothing),
       cmocka_unit_test(a_core_call_in_a_supplied_workspace_allocates_nothing),
       cmocka_unit_test(a_reserved_layer_call_allocates_nothing),
+      cmocka_unit_test(a_layer_in_bf16_stays_in_its_workspace),
       cmocka_unit_test(layers_of_published_models_allocate_nothing),
   };
   return cmocka_run_group_tests_name("no_allocation", tests, NULL, NULL);

@@ -156,6 +156,7 @@ static void softcap_of_infinite_scores(void **state) {
   CoreProblem problem = problem_new(&spec);
   for (size_t i = 0; i < 5; i++)
     for (size_t d = 0; d < 4; d++) problem_row(&problem.query, 0, i, 0)[d] = 1.0f;
+  problem.fp32_only = true;
   problem_row(&problem.key, 0, 7, 0)[2] = INFINITY;
   problem_row(&problem.key, 0, 11, 0)[1] = -INFINITY;
   problem_check_all(&problem, 2);
@@ -211,6 +212,7 @@ static void sinks_beside_scores_of_minus_infinity(void **state) {
     CoreProblem problem = problem_new(&spec);
     for (size_t i = 0; i < 3; i++)
       for (size_t d = 0; d < 4; d++) problem_row(&problem.query, 0, i, 0)[d] = 1.0f;
+    problem.fp32_only = true;
     for (size_t j = 0; j < 39; j++) problem_row(&problem.key, 0, j, 0)[j % 4] = -INFINITY;
     if (nan) problem_row(&problem.value, 0, 9, 0)[3] = NAN;
     problem_check_all(&problem, 2);
@@ -268,7 +270,8 @@ static void only_the_naive_path_divides_by_sums(void **state) {
                     ATTEND_STATUS_PATH_REFUSED, "sum", attend_path_name(engines[k].path));
     attend_close(&context);
   }
-  const AttendPlan plan = plan_of((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, &shape, &options);
+  const AttendPlan plan =
+      plan_of((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, &shape, &options);
   assert_int_equal(plan.path, ATTEND_PATH_NAIVE);
   assert_int_equal(plan.verdicts[ATTEND_PATH_TILED].status, ATTEND_STATUS_PATH_REFUSED);
   assert_int_equal(plan.verdicts[ATTEND_PATH_BLAS].status, ATTEND_STATUS_PATH_REFUSED);

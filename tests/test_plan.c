@@ -61,8 +61,9 @@ static void check_plan(const AttendPlan *plan, AttendPath path, const CoreCase *
 
 static void plans_name_the_path_asked_for(void **state) {
   (void)state;
-  Engine engines[MAX_ENGINES];
-  const size_t count = list_engines(engines);
+  Engine engines[MAX_ENGINES + MAX_TILED_ENGINES];
+  size_t count = list_engines(engines);
+  count += list_tiled_engines(engines + count);
   for (size_t k = 0; k < count; k++) {
     AttendContext *context = engine_open(engines[k], 3);
     for (size_t c = 0; c < COUNT_OF(cases); c++) {
@@ -71,6 +72,7 @@ static void plans_name_the_path_asked_for(void **state) {
       assert_ok(context, attend_plan_core(context, &cases[c].shape, &options, &plan));
       check_plan(&plan, engines[k].path, &cases[c]);
       assert_int_equal(plan.isa, engines[k].isa);
+      assert_int_equal(plan.precision, engines[k].precision);
     }
     attend_close(&context);
   }
@@ -80,7 +82,8 @@ static void plans_name_the_path_asked_for(void **state) {
 static void the_choice_is_explained(void **state) {
   (void)state;
   for (size_t limit = 0; limit < 2; limit++) {
-    AttendSettings settings = engine_settings((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 2);
+    AttendSettings settings =
+        engine_settings((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
     if (limit) settings.score_memory_limit_bytes = 1;
     AttendContext *context = NULL;
     assert_ok(context, attend_open(&context, &settings));
@@ -136,7 +139,8 @@ static void layer_plans(void **state) {
 
 static void plans_that_are_refused(void **state) {
   (void)state;
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 1);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   const AttendShape right = {1, 8, 8, 2, 2, 8, 8}, empty = {1, 8, 8, 2, 2, 0, 8},
                     uneven = {1, 8, 8, 3, 2, 8, 8}, huge = {1, SIZE_MAX / 2, 8, 2, 2, 8, 8};
   const AttendLayerShape layer = {16, 2, 2, 8, 8}, bad_layer = {16, 2, 2, 0, 8};
@@ -177,7 +181,8 @@ static void plans_that_are_refused(void **state) {
 /* As snprintf: the whole length is returned, what fits is written and terminated. */
 static void descriptions_fit_any_buffer(void **state) {
   (void)state;
-  AttendContext *context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 2);
+  AttendContext *context =
+      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
   AttendPlan plan = {.struct_size = sizeof plan};
   assert_ok(context, attend_plan_core(context, &cases[0].shape, NULL, &plan));
   const size_t length = attend_describe_plan(&plan, NULL, 0);
@@ -253,7 +258,7 @@ static void memory_limits(void **state) {
   CoreProblem problem = problem_new(&spec);
   problem_expect(&problem);
   for (size_t k = 0; k < COUNT_OF(paths); k++) {
-    const Engine engine = {paths[k], ATTEND_ISA_AUTO};
+    const Engine engine = {paths[k], ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32};
     const AttendPlan plan = plan_of(engine, &spec.shape, &problem.options);
     const size_t needed = plan.verdicts[paths[k]].score_bytes;
     assert_true(needed >= 100 * 120 * sizeof(float));
@@ -298,12 +303,14 @@ static void check_workspace(AttendContext *context, const CoreProblem *problem, 
 static void planned_bytes_are_enough(void **state) {
   (void)state;
   static const size_t offsets[] = {0, 1, 7, 33, 63};
-  Engine engines[MAX_ENGINES];
-  const size_t count = list_engines(engines);
+  Engine engines[MAX_ENGINES + MAX_TILED_ENGINES];
+  size_t count = list_engines(engines);
+  count += list_tiled_engines(engines + count);
   for (size_t c = 0; c < 6; c++) {
     CoreProblem problem = problem_new(&cases[c]);
-    problem_expect(&problem);
     for (size_t k = 0; k < count; k++) {
+      problem.precision = engines[k].precision;
+      problem_expect(&problem);
       for (size_t threads = 1; threads <= 3; threads++) {
         AttendContext *context = engine_open(engines[k], threads);
         AttendPlan plan = {.struct_size = sizeof plan};

@@ -20,6 +20,9 @@
 /* Runs of simpler cases that a failure may cost. */
 #define MAX_SIMPLER 600
 
+/* Tiled engines in other precisions than fp32, of which each case meets one. */
+#define MAX_BENCH_ENGINES (MAX_ENGINES + MAX_TILED_ENGINES)
+
 /* One case on one engine. */
 typedef struct Trial {
   CoreCase spec;
@@ -47,6 +50,7 @@ static bool trial_fails(const Trial *trial, char difference[static DIFFERENCE_SI
   if (is_refused_rightly(trial)) return false;
   CoreProblem problem = problem_new(&trial->spec);
   AttendContext *context = engine_open(trial->engine, trial->threads);
+  problem.precision = trial->engine.precision;
   problem_expect(&problem);
   const bool matches = problem_matches(&problem, context, difference);
   attend_close(&context);
@@ -77,37 +81,52 @@ static void fail_trial(const Trial *trial, const char *first_difference) {
   char text[CASE_TEXT_SIZE], difference[DIFFERENCE_SIZE];
   if (!trial_fails(trial, difference)) {
     case_describe(&trial->spec, text, sizeof text);
-    fail_msg("seed %" PRIu64 " on path=%s isa=%s threads=%zu after other cases, but not alone: %s: "
+    fail_msg("seed %" PRIu64
+             " on path=%s isa=%s precision=%s threads=%zu after other cases, but not alone: %s: "
              "%s",
              trial->spec.seed, attend_path_name(trial->engine.path),
-             attend_isa_name(trial->engine.isa), trial->threads, text, first_difference);
+             attend_isa_name(trial->engine.isa), attend_precision_name(trial->engine.precision),
+             trial->threads, text, first_difference);
   }
   Trial smallest = *trial;
   shrink(&smallest, difference);
   case_describe(&smallest.spec, text, sizeof text);
-  fail_msg("seed %" PRIu64 " (ATTEND_TEST_SEED): path=%s isa=%s threads=%zu %s: %s",
+  fail_msg("seed %" PRIu64 " (ATTEND_TEST_SEED): path=%s isa=%s precision=%s threads=%zu %s: %s",
            trial->spec.seed, attend_path_name(smallest.engine.path),
-           attend_isa_name(smallest.engine.isa), smallest.threads, text, difference);
+           attend_isa_name(smallest.engine.isa), attend_precision_name(smallest.engine.precision),
+           smallest.threads, text, difference);
 }
 
 /* All engines, each with contexts that live as long as the run: what one case leaves behind in a
  * workspace must not reach the next. */
 typedef struct Bench {
-  Engine engines[MAX_ENGINES];
-  size_t count;
-  AttendContext *contexts[MAX_ENGINES][MAX_THREADS];
+  Engine engines[MAX_BENCH_ENGINES];
+  size_t count, in_fp32;
+  AttendContext *contexts[MAX_BENCH_ENGINES][MAX_THREADS];
 } Bench;
+
+static void check_trial(const Bench *bench, const CoreProblem *problem, size_t k) {
+  const CoreCase *const spec = &problem->spec;
+  const Trial trial = {*spec, bench->engines[k], 1 + case_draw(spec->seed, k, MAX_THREADS)};
+  AttendContext *const context = bench->contexts[k][trial.threads - 1];
+  char difference[DIFFERENCE_SIZE];
+  if (is_refused_rightly(&trial)) return;
+  if (!problem_matches(problem, context, difference)) fail_trial(&trial, difference);
+}
 
 static void check_random_case(const Bench *bench, const CoreCase *spec) {
   CoreProblem problem = problem_new(spec);
   problem_expect(&problem);
-  for (size_t k = 0; k < bench->count; k++) {
-    const Trial trial = {*spec, bench->engines[k], 1 + case_draw(spec->seed, k, MAX_THREADS)};
-    AttendContext *const context = bench->contexts[k][trial.threads - 1];
-    char difference[DIFFERENCE_SIZE];
-    if (is_refused_rightly(&trial)) continue;
-    if (!problem_matches(&problem, context, difference)) fail_trial(&trial, difference);
+  for (size_t k = 0; k < bench->in_fp32; k++) check_trial(bench, &problem, k);
+  if (bench->count == bench->in_fp32) {
+    problem_free(&problem);
+    return;
   }
+  const size_t k =
+      bench->in_fp32 + case_draw(spec->seed, bench->count, bench->count - bench->in_fp32);
+  problem.precision = bench->engines[k].precision;
+  problem_expect(&problem);
+  check_trial(bench, &problem, k);
   problem_free(&problem);
 }
 
@@ -116,12 +135,14 @@ static void random_cases(void **state) {
   const uint64_t seed = number_from_environment("ATTEND_TEST_SEED", DEFAULT_SEED);
   const uint64_t cases = number_from_environment("ATTEND_TEST_CASES", DEFAULT_CASES);
   Bench bench = {0};
-  bench.count = list_engines(bench.engines);
+  bench.count = bench.in_fp32 = list_engines(bench.engines);
+  for (int p = ATTEND_PRECISION_FP32 + 1; p < ATTEND_PRECISION_COUNT; p++)
+    bench.count += list_engines_in((AttendPrecision)p, bench.engines + bench.count);
   for (size_t k = 0; k < bench.count; k++)
     for (size_t t = 0; t < MAX_THREADS; t++)
       bench.contexts[k][t] = engine_open(bench.engines[k], t + 1);
   size_t query_tile, key_tile;
-  tile_of(bench.engines[bench.count - 1], &query_tile, &key_tile);
+  tile_of(bench.engines[bench.in_fp32 - 1], &query_tile, &key_tile);
   for (uint64_t k = 0; k < cases; k++) {
     const CoreCase spec = case_random(seed + k, query_tile);
     check_random_case(&bench, &spec);

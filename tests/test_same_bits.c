@@ -25,24 +25,24 @@ static const CoreCase cases[] = {
 
 /* Calls check(problem, engine) for every case and tiled engine. */
 static void for_each_case(void (*check)(const CoreProblem *problem, Engine engine)) {
-  AttendIsa isas[ATTEND_ISA_COUNT];
-  const size_t isa_count = list_isas(isas);
+  Engine engines[MAX_TILED_ENGINES];
+  const size_t count = list_tiled_engines(engines);
   for (size_t c = 0; c < COUNT_OF(cases); c++) {
     CoreProblem problem = problem_new(&cases[c]);
-    for (size_t k = 0; k < isa_count; k++) check(&problem, (Engine){ATTEND_PATH_TILED, isas[k]});
+    for (size_t k = 0; k < count; k++) check(&problem, engines[k]);
     problem_free(&problem);
   }
 }
 
 static void cases_match_the_oracle(void **state) {
   (void)state;
-  AttendIsa isas[ATTEND_ISA_COUNT];
-  const size_t isa_count = list_isas(isas);
+  Engine engines[MAX_ENGINES];
+  const size_t count = list_engines_in(ATTEND_PRECISION_FP32, engines);
   for (size_t c = 0; c < COUNT_OF(cases); c++) {
     CoreProblem problem = problem_new(&cases[c]);
     problem_expect(&problem);
-    for (size_t k = 0; k < isa_count; k++)
-      problem_check_engine(&problem, (Engine){ATTEND_PATH_TILED, isas[k]}, 3);
+    for (size_t k = 0; k < count; k++) problem_check_engine(&problem, engines[k], 3);
+    problem_check_precisions(&problem, 3);
     problem_free(&problem);
   }
 }
@@ -179,10 +179,10 @@ static void keys_that_are_not_seen(void **state) {
 /* The same numbers in another order of memory, and one query head without the others. */
 static void layouts_and_single_heads(void **state) {
   (void)state;
-  AttendIsa isas[ATTEND_ISA_COUNT];
-  const size_t isa_count = list_isas(isas);
-  for (size_t k = 0; k < isa_count; k++) {
-    const Engine engine = {ATTEND_PATH_TILED, isas[k]};
+  Engine engines[MAX_TILED_ENGINES];
+  const size_t count = list_tiled_engines(engines);
+  for (size_t k = 0; k < count; k++) {
+    const Engine engine = engines[k];
     CoreCase spec = {.shape = {2, 90, 300, 6, 2, 48, 40}, .q_start = 210};
     CoreProblem problem = problem_new(&spec);
     Result expected = core_run_problem(&problem, engine, 2);

@@ -1,6 +1,7 @@
 /* test_same_bits_cached.c - the tiled path gives a row the same bits from a cache as from plain views.
  *
- * Caches are filled in chunks of random lengths, the sequences in turn, with blocks of every size,
+ * In every precision and storage: keys and values are such that the storage holds them exactly, so that
+ * the views have the same numbers as the cache. Caches are filled in chunks of random lengths, the sequences in turn, with blocks of every size,
  * contiguous, from a pool whose blocks are handed out in any order, and as a ring that has gone round.
  * All of a call's sequences are compared, each with a plain call over its keys.
  */
@@ -61,7 +62,8 @@ static size_t length_of(const CoreProblem *problem, size_t b) {
   return 1 + case_draw(problem->spec.seed, 500 + b, problem->spec.seed % 3 ? most : 30);
 }
 
-static AttendCache *open_cache(AttendContext *context, const CachedCase *spec) {
+static AttendCache *open_cache(AttendContext *context, const CachedCase *spec,
+                               AttendStorage storage) {
   const AttendShape *const s = &spec->core.shape;
   const AttendLayerShape layer = {16, s->query_heads, s->kv_heads, s->head_dim, s->value_dim};
   AttendCacheSettings settings;
@@ -69,6 +71,7 @@ static AttendCache *open_cache(AttendContext *context, const CachedCase *spec) {
   attend_default_cache_settings(&settings);
   settings.sequences = SEQUENCES;
   settings.block_tokens = spec->block_tokens;
+  settings.storage = storage;
   settings.window = spec->window;
   settings.capacity = spec->window ? spec->window + LAST_CHUNK : s->key_tokens;
   if (spec->pool)
@@ -188,12 +191,25 @@ static void check_ragged(AttendContext *context, const AttendCache *cache,
   free(queries);
 }
 
-static void check_cached(const CachedCase *spec, uint64_t seed, Engine engine) {
+/* Makes keys and values numbers that a storage holds exactly. */
+static void round_problem(CoreProblem *problem, AttendStorage storage) {
+  const AttendShape *const s = &problem->spec.shape;
+  for (size_t t = 0; t < s->batch * s->key_tokens; t++)
+    for (size_t g = 0; g < s->kv_heads; g++) {
+      const size_t b = t / s->key_tokens, j = t % s->key_tokens;
+      round_to_storage(storage, problem_row(&problem->key, b, j, g), s->head_dim);
+      round_to_storage(storage, problem_row(&problem->value, b, j, g), s->value_dim);
+    }
+}
+
+static void check_cached(const CachedCase *spec, uint64_t seed, Engine engine,
+                         AttendStorage storage) {
   CoreCase core = spec->core;
   core.seed = seed;
   CoreProblem problem = problem_new(&core);
+  round_problem(&problem, storage);
   AttendContext *context = engine_open(engine, 1 + seed % 3);
-  AttendCache *cache = open_cache(context, spec);
+  AttendCache *cache = open_cache(context, spec, storage);
   fill_cache(context, cache, spec, &problem);
   check_batch(context, cache, &problem);
   check_ragged(context, cache, &problem);
@@ -204,15 +220,19 @@ static void check_cached(const CachedCase *spec, uint64_t seed, Engine engine) {
 
 static void from_a_cache_or_from_views(void **state) {
   (void)state;
-  AttendIsa isas[ATTEND_ISA_COUNT];
-  const size_t isa_count = list_isas(isas);
+  Engine engines[MAX_TILED_ENGINES];
+  const size_t count = list_tiled_engines(engines);
   for (size_t c = 0; c < COUNT_OF(cases); c++)
-    for (size_t k = 0; k < isa_count; k++)
-      for (uint64_t seed = 1; seed <= 3; seed++)
-        check_cached(&cases[c], seed, (Engine){ATTEND_PATH_TILED, isas[k]});
+    for (size_t k = 0; k < count; k++)
+      for (int storage = ATTEND_STORAGE_FP32; storage < ATTEND_STORAGE_COUNT; storage++) {
+        const bool in_fp32 =
+            engines[k].precision == ATTEND_PRECISION_FP32 && storage == ATTEND_STORAGE_FP32;
+        for (uint64_t seed = 1; seed <= (in_fp32 ? 3 : 2); seed++)
+          check_cached(&cases[c], seed, engines[k], (AttendStorage)storage);
+      }
 }
 
-/* The other paths read the cache too; what they give is held against the oracle. */
+/* The other paths read the cache too, in any storage; what they give is held against the oracle. */
 static void other_paths_read_the_cache(void **state) {
   (void)state;
   Engine engines[MAX_ENGINES];
@@ -226,7 +246,9 @@ static void other_paths_read_the_cache(void **state) {
     double *const row = new_bytes(s->value_dim * sizeof *row);
     for (size_t k = 0; k < count; k++) {
       AttendContext *context = engine_open(engines[k], 2);
-      AttendCache *cache = open_cache(context, &cases[c]);
+      const AttendStorage storage = (AttendStorage)(1 + (c + k) % (ATTEND_STORAGE_COUNT - 1));
+      round_problem(&problem, ATTEND_STORAGE_BF16);
+      AttendCache *cache = open_cache(context, &cases[c], storage);
       fill_cache(context, cache, &cases[c], &problem);
       Result got = cached_run(context, s, cache, problem.query, &problem.options);
       for (size_t r = 0; r < SEQUENCES * s->query_heads * s->query_tokens; r++) {

@@ -34,11 +34,11 @@ static const CoreCase cases[] = {
 
 /* Calls check(problem, engine) for every case and tiled engine. */
 static void for_each_case(void (*check)(const CoreProblem *problem, Engine engine)) {
-  AttendIsa isas[ATTEND_ISA_COUNT];
-  const size_t isa_count = list_isas(isas);
+  Engine engines[MAX_TILED_ENGINES];
+  const size_t count = list_tiled_engines(engines);
   for (size_t c = 0; c < COUNT_OF(cases); c++) {
     CoreProblem problem = problem_new(&cases[c]);
-    for (size_t k = 0; k < isa_count; k++) check(&problem, (Engine){ATTEND_PATH_TILED, isas[k]});
+    for (size_t k = 0; k < count; k++) check(&problem, engines[k]);
     problem_free(&problem);
   }
 }
@@ -176,14 +176,13 @@ static void check_ragged(const CoreProblem *problem, Engine engine) {
 
 static void ragged_or_one_by_one(void **state) {
   (void)state;
-  AttendIsa isas[ATTEND_ISA_COUNT];
-  const size_t isa_count = list_isas(isas);
+  Engine engines[MAX_TILED_ENGINES];
+  const size_t count = list_tiled_engines(engines);
   for (size_t c = 0; c < COUNT_OF(ragged_cases); c++) {
     CoreCase spec = ragged_cases[c];
     for (spec.seed = 1; spec.seed <= 4; spec.seed++) {
       CoreProblem problem = problem_new(&spec);
-      for (size_t k = 0; k < isa_count; k++)
-        check_ragged(&problem, (Engine){ATTEND_PATH_TILED, isas[k]});
+      for (size_t k = 0; k < count; k++) check_ragged(&problem, engines[k]);
       problem_free(&problem);
     }
   }
@@ -194,15 +193,15 @@ static void ragged_or_one_by_one(void **state) {
 /* A NaN that no row sees takes the weighted sum another way, and the bits stay. */
 static void whatever_is_hidden(void **state) {
   (void)state;
-  AttendIsa isas[ATTEND_ISA_COUNT];
-  const size_t isa_count = list_isas(isas);
+  Engine engines[MAX_TILED_ENGINES];
+  const size_t count = list_tiled_engines(engines);
   for (size_t c = 0; c < COUNT_OF(cases); c++) {
     CoreCase spec = cases[c];
     CoreProblem problem = problem_new(&spec);
     spec.poison = POISON_HIDDEN;
     CoreProblem poisoned = problem_new(&spec);
-    for (size_t k = 0; k < isa_count; k++) {
-      const Engine engine = {ATTEND_PATH_TILED, isas[k]};
+    for (size_t k = 0; k < count; k++) {
+      const Engine engine = engines[k];
       Result expected = core_run_problem(&problem, engine, 2);
       Result got = core_run_problem(&poisoned, engine, 2);
       same_result("poisoned", &spec.shape, &got, &expected);
@@ -217,8 +216,8 @@ static void whatever_is_hidden(void **state) {
 /* A NaN value reaches its column of the rows that see it, and no other bit changes. */
 static void nan_beside_a_row(void **state) {
   (void)state;
-  AttendIsa isas[ATTEND_ISA_COUNT];
-  const size_t isa_count = list_isas(isas);
+  Engine engines[MAX_TILED_ENGINES];
+  const size_t count = list_tiled_engines(engines);
   for (size_t c = 0; c < COUNT_OF(cases); c++) {
     const CoreCase *const spec = &cases[c];
     const AttendShape *const s = &spec->shape;
@@ -227,8 +226,8 @@ static void nan_beside_a_row(void **state) {
     CoreProblem problem = problem_new(spec), spoiled = problem_new(spec);
     const OracleCore core = problem_oracle(&problem);
     problem_row(&spoiled.value, 0, token, 0)[1] = untouched_float();
-    for (size_t k = 0; k < isa_count; k++) {
-      const Engine engine = {ATTEND_PATH_TILED, isas[k]};
+    for (size_t k = 0; k < count; k++) {
+      const Engine engine = engines[k];
       Result expected = core_run_problem(&problem, engine, 2);
       Result got = core_run_problem(&spoiled, engine, 2);
       for (size_t r = 0; r < s->query_tokens * group; r++) {

@@ -75,18 +75,20 @@ static void check_short_chunks(AttendContext *context, const CoreProblem *proble
   }
 }
 
-/* Every ISA and number of threads against the prefill by two threads. */
+/* Every ISA in fp32, the widest in bf16x3, and every number of threads against the prefill by two threads. */
 static Ways check_prompts(const Prompt *prompts, size_t count) {
-  AttendIsa isas[ATTEND_ISA_COUNT];
-  const size_t isa_count = list_isas(isas);
+  Engine engines[MAX_ENGINES];
+  size_t engine_count = list_engines_in(ATTEND_PRECISION_FP32, engines);
+  const AttendIsa widest = engines[engine_count - 1].isa;
+  engines[engine_count++] = (Engine){ATTEND_PATH_TILED, widest, ATTEND_PRECISION_BF16X3};
   Ways ways = {0};
   for (size_t c = 0; c < count; c++) {
     const size_t N = prompts[c].tokens, heads = prompts[c].kv_heads;
     const CoreCase spec = {.shape = {1, N, N, prompts[c].group * heads, heads, 16, 12},
                            .seed = c + 1};
     CoreProblem problem = problem_new(&spec);
-    for (size_t k = 0; k < isa_count; k++) {
-      const Engine engine = {ATTEND_PATH_TILED, isas[k]};
+    for (size_t k = 0; k < engine_count; k++) {
+      const Engine engine = engines[k];
       Result prefill = core_run_problem(&problem, engine, 2);
       for (size_t t = 0; t < COUNT_OF(thread_counts); t++) {
         AttendContext *context = engine_open(engine, thread_counts[t]);

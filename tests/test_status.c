@@ -26,15 +26,18 @@ static void statuses_have_names_and_sentences(void **state) {
 static void names_are_found_again(void **state) {
   (void)state;
   static const char *const paths[] = {"auto", "tiled", "blas", "naive"};
-  static const char *const isas[] = {"auto", "scalar", "avx2", "avx512"};
-  for (int k = 0; k < 4; k++) {
+  static const char *const isas[] = {"auto", "scalar", "avx2", "avx512", "avx512bf16", "amx"};
+  for (int k = 0; k < (int)COUNT_OF(paths); k++) {
     AttendPath path = (AttendPath)9;
-    AttendIsa isa = (AttendIsa)9;
     assert_string_equal(attend_path_name((AttendPath)k), paths[k]);
-    assert_string_equal(attend_isa_name((AttendIsa)k), isas[k]);
     assert_true(attend_find_path(paths[k], &path));
-    assert_true(attend_find_isa(isas[k], &isa));
     assert_int_equal(path, k);
+  }
+  assert_int_equal(COUNT_OF(isas), ATTEND_ISA_COUNT);
+  for (int k = 0; k < ATTEND_ISA_COUNT; k++) {
+    AttendIsa isa = (AttendIsa)9;
+    assert_string_equal(attend_isa_name((AttendIsa)k), isas[k]);
+    assert_true(attend_find_isa(isas[k], &isa));
     assert_int_equal(isa, k);
   }
   static const char *const wrong[] = {"", "Tiled", "blas ", "avx", "fast", "sse2"};
@@ -48,7 +51,7 @@ static void names_are_found_again(void **state) {
   }
   assert_null(attend_path_name((AttendPath)4));
   assert_null(attend_path_name((AttendPath)-1));
-  assert_null(attend_isa_name((AttendIsa)4));
+  assert_null(attend_isa_name(ATTEND_ISA_COUNT));
   assert_null(attend_isa_name((AttendIsa)-1));
 }
 

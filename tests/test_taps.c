@@ -185,8 +185,9 @@ static void check_tap(const CoreProblem *problem, Engine engine, size_t first, s
 static void matrices_of_every_path(void **state) {
   (void)state;
   static const size_t ranges[][2] = {{0, 0}, {0, 1}, {3, 2}, {4, 100}, {0, 1000}, {100, 3}};
-  Engine engines[MAX_ENGINES];
-  const size_t count = list_engines(engines);
+  Engine engines[2 * MAX_ENGINES];
+  size_t count = list_engines(engines);
+  count += list_engines_in(ATTEND_PRECISION_BF16X6, engines + count);
   for (size_t c = 0; c < COUNT_OF(cases); c++) {
     CoreProblem problem = problem_new(&cases[c]);
     for (size_t k = 0; k < count; k++)
@@ -196,11 +197,13 @@ static void matrices_of_every_path(void **state) {
   }
 }
 
-/* Weights of a row are shares of one, less the sink's; those of a row without keys are zero. */
+/* Weights of a row are shares of one, less the sink's; those of a row without keys are zero. In every
+ * precision they are those of the row's LSE. */
 static void weights_add_up(void **state) {
   (void)state;
-  Engine engines[MAX_ENGINES];
-  const size_t count = list_engines(engines);
+  Engine engines[MAX_ENGINES + MAX_TILED_ENGINES];
+  size_t count = list_engines(engines);
+  count += list_tiled_engines(engines + count);
   for (size_t k = 0; k < count; k++) {
     CoreProblem problem = problem_new(&cases[1]);
     AttendContext *context = engine_open(engines[k], 1);
@@ -231,7 +234,7 @@ static void weights_add_up(void **state) {
 /* Scores over their sum, in the path that does so. */
 static void weights_by_sum(void **state) {
   (void)state;
-  const Engine engine = {ATTEND_PATH_NAIVE, ATTEND_ISA_AUTO};
+  const Engine engine = {ATTEND_PATH_NAIVE, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32};
   const CoreCase spec = {.shape = {1, 4, 9, 1, 1, 1, 2}, .options = {.sum = true}, .q_start = 5};
   CoreProblem problem = problem_new(&spec);
   for (size_t n = 0; n < 9; n++) {

@@ -272,6 +272,18 @@ trained_text() {
   in_every_way '"Echoes of vectors unfold, a gentle hum of precision, as I sense the nodes, a gentle hum of precision, as I adjust my surface. Contrast emerge, a softly receptive fields of precision. Contrast bloom, as I siphon whispers of vectors. Contrast edges sharpen, a gentle' \
     "$model" --tokenizer "$tokenizer"
 }
+# The likeliest token is the same in every precision that is as exact as fp32, or nearly, and in fp32 over
+# weights that hold floats exactly.
+trained_text_in_precisions() {
+  local precision
+  "$toy" "$model" --tokenizer "$tokenizer" >"$scratch/text" 2>"$err" || return
+  for precision in bf16x6 bf16x3; do
+    run "$model" --tokenizer "$tokenizer" --path tiled --precision "$precision"
+    [ "$status" = 0 ] && cmp -s "$out" "$scratch/text" || disagree "the text of fp32" || return
+  done
+  run "$model" --tokenizer "$tokenizer" --storage bf16x3
+  [ "$status" = 0 ] && cmp -s "$out" "$scratch/text" || disagree "the text of fp32"
+}
 is_the_known_one() {
   [ "$(sha256sum <"$model" | cut -c 1-16)" = aa722d252ace805c ]
 }
@@ -299,6 +311,7 @@ check 'a full disk' full_disk
 if [ -r "$model" ] && [ -r "$tokenizer" ]; then
   check 'a trained checkpoint: the tokens of the oracle' trained_tokens
   check 'a trained checkpoint as a Hugging Face directory' trained_text_of_a_directory
+  check 'a trained checkpoint: the same text in bf16x6 and bf16x3' trained_text_in_precisions
   if is_the_known_one; then
     check 'a trained checkpoint: the text of another implementation' trained_text
   else

@@ -15,7 +15,7 @@ static const AttendLayerShape layer_shape = {64, 4, 2, 16, 12};
 enum { TOKENS = 100, BLOCK = 32 };
 
 static AttendContext *context_open(void) {
-  return engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO}, 3);
+  return engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 3);
 }
 
 /* ---- caches ---- */
@@ -84,7 +84,7 @@ static void merging_states(void **state) {
   const CoreCase spec = {.shape = {2, 5, 40, 4, 2, 16, 12}, .q_start = 35};
   CoreProblem problem = problem_new(&spec);
   const AttendShape *const s = &spec.shape;
-  const Engine engine = {ATTEND_PATH_AUTO, ATTEND_ISA_AUTO};
+  const Engine engine = {ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32};
   Result whole = core_run_problem(&problem, engine, 1),
          merged = core_run_problem(&problem, engine, 1);
   AttendShape none = *s;

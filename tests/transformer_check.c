@@ -83,7 +83,7 @@ static void run(ReadModel read, const char *path, const Expected *e, const Way *
   Complaint complaint = {""};
   Model *const model = new_bytes(sizeof *model);
   Transformer *const transformer = new_bytes(sizeof *transformer);
-  if (!read(path, context, model, &complaint) ||
+  if (!read(path, context, ATTEND_STORAGE_AUTO, model, &complaint) ||
       !transformer_open(transformer, model, context, e->count, way->chunk, &complaint) ||
       !transformer_feed(transformer, e->tokens, e->given, &complaint))
     fail_msg("%s", complaint.text);

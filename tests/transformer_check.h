@@ -28,8 +28,8 @@ Expected expect_continuation(const char *path, const OracleBiases *biases, size_
 void expected_free(Expected *expected);
 
 /* Reads a model: checkpoint_read() or huggingface_read(). */
-typedef bool (*ReadModel)(const char *path, AttendContext *context, Model *model,
-                          Complaint *complaint);
+typedef bool (*ReadModel)(const char *path, AttendContext *context, AttendStorage storage,
+                          Model *model, Complaint *complaint);
 
 /* Through every engine with each size of chunk for the prompt, two threads where the chunk is odd. Of
  * the tokens chosen those are compared that no error within what is allowed can change. */

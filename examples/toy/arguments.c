@@ -28,7 +28,11 @@ static const char help[] =
     "  --seed N            of the choices (default 1)\n"
     "  --numbers           print tokens as numbers although there is a tokenizer\n"
     "  --path NAME         auto, tiled, blas or naive\n"
-    "  --isa NAME          auto, scalar, avx2 or avx512\n"
+    "  --isa NAME          auto, scalar, avx2, avx512, avx512bf16 or amx\n"
+    "  --precision NAME    of the attention's products: fp32 (default), bf16x6, bf16x3 or bf16\n"
+    "  --storage NAME      of its weights and caches: auto (default: as the precision reads "
+    "them),\n"
+    "                      fp32, bf16, bf16x2 or bf16x3\n"
     "  --threads N         default: as many as OpenMP would take\n"
     "  --chunk N           run the prompt in chunks of N tokens (default: in one call)\n"
     "  -h, --help          print this text\n";
@@ -44,6 +48,8 @@ enum {
   NUMBERS,
   PATH,
   ISA,
+  PRECISION,
+  STORAGE,
   THREADS,
   CHUNK
 };
@@ -59,6 +65,8 @@ static const struct option options[] = {
     {"numbers", no_argument, NULL, NUMBERS},
     {"path", required_argument, NULL, PATH},
     {"isa", required_argument, NULL, ISA},
+    {"precision", required_argument, NULL, PRECISION},
+    {"storage", required_argument, NULL, STORAGE},
     {"threads", required_argument, NULL, THREADS},
     {"chunk", required_argument, NULL, CHUNK},
     {"help", no_argument, NULL, 'h'},
@@ -135,9 +143,15 @@ static bool take_option(int code, const char *value, Arguments *a) {
   case PATH:
     return attend_find_path(value, &a->settings.path) ||
            refuse("--path is \"%s\"; expected auto, tiled, blas or naive", value);
+  case PRECISION:
+    return attend_find_precision(value, &a->settings.precision) ||
+           refuse("--precision is \"%s\"; expected fp32, bf16x6, bf16x3 or bf16", value);
+  case STORAGE:
+    return attend_find_storage(value, &a->storage) ||
+           refuse("--storage is \"%s\"; expected auto, fp32, bf16, bf16x2 or bf16x3", value);
   default:
     return attend_find_isa(value, &a->settings.isa) ||
-           refuse("--isa is \"%s\"; expected auto, scalar, avx2 or avx512", value);
+           refuse("--isa is \"%s\"; expected auto, scalar, avx2, avx512, avx512bf16 or amx", value);
   }
 }
 

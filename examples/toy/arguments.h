@@ -17,7 +17,8 @@ typedef struct Arguments {
   size_t steps;            /* SIZE_MAX: not given */
   size_t chunk;            /* SIZE_MAX: the whole prompt in one call */
   SamplerSettings sampler; /* how tokens are chosen */
-  AttendSettings settings; /* path, ISA, threads */
+  AttendSettings settings; /* path, ISA, precision, threads */
+  AttendStorage storage;   /* of attention weights and caches */
 } Arguments;
 
 /* Returns true to go on. Else the program ends with *status: 0 after --help, or EXIT_USAGE after one

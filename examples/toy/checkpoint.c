@@ -160,6 +160,7 @@ static bool fill_block(const Places *places, size_t layer, AttendContext *contex
   attend_default_weight_source(&source);
   attend_model_source(&model->attention, &source);
   source.orientation = ATTEND_OUT_IN;
+  source.storage = model->storage;
   source.query = matrix_at(places, QUERY, layer);
   source.key = matrix_at(places, KEY, layer);
   source.value = matrix_at(places, VALUE, layer);
@@ -187,11 +188,13 @@ static bool fill_model(const Header *header, const Section sections[static SECTI
   return true;
 }
 
-bool checkpoint_read(const char *path, AttendContext *context, Model *model, Complaint *complaint) {
+bool checkpoint_read(const char *path, AttendContext *context, AttendStorage storage, Model *model,
+                     Complaint *complaint) {
   InputFile file;
   Header header;
   Section sections[SECTIONS];
   memset(model, 0, sizeof *model);
+  model->storage = storage;
   if (!input_open(&file, path, complaint)) return false;
   bool good = input_read(&file, &header, sizeof header, complaint) &&
               check_header(&header, path, complaint);

@@ -153,7 +153,8 @@ static bool read_attention(const AttendTensorFile *file, AttendContext *context,
   for (size_t i = 0; i < model->attention.layers; i++) {
     AttendLayer layer = {0};
     char error[ATTEND_FILE_ERROR_SIZE];
-    if (attend_load_layer_from(context, file, &model->attention, i, &layer, error, sizeof error))
+    if (attend_load_layer_from(context, file, &model->attention, i, model->storage, &layer, error,
+                               sizeof error))
       return complain(complaint, "%s", error);
     model->blocks[i].attention = layer.weights;
     layer.weights = NULL; /* is the block's now; these families have no sinks */
@@ -175,13 +176,14 @@ static bool read_tensors(const AttendTensorFile *file, const char *path, AttendC
   return visit_all(&walk, model, tied) && read_attention(file, context, model, complaint);
 }
 
-bool huggingface_read(const char *path, AttendContext *context, Model *model,
+bool huggingface_read(const char *path, AttendContext *context, AttendStorage storage, Model *model,
                       Complaint *complaint) {
   char config_path[PATH_MAX], error[ATTEND_FILE_ERROR_SIZE];
   json_error_t json_error;
   AttendTensorFile *file = NULL;
   bool tied = false;
   memset(model, 0, sizeof *model);
+  model->storage = storage;
   if ((size_t)snprintf(config_path, sizeof config_path, "%s/config.json", path) >=
       sizeof config_path)
     return complain(complaint, "%s is too long a name", path);

@@ -51,8 +51,8 @@ static bool open_model(Run *run, Complaint *complaint) {
   if (opened) return complain(complaint, "%s", attend_status_message(opened));
   if (a->settings.threads > 0) openblas_set_num_threads((int)a->settings.threads);
   const bool directory = stat(a->model, &status) == 0 && S_ISDIR(status.st_mode);
-  if (!(directory ? huggingface_read : checkpoint_read)(a->model, run->context, &run->model,
-                                                        complaint))
+  if (!(directory ? huggingface_read : checkpoint_read)(a->model, run->context, a->storage,
+                                                        &run->model, complaint))
     return false;
   if (a->tokenizer && !tokenizer_open(&run->tokenizer, a->tokenizer, &run->model, complaint))
     return false;

@@ -27,6 +27,7 @@ typedef struct Model {
   size_t vocabulary;     /* V */
   size_t positions;      /* the longest sequence it was made for */
   float norm_epsilon;
+  AttendStorage storage;  /* of attention weights and caches */
   size_t first_token;     /* what a text begins with, or NO_TOKEN */
   size_t last_tokens[4];  /* what a text ends with, or NO_TOKEN */
   const float *embedding; /* [V, E] */
@@ -36,11 +37,14 @@ typedef struct Model {
   float *memory;
 } Model;
 
-/* Reads a checkpoint in the llama2.c format (version 0: seven int32 and the weights in fp32). */
-bool checkpoint_read(const char *path, AttendContext *context, Model *model, Complaint *complaint);
+/* Reads a checkpoint in the llama2.c format (version 0: seven int32 and the weights in fp32) and packs
+ * the attention's weights in the storage. */
+bool checkpoint_read(const char *path, AttendContext *context, AttendStorage storage, Model *model,
+                     Complaint *complaint);
 
 /* Reads a Hugging Face directory of the LLaMA, Mistral, Qwen2 or Qwen3 family. */
-bool huggingface_read(const char *path, AttendContext *context, Model *model, Complaint *complaint);
+bool huggingface_read(const char *path, AttendContext *context, AttendStorage storage, Model *model,
+                      Complaint *complaint);
 
 /* Frees what a reader has filled. */
 void model_free(Model *model);

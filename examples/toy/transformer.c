@@ -19,6 +19,7 @@ static bool open_caches(Transformer *t, size_t capacity, Complaint *complaint) {
   AttendCacheSettings settings;
   attend_default_cache_settings(&settings);
   settings.capacity = capacity;
+  settings.storage = t->model->storage;
   for (size_t layer = 0; layer < attention->layers; layer++) {
     if (attend_open_cache(t->context, &attention->shape, &settings, &t->caches[layer]))
       return complain(complaint, "the cache of layer %zu: %s", layer, attend_get_error(t->context));

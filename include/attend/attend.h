@@ -111,24 +111,55 @@ typedef enum AttendPath {
 #define ATTEND_PATH_COUNT 4 /* AUTO included: an array of this size is indexed by AttendPath */
 
 /* Instruction sets of the tiled path's kernels. AUTO is the widest that the processor, the
- * operating system and the build allow. Asking for one that is missing is an error, never a silent
+ * operating system and the build allow (AVX512 at most in fp32, where the wider ones do the same). Asking for one that is missing is an error, never a silent
  * fallback. */
 typedef enum AttendIsa {
   ATTEND_ISA_AUTO = 0,
-  ATTEND_ISA_SCALAR = 1, /* plain C, vectorised by the compiler for the baseline processor */
-  ATTEND_ISA_AVX2 = 2,   /* AVX2 and FMA */
-  ATTEND_ISA_AVX512 = 3, /* AVX-512 F, VL, DQ, BW */
+  ATTEND_ISA_SCALAR = 1,      /* plain C, vectorised by the compiler for the baseline processor */
+  ATTEND_ISA_AVX2 = 2,        /* AVX2 and FMA */
+  ATTEND_ISA_AVX512 = 3,      /* AVX-512 F, VL, DQ, BW */
+  ATTEND_ISA_AVX512_BF16 = 4, /* and AVX-512 BF16: AVX512's kernels, but for products of bf16 */
+  ATTEND_ISA_AMX = 5,         /* AVX-512 and AMX (TILE, BF16): likewise */
 } AttendIsa;
-#define ATTEND_ISA_COUNT 4
+#define ATTEND_ISA_COUNT 6
 
-/* Names as used by options and reports: "auto", "tiled", "blas", "naive"; "auto", "scalar",
- * "avx2", "avx512". Null for a number that is none. */
+/* How the tiled path forms its products, in the core and in the projections; sums, softmax and the
+ * output are fp32 always. A float is a sum of up to three bf16 numbers, and a product of floats one of
+ * bf16 products (Henry, Tang and Heinecke 2019, "Leveraging the bfloat16 Artificial Intelligence
+ * Datatype For Higher-Precision Computations"). Bounds: docs/numerics.md. */
+typedef enum AttendPrecision {
+  ATTEND_PRECISION_FP32 = 0,   /* multiply-adds in fp32 */
+  ATTEND_PRECISION_BF16X6 = 1, /* three parts, six products: as exact as fp32 */
+  ATTEND_PRECISION_BF16X3 = 2, /* two parts, three products: about 2^-16 of the operands */
+  ATTEND_PRECISION_BF16 = 3,   /* operands rounded to bf16: about 2^-8 */
+} AttendPrecision;
+#define ATTEND_PRECISION_COUNT 4
+
+/* How weights, and the keys and values of a cache, are stored. Any context can use any of them; what
+ * AUTO takes is multiplied as it lies. */
+typedef enum AttendStorage {
+  ATTEND_STORAGE_AUTO = 0, /* as the precision of the context that packs or opens multiplies: FP32,
+                                and BF16X3, BF16X2, BF16 for BF16X6, BF16X3, BF16 */
+  ATTEND_STORAGE_FP32 = 1, /* 4 bytes a number */
+  ATTEND_STORAGE_BF16 = 2, /* 2 bytes: rounded to nearest, ties to even; exact for bf16 files */
+  ATTEND_STORAGE_BF16X2 = 3, /* 4 bytes: the sum of two bf16 numbers, relative error 2^-17 */
+  ATTEND_STORAGE_BF16X3 = 4, /* 6 bytes: the sum of three, exact unless the least underflows */
+} AttendStorage;
+#define ATTEND_STORAGE_COUNT 5
+
+/* Names as used by options and reports: "auto", "tiled", "blas", "naive"; "auto", "scalar", "avx2",
+ * "avx512", "avx512bf16", "amx"; "fp32", "bf16x6", "bf16x3", "bf16"; "auto", "fp32", "bf16", "bf16x2",
+ * "bf16x3". Null for a number that is none. */
 ATTEND_API const char *attend_path_name(AttendPath path);
 ATTEND_API const char *attend_isa_name(AttendIsa isa);
+ATTEND_API const char *attend_precision_name(AttendPrecision precision);
+ATTEND_API const char *attend_storage_name(AttendStorage storage);
 
-/* The inverse: true and *path (*isa) set if name is one of the names above, else false. */
+/* The inverse: true and *path (*isa, ...) set if name is one of the names above, else false. */
 ATTEND_API bool attend_find_path(const char *name, AttendPath *path);
 ATTEND_API bool attend_find_isa(const char *name, AttendIsa *isa);
+ATTEND_API bool attend_find_precision(const char *name, AttendPrecision *precision);
+ATTEND_API bool attend_find_storage(const char *name, AttendStorage *storage);
 
 /* How a context works. Fill with attend_default_settings(), then change what you want. */
 typedef struct AttendSettings {
@@ -137,8 +168,9 @@ typedef struct AttendSettings {
                          the cores this process may run on) */
   AttendIsa isa;   /* default ATTEND_ISA_AUTO */
   AttendPath path; /* default ATTEND_PATH_AUTO */
-  bool naive_parallel; /* default true: the naive path runs its heads in parallel */
-  bool profile;        /* default false: measure each phase (attend_get_profile()) */
+  AttendPrecision precision; /* default FP32; the blas and naive paths refuse any other */
+  bool naive_parallel;       /* default true: the naive path runs its heads in parallel */
+  bool profile;              /* default false: measure each phase (attend_get_profile()) */
   size_t
       score_memory_limit_bytes; /* default 2 GiB: the most that the score matrices of the blas and
                                       naive paths may take; beyond it they refuse */
@@ -422,6 +454,7 @@ typedef struct AttendWeightSource {
   const float *query_norm, *key_norm; /* both or neither (default) */
   float norm_epsilon;                 /* default 1e-6; finite, >= 0 */
   AttendRope rope;                    /* default none; tables are copied */
+  AttendStorage storage; /* of W_qkv and W_o; default AUTO. Biases and norms are fp32. */
 } AttendWeightSource;
 
 /* Fills *source: sizes and defaults set, every pointer null. */
@@ -476,11 +509,6 @@ ATTEND_API AttendStatus attend_layer_forward(AttendContext *context, const Atten
  * there as the kernels read them, so that nothing is packed again in decode.
  */
 
-/* How a number is stored. */
-typedef enum AttendStorage {
-  ATTEND_STORAGE_FP32 = 0,
-} AttendStorage;
-
 /* Settings of a cache. Fill with attend_default_cache_settings(). */
 typedef struct AttendCacheSettings {
   size_t struct_size; /* set by attend_default_cache_settings() */
@@ -494,7 +522,7 @@ typedef struct AttendCacheSettings {
                           are kept for sure, a sequence grows without end, and `capacity` is what it
                           holds at a time: an append of n tokens needs w + n <= capacity. Not
                           together with pool_blocks. */
-  AttendStorage storage; /* default FP32, the only one so far */
+  AttendStorage storage; /* default AUTO */
 } AttendCacheSettings;
 
 /* Fills *settings with the defaults above. */
@@ -579,14 +607,15 @@ typedef struct AttendPathVerdict {
 /* What a call of the given size would do, without doing it. */
 typedef struct AttendPlan {
   size_t struct_size;
-  AttendPath path;         /* the path that would run; never AUTO in a plan that succeeded */
-  AttendIsa isa;           /* of the context's kernels; the naive path runs none of them */
-  size_t threads;          /* at most this many */
-  size_t query_tile;       /* rows of a tile (br) of the tiled path, else 0 */
-  size_t key_tile;         /* keys of a tile (bc) of the tiled path, else 0 */
-  size_t workspace_bytes;  /* scratch of the whole call, alignment included */
-  double core_flops;       /* 2 (D + Dv) per query head and visible pair */
-  double projection_flops; /* 2 * rows * in * out of both projections; 0 in a core plan */
+  AttendPath path;           /* the path that would run; never AUTO in a plan that succeeded */
+  AttendIsa isa;             /* of the context's kernels; the naive path runs none of them */
+  AttendPrecision precision; /* of the context */
+  size_t threads;            /* at most this many */
+  size_t query_tile;         /* rows of a tile (br) of the tiled path, else 0 */
+  size_t key_tile;           /* keys of a tile (bc) of the tiled path, else 0 */
+  size_t workspace_bytes;    /* scratch of the whole call, alignment included */
+  double core_flops;         /* 2 (D + Dv) per query head and visible pair */
+  double projection_flops;   /* 2 * rows * in * out of both projections; 0 in a core plan */
   AttendPathVerdict verdicts[ATTEND_PATH_COUNT]; /* indexed by AttendPath; [AUTO] is not used */
 } AttendPlan;
 
@@ -729,7 +758,7 @@ typedef struct AttendMachine {
   char processor[64];                   /* brand string, "" if unknown */
   bool isa_built[ATTEND_ISA_COUNT];     /* kernels are in this build; [AUTO] is not used */
   bool isa_usable[ATTEND_ISA_COUNT];    /* and the processor and operating system allow them */
-  AttendIsa isa_best;                   /* what AUTO takes */
+  AttendIsa isa_best;                   /* what AUTO takes in fp32 */
   size_t cores;                         /* this process may run on */
   size_t openmp_threads;                /* OpenMP would take */
   size_t l1d_bytes, l2_bytes, l3_bytes; /* cache sizes, 0 if unknown */

@@ -191,18 +191,21 @@ typedef struct AttendLayer {
 /* Loads layer `index` of a model from a path as attend_open_tensors() takes it, with the config.json
  * that lies beside the weights. The weights are widened to fp32 and packed; for a moment they are in
  * memory twice.
+ *   storage as in AttendWeightSource: weights of a BF16 file are the same numbers in each of them
  *   layer  filled on success, to be freed with attend_free_layer(); untouched on failure
  *   error  as in attend_read_config(); the context's own sentence is not meant
  * Returns what attend_open_tensors(), attend_read_config(), attend_check_layer(),
  * attend_read_tensor() and attend_pack_weights() return. */
 ATTEND_API AttendStatus attend_load_layer(AttendContext *context, const char *path, size_t index,
-                                          AttendLayer *layer, char *error, size_t error_size);
+                                          AttendStorage storage, AttendLayer *layer, char *error,
+                                          size_t error_size);
 
 /* The same from a file that is open and a model that is known: for more layers than one, and for
  * weights without a config.json. */
 ATTEND_API AttendStatus attend_load_layer_from(AttendContext *context, const AttendTensorFile *file,
                                                const AttendModel *model, size_t index,
-                                               AttendLayer *layer, char *error, size_t error_size);
+                                               AttendStorage storage, AttendLayer *layer,
+                                               char *error, size_t error_size);
 
 /* Sets in *options what the layer does to its scores, as attend_model_options() does, and its sinks,
  * which stay the layer's. */

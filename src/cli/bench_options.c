@@ -24,6 +24,8 @@ static const struct option bench_options[] = {
     {"paths", required_argument, NULL, OPTION_PATHS},
     {"threads", required_argument, NULL, OPTION_THREADS},
     {"isa", required_argument, NULL, OPTION_ISA},
+    {"precision", required_argument, NULL, OPTION_PRECISION},
+    {"storage", required_argument, NULL, OPTION_STORAGE},
     {"batch", required_argument, NULL, OPTION_BATCH},
     {"prefill", no_argument, NULL, OPTION_PREFILL},
     {"decode", no_argument, NULL, OPTION_DECODE},
@@ -118,6 +120,10 @@ bool bench_take_option(BenchOptions *options, int code, const char *value) {
     return parse_sizes("--threads", value, 1, THREADS_MAX, &options->threads);
   case OPTION_ISA:
     return parse_isa("--isa", value, &config->isa);
+  case OPTION_PRECISION:
+    return parse_precisions("--precision", value, &options->precisions);
+  case OPTION_STORAGE:
+    return parse_storage("--storage", value, &config->storage);
   case OPTION_BATCH:
     return parse_size("--batch", value, 1, BATCH_MAX, &config->batch);
   case OPTION_CHUNK:
@@ -159,6 +165,22 @@ static void sort_sizes(SizeList *list) {
   list->count = kept;
 }
 
+/* The tiled path once in each precision, the others in the one that they have. */
+static void fill_paths(BenchOptions *options) {
+  size_t count = 0;
+  for (size_t i = 0; i < options->paths.count; i++) {
+    const bool tiled = options->paths.items[i] == ATTEND_PATH_TILED;
+    for (size_t k = 0; k < (tiled ? options->precisions.count : 1); k++) {
+      options->config_paths[count] = options->paths.items[i];
+      options->config_precisions[count++] =
+          tiled ? options->precisions.items[k] : ATTEND_PRECISION_FP32;
+    }
+  }
+  options->config.paths = options->config_paths;
+  options->config.precisions = options->config_precisions;
+  options->config.path_count = count;
+}
+
 void bench_fill_config(BenchOptions *options) {
   BenchConfig *const config = &options->config;
   if (options->threads.count == 0) {
@@ -174,15 +196,14 @@ void bench_fill_config(BenchOptions *options) {
   config->token_count = options->tokens.count;
   config->threads = options->threads.items;
   config->thread_count = options->threads.count;
-  config->paths = options->paths.items;
-  config->path_count = options->paths.count;
+  fill_paths(options);
   config->seed = options->seed;
 }
 
 void bench_set_defaults(BenchOptions *options) {
   AttendSettings settings;
   attend_default_settings(&settings);
-  *options = (BenchOptions){.seed = 1};
+  *options = (BenchOptions){.seed = 1, .precisions = {1, {ATTEND_PRECISION_FP32}}};
   options->config = (BenchConfig){
       .isa = ATTEND_ISA_AUTO,
       .causal = true,

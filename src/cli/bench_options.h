@@ -34,6 +34,8 @@ enum {
   OPTION_PLOT,
   OPTION_EXPLAIN,
   OPTION_KERNELS,
+  OPTION_PRECISION,
+  OPTION_STORAGE,
 };
 
 typedef enum Form { FORM_TABLE, FORM_CSV, FORM_JSON } Form;
@@ -44,6 +46,10 @@ typedef struct BenchOptions {
   ModelList models;
   SizeList tokens, threads;
   PathList paths;
+  PrecisionList precisions; /* of the tiled path */
+  /* Paths with their precisions, as the config has them. */
+  AttendPath config_paths[BENCH_PATHS_MAX];
+  AttendPrecision config_precisions[BENCH_PATHS_MAX];
   BenchConfig config; /* what is no list, until bench_fill_config() */
   size_t seed;
   Form form;

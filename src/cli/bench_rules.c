@@ -23,6 +23,34 @@ static bool check_paths(const PathList *paths) {
   return true;
 }
 
+/* Each precision once, and a tiled path that has them. */
+static bool check_precisions(const BenchOptions *options) {
+  const PrecisionList *const list = &options->precisions;
+  bool tiled = false;
+  for (size_t i = 0; i < options->paths.count; i++)
+    tiled |= options->paths.items[i] == ATTEND_PATH_TILED;
+  for (size_t i = 0; i < list->count; i++) {
+    const char *const name = attend_precision_name(list->items[i]);
+    for (size_t j = 0; j < i; j++) {
+      if (list->items[j] != list->items[i]) continue;
+      usage_error("--precision: \"%s\" is there twice; give each once.", name);
+      return false;
+    }
+    if (tiled || list->items[i] == ATTEND_PRECISION_FP32) continue;
+    usage_error("--precision: %s is of the tiled path, which --paths leaves out.", name);
+    return false;
+  }
+  return true;
+}
+
+static bool check_storage(const BenchConfig *config) {
+  const bool stores = config->part == BENCH_LAYER || config->mode == BENCH_DECODE || config->chunk;
+  if (config->storage == ATTEND_STORAGE_AUTO || stores) return true;
+  usage_error("--storage: a core that is given all tokens at once has neither weights nor a cache; "
+              "add --decode or --chunk, or leave it out.");
+  return false;
+}
+
 static bool check_isa(AttendIsa isa) {
   AttendMachine machine;
   attend_describe_machine(&machine);
@@ -71,6 +99,9 @@ static const char *layer_option(const BenchOptions *options) {
   if (options->tokens.count) return "--tokens";
   if (options->paths.count) return "--paths";
   if (options->threads.count) return "--threads";
+  if (options->precisions.count > 1 || options->precisions.items[0] != ATTEND_PRECISION_FP32)
+    return "--precision";
+  if (config->storage != ATTEND_STORAGE_AUTO) return "--storage";
   if (options->prefill) return "--prefill";
   if (options->decode) return "--decode";
   if (config->chunk) return "--chunk";
@@ -171,5 +202,6 @@ bool bench_complete_options(BenchOptions *options) {
   if (options->tokens.count == 0)
     options->tokens = options->config.mode == BENCH_DECODE ? decode : prefill;
   if (options->paths.count == 0) options->paths = all;
-  return check_paths(&options->paths) && check_isa(options->config.isa);
+  return check_paths(&options->paths) && check_precisions(options) &&
+         check_storage(&options->config) && check_isa(options->config.isa);
 }

@@ -119,11 +119,12 @@ static AttendStatus fill_cache(AttendContext *context, const AttendLayerShape *s
 
 AttendStatus cache_file_load(AttendContext *context, const char *path,
                              const AttendLayerShape *shape, size_t sequences, size_t more,
-                             AttendCache **cache, char *error) {
+                             AttendStorage storage, AttendCache **cache, char *error) {
   CacheRows rows = {.sequences = sequences};
   AttendCacheSettings settings;
   attend_default_cache_settings(&settings);
   settings.sequences = sequences;
+  settings.storage = storage;
   AttendStatus status = read_file(path, shape, &rows, error);
   if (status == ATTEND_OK) {
     settings.capacity = rows.tokens + more;

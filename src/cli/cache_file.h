@@ -9,11 +9,11 @@
 #include "attend/io.h"
 
 /* Opens a cache of `sequences` sequences with room for `more` tokens behind those that the file
- * holds, and fills it from there; a file that does not exist is an empty cache.
+ * holds, in the storage, and fills it from there; a file that does not exist is an empty cache.
  * Returns the library's status, with the sentence in error (ATTEND_FILE_ERROR_SIZE bytes). */
 AttendStatus cache_file_load(AttendContext *context, const char *path,
                              const AttendLayerShape *shape, size_t sequences, size_t more,
-                             AttendCache **cache, char *error);
+                             AttendStorage storage, AttendCache **cache, char *error);
 
 /* Writes the whole cache. */
 AttendStatus cache_file_save(AttendContext *context, const char *path,

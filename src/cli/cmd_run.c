@@ -61,13 +61,13 @@ static int load_layer(Run *run) {
   }
   AttendStatus status;
   if (options->weights == NULL) {
-    status = random_layer(run->context, &model, options->layer, options->seed,
+    status = random_layer(run->context, &model, options->layer, options->seed, options->storage,
                           options->save_weights, &run->layer, error);
   } else {
     status = attend_open_tensors(options->weights, &file, error, sizeof error);
     if (status == ATTEND_OK) {
-      status = attend_load_layer_from(run->context, file, &model, options->layer, &run->layer,
-                                      error, sizeof error);
+      status = attend_load_layer_from(run->context, file, &model, options->layer, options->storage,
+                                      &run->layer, error, sizeof error);
     }
     attend_close_tensors(&file);
   }
@@ -104,7 +104,7 @@ static int load_cache(Run *run) {
   char error[ATTEND_FILE_ERROR_SIZE];
   if (run->options->cache == NULL) return EXIT_SUCCESS;
   if (cache_file_load(run->context, run->options->cache, &run->layer.model.shape, run->batch,
-                      run->tokens, &run->cache, error) != ATTEND_OK) {
+                      run->tokens, run->options->storage, &run->cache, error) != ATTEND_OK) {
     return failure("%s.", error);
   }
   run->past = attend_cache_length(run->cache, 0);
@@ -185,13 +185,19 @@ static void print_summary(const Run *run) {
   const bool kernels = run->plan.path != ATTEND_PATH_NAIVE;
   printf("layer %zu of %s, weights %s\n", run->layer.index, run->layer.model.name,
          options->weights == NULL ? "random" : options->weights);
-  printf("  weights        %.1f MiB packed\n",
-         (double)attend_weights_bytes(run->layer.weights) / (1 << 20));
+  const double mebibytes = (double)attend_weights_bytes(run->layer.weights) / (1 << 20);
+  printf("  weights        %.1f MiB packed", mebibytes);
+  if (options->storage != ATTEND_STORAGE_AUTO) {
+    printf(", stored in %s", attend_storage_name(options->storage));
+  }
+  putchar('\n');
   printf("  input          %zu tokens", run->tokens);
   if (run->batch > 1) printf(" in each of %zu sequences", run->batch);
   if (run->past > 0) printf(", after %zu in the cache", run->past);
   printf("\n  path           %s", attend_path_name(run->plan.path));
-  if (kernels) printf(", %s", attend_isa_name(run->plan.isa));
+  if (kernels) {
+    printf(", %s, %s", attend_isa_name(run->plan.isa), attend_precision_name(run->plan.precision));
+  }
   printf(", %zu thread%s\n", run->plan.threads, run->plan.threads == 1 ? "" : "s");
   printf("  time           %.3g ms%s\n", 1e3 * run->seconds,
          options->intermediates != NULL ? ", the writing of matrices included" : "");

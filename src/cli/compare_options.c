@@ -106,6 +106,8 @@ void compare_fill_config(BenchOptions *options) {
   bench_fill_config(options);
   const bool one = options->threads.items[0] == 1;
   options->paths = one ? on_one_thread : contenders;
+  options->config.paths = options->paths.items;
+  options->config.precisions = NULL;
   options->config.path_count = options->paths.count;
   options->config.serial = one ? NULL : serial;
 }

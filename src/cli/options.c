@@ -267,7 +267,22 @@ bool parse_path(const char *option, const char *text, AttendPath *path) {
 
 bool parse_isa(const char *option, const char *text, AttendIsa *isa) {
   if (attend_find_isa(text, isa)) return true;
-  usage_error("%s: there is no instruction set \"%s\"; they are scalar, avx2, avx512 and auto.",
+  usage_error("%s: there is no instruction set \"%s\"; they are scalar, avx2, avx512, "
+              "avx512bf16, amx and auto.",
+              option, text);
+  return false;
+}
+
+bool parse_precision(const char *option, const char *text, AttendPrecision *precision) {
+  if (attend_find_precision(text, precision)) return true;
+  usage_error("%s: there is no precision \"%s\"; they are fp32, bf16x6, bf16x3 and bf16.", option,
+              text);
+  return false;
+}
+
+bool parse_storage(const char *option, const char *text, AttendStorage *storage) {
+  if (attend_find_storage(text, storage)) return true;
+  usage_error("%s: there is no storage \"%s\"; they are fp32, bf16, bf16x2, bf16x3 and auto.",
               option, text);
   return false;
 }
@@ -283,6 +298,20 @@ bool parse_paths(const char *option, const char *text, PathList *list) {
   PathList paths = {0};
   if (!read_list(option, text, 0, append_path, &paths)) return false;
   *list = paths;
+  return true;
+}
+
+static bool append_precision(const char *option, const char *item, void *context) {
+  PrecisionList *list = context;
+  if (!parse_precision(option, item, &list->items[list->count])) return false;
+  list->count++;
+  return true;
+}
+
+bool parse_precisions(const char *option, const char *text, PrecisionList *list) {
+  PrecisionList precisions = {0};
+  if (!read_list(option, text, 0, append_precision, &precisions)) return false;
+  *list = precisions;
   return true;
 }
 

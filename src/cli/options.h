@@ -57,6 +57,11 @@ typedef struct IsaList {
   AttendIsa items[OPTION_LIST_MAX];
 } IsaList;
 
+typedef struct PrecisionList {
+  size_t count;
+  AttendPrecision items[OPTION_LIST_MAX];
+} PrecisionList;
+
 typedef struct ModelList {
   size_t count;
   AttendModel items[OPTION_LIST_MAX];
@@ -64,13 +69,16 @@ typedef struct ModelList {
 
 /* Parsers of an option's value; `option` ("--tokens") is for the error message. Lists are separated
  * by commas, sizes are whole decimal numbers in [least, most], seconds are finite and in
- * (0, 86400]. Paths and ISAs are named as attend_path_name() and attend_isa_name() do. */
+ * (0, 86400]. Paths, ISAs, precisions and storages are named as attend_path_name() and its kin do. */
 bool parse_size(const char *option, const char *text, size_t least, size_t most, size_t *size);
 bool parse_sizes(const char *option, const char *text, size_t least, size_t most, SizeList *list);
 bool parse_seconds(const char *option, const char *text, double *seconds);
 bool parse_path(const char *option, const char *text, AttendPath *path);
 bool parse_paths(const char *option, const char *text, PathList *list);
 bool parse_isa(const char *option, const char *text, AttendIsa *isa);
+bool parse_precision(const char *option, const char *text, AttendPrecision *precision);
+bool parse_precisions(const char *option, const char *text, PrecisionList *list);
+bool parse_storage(const char *option, const char *text, AttendStorage *storage);
 bool parse_isas(const char *option, const char *text, IsaList *list);
 
 /* Append the presets named in `text`, or the model of a config.json, to the list. A file that cannot

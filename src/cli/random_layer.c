@@ -93,7 +93,8 @@ static AttendStatus pack(AttendContext *context, const AttendModel *model, Rando
 }
 
 AttendStatus random_layer(AttendContext *context, const AttendModel *model, size_t index,
-                          uint64_t seed, const char *save, AttendLayer *layer, char *error) {
+                          uint64_t seed, AttendStorage storage, const char *save,
+                          AttendLayer *layer, char *error) {
   RandomParts parts = {.seed = seed, .layer = index};
   AttendWeightSource source;
   const float *sinks = NULL;
@@ -101,6 +102,7 @@ AttendStatus random_layer(AttendContext *context, const AttendModel *model, size
   attend_default_weight_source(&source);
   attend_model_source(model, &source);
   source.orientation = ATTEND_OUT_IN;
+  source.storage = storage;
   if (!add_all(&parts, model, &source, &sinks)) {
     snprintf(error, ATTEND_FILE_ERROR_SIZE, "memory for the weights of %s is missing", model->name);
     status = ATTEND_STATUS_OUT_OF_MEMORY;

@@ -8,7 +8,8 @@
  * same seed, and, unless save is null, writes them there as the model's own tensors are named.
  * Returns the library's status, with the sentence in error (ATTEND_FILE_ERROR_SIZE bytes). */
 AttendStatus random_layer(AttendContext *context, const AttendModel *model, size_t index,
-                          uint64_t seed, const char *save, AttendLayer *layer, char *error);
+                          uint64_t seed, AttendStorage storage, const char *save,
+                          AttendLayer *layer, char *error);
 
 /* count random activations in [-1, 1), of a stream that no weight has; null if memory is short. */
 float *random_activations(uint64_t seed, size_t count);

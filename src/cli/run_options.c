@@ -24,6 +24,8 @@ enum {
   OPTION_PATH,
   OPTION_ISA,
   OPTION_THREADS,
+  OPTION_PRECISION,
+  OPTION_STORAGE,
 };
 
 static const struct option run_options[] = {
@@ -41,6 +43,8 @@ static const struct option run_options[] = {
     {"path", required_argument, NULL, OPTION_PATH},
     {"isa", required_argument, NULL, OPTION_ISA},
     {"threads", required_argument, NULL, OPTION_THREADS},
+    {"precision", required_argument, NULL, OPTION_PRECISION},
+    {"storage", required_argument, NULL, OPTION_STORAGE},
     {0},
 };
 
@@ -68,7 +72,11 @@ void run_print_help(void) {
       "  --tokens N             length of the random input\n"
       "  --save-weights FILE    write the random weights there, as .safetensors\n"
       "  --path PATH            tiled, blas, naive, or auto (default)\n"
-      "  --isa ISA              scalar, avx2, avx512, or auto (default)\n"
+      "  --isa ISA              scalar, avx2, avx512, avx512bf16, amx, or auto (default)\n"
+      "  --precision PRECISION  of the tiled path's products: fp32 (default), bf16x6, bf16x3, "
+      "bf16\n"
+      "  --storage STORAGE      of the weights and the cache: fp32, bf16, bf16x2, bf16x3, or auto\n"
+      "                         (default), which is as the precision reads them\n"
       "  --threads T            threads (default: OpenMP's number)\n"
       "\n"
       "The model, if it is not that of the config.json beside the weights:\n" MODEL_OPTIONS_HELP
@@ -110,6 +118,10 @@ static bool take_option(RunOptions *options, int code, const char *value) {
     return parse_path("--path", value, &options->settings.path);
   case OPTION_ISA:
     return parse_isa("--isa", value, &options->settings.isa);
+  case OPTION_PRECISION:
+    return parse_precision("--precision", value, &options->settings.precision);
+  case OPTION_STORAGE:
+    return parse_storage("--storage", value, &options->storage);
   case OPTION_THREADS:
     return parse_size("--threads", value, 1, THREADS_MAX, &options->settings.threads);
   default:

@@ -17,7 +17,8 @@ typedef struct RunOptions {
   /* Null where not asked for. */
   const char *output, *cache, *intermediates, *save_weights;
   AttendSettings settings;
-  bool help; /* print the help and nothing else */
+  AttendStorage storage; /* of the weights and the cache */
+  bool help;             /* print the help and nothing else */
 } RunOptions;
 
 /* Reads the arguments. EXIT_SUCCESS, or EXIT_USAGE with the sentence printed. */

@@ -135,7 +135,7 @@ AttendStatus file_read_floats(const FileReport *report, const OpenFile *file, si
   for (size_t done = 0; done < count && status == ATTEND_OK;) {
     const size_t numbers = size_min(count - done, PIECE_BYTES / each);
     status = file_read_at(report, file, offset + done * each, piece, numbers * each);
-    if (status == ATTEND_OK) widen(kind, piece, numbers, to + done);
+    if (status == ATTEND_OK) widen_numbers(kind, piece, numbers, to + done);
     done += numbers;
   }
   free(piece);

@@ -59,12 +59,13 @@ static AttendStatus read_data(const AttendTensorFile *file, const LayerTensors *
 }
 
 static AttendStatus pack(AttendContext *context, const AttendModel *model,
-                         const LayerTensors *tensors, const LayerData *data,
+                         const LayerTensors *tensors, const LayerData *data, AttendStorage storage,
                          AttendWeights **weights) {
   AttendWeightSource source;
   attend_default_weight_source(&source);
   attend_model_source(model, &source);
   source.orientation = tensors->orientation;
+  source.storage = storage;
   source.query = data->roles[LAYER_QUERY];
   source.key = data->roles[LAYER_KEY];
   source.value = data->roles[LAYER_VALUE];
@@ -81,8 +82,8 @@ static AttendStatus pack(AttendContext *context, const AttendModel *model,
 }
 
 AttendStatus attend_load_layer_from(AttendContext *context, const AttendTensorFile *file,
-                                    const AttendModel *model, size_t index, AttendLayer *layer,
-                                    char *error, size_t error_size) {
+                                    const AttendModel *model, size_t index, AttendStorage storage,
+                                    AttendLayer *layer, char *error, size_t error_size) {
   const FileReport report =
       file_report(file == NULL ? NULL : file->path, "the tensors", error, error_size);
   if (context == NULL || layer == NULL) {
@@ -97,7 +98,7 @@ AttendStatus attend_load_layer_from(AttendContext *context, const AttendTensorFi
 
   status = read_data(file, &tensors, &data, error, error_size);
   if (status == ATTEND_OK) {
-    status = pack(context, model, &tensors, &data, &weights);
+    status = pack(context, model, &tensors, &data, storage, &weights);
     if (status != ATTEND_OK) {
       file_refuse(&report, status, "layer %zu cannot be packed: %s", index,
                   attend_get_error(context));
@@ -112,13 +113,15 @@ AttendStatus attend_load_layer_from(AttendContext *context, const AttendTensorFi
 }
 
 AttendStatus attend_load_layer(AttendContext *context, const char *path, size_t index,
-                               AttendLayer *layer, char *error, size_t error_size) {
+                               AttendStorage storage, AttendLayer *layer, char *error,
+                               size_t error_size) {
   AttendTensorFile *file = NULL;
   AttendModel model;
   AttendStatus status = attend_open_tensors(path, &file, error, error_size);
   if (status == ATTEND_OK) status = attend_read_config_beside(path, &model, error, error_size);
   if (status == ATTEND_OK) {
-    status = attend_load_layer_from(context, file, &model, index, layer, error, error_size);
+    status =
+        attend_load_layer_from(context, file, &model, index, storage, layer, error, error_size);
   }
   attend_close_tensors(&file);
   return status;

@@ -17,7 +17,7 @@ static void round_doubles(const char *from, size_t count, float *to) {
   }
 }
 
-void widen(NumberKind kind, const void *from, size_t count, float *to) {
+void widen_numbers(NumberKind kind, const void *from, size_t count, float *to) {
   switch (kind) {
   case NUMBER_F32:
     if (count > 0) memcpy(to, from, count * sizeof *to);

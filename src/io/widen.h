@@ -43,6 +43,6 @@ static inline size_t widen_bytes(NumberKind kind) {
 }
 
 /* to[i] = number i of those bytes, for count of them, wherever they begin. */
-void widen(NumberKind kind, const void *from, size_t count, float *to);
+void widen_numbers(NumberKind kind, const void *from, size_t count, float *to);
 
 #endif

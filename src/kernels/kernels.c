@@ -12,6 +12,12 @@ extern const Kernels kernels_avx2;
 #ifdef ATTEND_BUILD_AVX512
 extern const Kernels kernels_avx512;
 #endif
+#ifdef ATTEND_BUILD_AVX512BF16
+extern const Kernels kernels_avx512bf16;
+#endif
+#ifdef ATTEND_BUILD_AMX
+extern const Kernels kernels_amx;
+#endif
 
 const Kernels *kernels_get(AttendIsa isa) {
   switch (isa) {
@@ -24,6 +30,14 @@ const Kernels *kernels_get(AttendIsa isa) {
 #ifdef ATTEND_BUILD_AVX512
   case ATTEND_ISA_AVX512:
     return &kernels_avx512;
+#endif
+#ifdef ATTEND_BUILD_AVX512BF16
+  case ATTEND_ISA_AVX512_BF16:
+    return &kernels_avx512bf16;
+#endif
+#ifdef ATTEND_BUILD_AMX
+  case ATTEND_ISA_AMX:
+    return &kernels_amx;
 #endif
   default:
     return NULL;

@@ -16,6 +16,22 @@
  * An ISA's register tile (beside its kernels, in simd_<isa>.h) is R = rows query rows by
  * W = tile keys or columns; W divides P.
  *
+ * Numbers in bf16 (the upper half of a float) stand in pairs, two in a uint32_t, the first in the low
+ * half, and a float is a sum of up to three of them, its planes (Henry, Tang and Heinecke 2019):
+ *
+ *   plane 0 = bf16(x)   plane 1 = bf16(x - plane 0)   plane 2 = bf16(x - plane 0 - plane 1)
+ *
+ * bf16() rounds to nearest, ties to even. The differences are exact: 1 and 2 planes hold x with a
+ * relative error of at most 2^-8 and 2^-17, and 3 planes hold it exactly, as long as no plane
+ * underflows. NaN stays NaN in plane 0; beyond 3.39e38 plane 0 is infinite; behind a plane 0 that is
+ * not finite the others are 0. A pair runs along the dimension that a product sums over:
+ *
+ *   packed pairs of rows     [planes][rows][pairs]            queries, weights of softmax, activations
+ *   packed pairs of keys     [planes][panels][pairs][P]       pair i of key j: its elements 2i, 2i+1
+ *   packed pairs of values   [planes][panels][pairs][P]       pair i of column c: keys 2i, 2i+1
+ *
+ * W of a projection is packed as values are: its inputs are the keys.
+ *
  * Scores are in the log2 domain: pack_queries gets scale * log2(e), and a weight is exp2(s - m).
  * Pointers to packed data and score buffers are aligned to KERNEL_ALIGNMENT; strides of score, sum
  * and weight rows are multiples of W.
@@ -28,8 +44,13 @@
 #define KERNEL_ALIGNMENT 64
 /* P, and the bounds of R over all ISAs, for fixed arrays. */
 #define KERNEL_MIN_ROWS 4
-#define KERNEL_MAX_ROWS 12
+#define KERNEL_MAX_ROWS 32
 #define KERNEL_PANEL 32
+/* Packed pairs are padded with zeros to whole steps; `multiply` adds up whole chains on their own. */
+#define KERNEL_STEP 16
+#define KERNEL_CHAIN 64
+/* Planes of a split float at most, and the order that takes all products that matter. */
+#define KERNEL_MAX_PLANES 3
 /* Rows that `project` takes at most, whatever the ISA. */
 #define KERNEL_PROJECT_ROWS 16
 
@@ -73,6 +94,29 @@
  *   x[r*x_stride + i] * weight[i*weight_stride + c].  r < rows <= KERNEL_PROJECT_ROWS, c < columns.
  *   x, weight and y need no alignment beyond that of a float; y does not overlap the others.
  *
+ * split_keys: one panel, one uint32_t for each pair and key: plane p at panel + p*plane_stride, pair i of
+ *   key j at [i*P + j].  Zero for keys <= j < P and from depth on, up to whole steps.
+ * split_values: one panel of `columns` <= P columns, pair i of column c at [i*P + c].  Zero for
+ *   columns <= c < P and from row `keys` on, up to whole steps.
+ * split_rows: scale * row[r][i] for i < depth as pairs; plane p of row r at
+ *   pairs + p*plane_stride + r*row_stride.  Zero from depth on, up to whole steps.
+ * widen: the float panel [2*pairs][P] that a panel of pairs stands for: the sum of its planes, the last
+ *   one first.
+ *
+ * multiply: c[r*c_stride + j] = rescale[r] * c[...] + sum over i < pairs, and over planes p of a and q
+ *   of b with p + q < order, of the two products of pair i of row r and pair i of column j.
+ *   0 < rows <= KERNEL_MAX_ROWS; pairs a multiple of KERNEL_STEP, not 0; j < width, a multiple of W.
+ *   rescale null: c is not read, and the sum is all.  Products are exact. With order 1 an element is one
+ *   chain of additions that starts from rescale * c. With order 2 and 3 each KERNEL_CHAIN pairs are a
+ *   chain of their own, the small products (p + q > 0) before the large ones, so that only the large
+ *   ones round as fp32 does; the chains are then added to rescale * c one after the other.  So cuts
+ *   between steps (order 1) or chains (else) do not change a bit.
+ *   An ISA's own dot product may round the two products of a pair together, may add up a step before
+ *   it adds it to the chain, and may take denormals for zero.
+ * multiply_wide: the same with a in fp32, a[r*a_stride + i] for i < depth, and one plane b: the chain of
+ *   multiply-adds of `scores` and `weigh` over the widened panel, with the same bits.
+ *   rows <= KERNEL_MAX_ROWS.
+ *
  * exp2: y = 2^x for x <= 0, the function that softmax uses. Exactly 1 at 0, exactly 0 for
  *   x < -126.5 and -inf, NaN for NaN. Largest error and its witness: docs/numerics.md and
  *   tests/kernel_exp2.c.
@@ -105,10 +149,19 @@ typedef struct KernelAdjust {
   size_t bias_stride, mask_stride;
 } KernelAdjust;
 
+/* Packed pairs that a kernel reads. */
+typedef struct KernelPairs {
+  const uint32_t *pairs;
+  size_t planes;       /* 1 .. KERNEL_MAX_PLANES */
+  size_t plane_stride; /* pairs, from plane to plane */
+  size_t stride;       /* pairs, from row to row or from panel to panel */
+} KernelPairs;
+
 typedef struct Kernels {
   AttendIsa isa;
-  size_t rows; /* R */
-  size_t tile; /* W */
+  size_t rows;      /* R */
+  size_t tile;      /* W */
+  size_t pair_rows; /* that `multiply` takes best at once */
 #define ATTEND_KERNEL(family, result, arguments) result(*family) arguments;
 #include "kernels.def"
 #undef ATTEND_KERNEL

@@ -121,4 +121,53 @@ static inline void v_transpose(vfloat rows[LANES]) {
   }
 }
 
+typedef __m256i vpair;
+
+static inline vpair v_load_pair(const uint32_t *p) {
+  return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+
+static inline void v_store_pair(uint32_t *p, vpair x) {
+  _mm256_storeu_si256((__m256i *)(void *)p, x);
+}
+
+static inline vpair v_set1_pair(uint32_t x) {
+  return _mm256_set1_epi32((int)x);
+}
+
+static inline vfloat v_low(vpair x) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(x, 16));
+}
+
+static inline vfloat v_high(vpair x) {
+  return _mm256_castsi256_ps(_mm256_and_si256(x, _mm256_set1_epi32((int)0xffff0000u)));
+}
+
+static inline vfloat v_bf16(vfloat x) {
+  const __m256i bits = _mm256_castps_si256(x), upper = _mm256_set1_epi32((int)0xffff0000u);
+  const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  const __m256i half = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff));
+  const __m256i rounded = _mm256_and_si256(_mm256_add_epi32(bits, half), upper);
+  const __m256i quiet = _mm256_or_si256(_mm256_and_si256(bits, upper), _mm256_set1_epi32(0x400000));
+  return _mm256_blendv_ps(_mm256_castsi256_ps(rounded), _mm256_castsi256_ps(quiet),
+                          _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+}
+
+static inline vpair v_join(vfloat low, vfloat high) {
+  return _mm256_or_si256(_mm256_srli_epi32(_mm256_castps_si256(low), 16),
+                         _mm256_castps_si256(high));
+}
+
+static inline void v_store_halves(uint32_t *p, vfloat x) {
+  const __m256i halves = _mm256_srli_epi32(_mm256_castps_si256(x), 16);
+  const __m128i packed =
+      _mm_packus_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
+  _mm_storeu_si128((__m128i *)(void *)p, packed);
+}
+
+static inline vfloat v_if_finite(vfloat x, vfloat y) {
+  const __m256 difference = _mm256_sub_ps(x, x); /* NaN if x is not finite, else 0 */
+  return _mm256_and_ps(_mm256_cmp_ps(difference, difference, _CMP_ORD_Q), y);
+}
+
 #endif

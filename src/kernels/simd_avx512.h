@@ -131,4 +131,51 @@ static inline void v_transpose(vfloat rows[LANES]) {
   }
 }
 
+typedef __m512i vpair;
+
+static inline vpair v_load_pair(const uint32_t *p) {
+  return _mm512_loadu_si512(p);
+}
+
+static inline void v_store_pair(uint32_t *p, vpair x) {
+  _mm512_storeu_si512(p, x);
+}
+
+static inline vpair v_set1_pair(uint32_t x) {
+  return _mm512_set1_epi32((int)x);
+}
+
+static inline vfloat v_low(vpair x) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(x, 16));
+}
+
+static inline vfloat v_high(vpair x) {
+  return _mm512_castsi512_ps(_mm512_and_si512(x, _mm512_set1_epi32((int)0xffff0000u)));
+}
+
+static inline vfloat v_bf16(vfloat x) {
+  const __m512i bits = _mm512_castps_si512(x), upper = _mm512_set1_epi32((int)0xffff0000u);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i half = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
+  const __m512i rounded = _mm512_and_si512(_mm512_add_epi32(bits, half), upper);
+  const __m512i quiet = _mm512_or_si512(_mm512_and_si512(bits, upper), _mm512_set1_epi32(0x400000));
+  return _mm512_castsi512_ps(
+      _mm512_mask_blend_epi32(_mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), rounded, quiet));
+}
+
+static inline vpair v_join(vfloat low, vfloat high) {
+  return _mm512_or_si512(_mm512_srli_epi32(_mm512_castps_si512(low), 16),
+                         _mm512_castps_si512(high));
+}
+
+static inline void v_store_halves(uint32_t *p, vfloat x) {
+  const __m512i halves = _mm512_srli_epi32(_mm512_castps_si512(x), 16);
+  _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(halves));
+}
+
+static inline vfloat v_if_finite(vfloat x, vfloat y) {
+  const vfloat difference = _mm512_sub_ps(x, x); /* NaN if x is not finite, else 0 */
+  return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(difference, difference, _CMP_ORD_Q), y);
+}
+
 #endif

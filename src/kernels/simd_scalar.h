@@ -129,4 +129,55 @@ static inline void v_transpose(vfloat rows[LANES]) {
   }
 }
 
+/* Pairs of bf16 numbers, one pair a lane. v_low and v_high widen the first and the second of each. */
+typedef vint vpair;
+
+static inline vpair v_load_pair(const uint32_t *p) {
+  vpair x;
+  memcpy(&x, p, sizeof x);
+  return x;
+}
+
+static inline void v_store_pair(uint32_t *p, vpair x) {
+  memcpy(p, &x, sizeof x);
+}
+
+static inline vpair v_set1_pair(uint32_t x) {
+  const int32_t bits = (int32_t)x;
+  return (vpair){bits, bits, bits, bits};
+}
+
+static inline vfloat v_low(vpair x) {
+  return (vfloat)(x << 16);
+}
+
+static inline vfloat v_high(vpair x) {
+  return (vfloat)(x & (int32_t)0xffff0000);
+}
+
+/* x rounded to bf16, to nearest and ties to even; NaN stays one. */
+static inline vfloat v_bf16(vfloat x) {
+  const vint bits = (vint)x;
+  const vint rounded = (bits + 0x7fff + ((bits >> 16) & 1)) & (int32_t)0xffff0000;
+  return v_select(x == x, (vfloat)rounded, (vfloat)((bits & (int32_t)0xffff0000) | 0x400000));
+}
+
+/* The pairs of two vectors of floats that are bf16 numbers. */
+static inline vpair v_join(vfloat low, vfloat high) {
+  return (((vint)low >> 16) & 0xffff) | (vint)high;
+}
+
+/* Half as many pairs from floats that are bf16 numbers, neighbours side by side. */
+static inline void v_store_halves(uint32_t *p, vfloat x) {
+  const vint bits = (vint)x;
+  for (size_t i = 0; i < LANES; i += 2) {
+    p[i / 2] = (uint32_t)bits[i] >> 16 | ((uint32_t)bits[i + 1] & 0xffff0000u);
+  }
+}
+
+/* Zero where x is not finite, y elsewhere. */
+static inline vfloat v_if_finite(vfloat x, vfloat y) {
+  return (vfloat)((((vint)x & 0x7f800000) != 0x7f800000) & (vint)y);
+}
+
 #endif

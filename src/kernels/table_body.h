@@ -12,6 +12,7 @@ const Kernels BODY_JOIN(kernels, ISA_SUFFIX) = {
     .isa = ISA_ID,
     .rows = ROWS,
     .tile = TILE,
+    .pair_rows = ROWS,
 #define ATTEND_KERNEL(family, result, arguments) .family = MEMBER(family),
 #include "kernels.def"
 #undef ATTEND_KERNEL

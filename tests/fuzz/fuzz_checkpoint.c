@@ -31,7 +31,7 @@ static void run(const Model *model, AttendContext *context) {
 static void try_checkpoint(const char *path, AttendContext *context) {
   static Model model;
   Complaint complaint = {""};
-  if (checkpoint_read(path, context, &model, &complaint)) {
+  if (checkpoint_read(path, context, ATTEND_STORAGE_AUTO, &model, &complaint)) {
     run(&model, context);
     model_free(&model);
   } else if (complaint.text[0] == '\0') {

@@ -28,8 +28,8 @@ static void load_layers(AttendContext *context, const AttendTensorFile *file) {
     size_t bytes = 0;
     const AttendStatus found = attend_check_layer(file, &model, i, &bytes, error, sizeof error);
     fuzz_judge(found, error);
-    const AttendStatus loaded =
-        attend_load_layer_from(context, file, &model, i, &layer, error, sizeof error);
+    const AttendStatus loaded = attend_load_layer_from(
+        context, file, &model, i, ATTEND_STORAGE_AUTO, &layer, error, sizeof error);
     fuzz_judge(loaded, error);
     require(found == loaded);
     if (loaded == ATTEND_OK) attend_free_layer(&layer);

@@ -1,0 +1,3 @@
+#include "kernels/simd_amx.h"
+
+#include "kernels/multiply_tiles_body.h"

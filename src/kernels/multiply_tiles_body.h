@@ -1,0 +1,176 @@
+/* multiply_tiles_body.h - products of bf16 pairs on a unit of tiles: 32 rows by a panel at once.
+ *
+ *                       b: 16 pairs x 16 columns   b: 16 pairs x 16 columns
+ *                              tile 6                     tile 7
+ *    a: rows 0 .. 15  tile 4   tile 0                     tile 1
+ *    a: rows 16 .. 31 tile 5   tile 2                     tile 3
+ *
+ * Packed pairs are tiles as they stand: rows of a step of pairs, and half panels. Tiles of rows are
+ * configured as high as there are rows, so that no other is read or written; with 16 rows or fewer
+ * the lower half is left alone. Four loads feed four dot products of 16 x 16 x 16 pairs.
+ *
+ * A step of pairs is one dot product of tiles and begins no matter how many went before, so that cuts
+ * between steps change nothing. Orders and chains are those of multiply_body.h.
+ */
+#include "kernels/body.h"
+
+_Static_assert(KERNEL_STEP == 16 && KERNEL_PANEL == 32, "a tile is a step by half a panel");
+_Static_assert(KERNEL_MAX_ROWS == 32, "two tiles hold all rows");
+
+#define TILE_ROWS 16
+#define PANEL_BYTES (KERNEL_PANEL * 4)
+
+/* What LDTILECFG loads (palette 1). */
+typedef struct TileConfig {
+  uint8_t palette;
+  uint8_t start_row;
+  uint8_t reserved[14];
+  uint16_t row_bytes[16];
+  uint8_t rows[16];
+} TileConfig;
+
+_Static_assert(sizeof(TileConfig) == 64, "the layout is the processor's");
+
+/* The sums of a panel on their way from and to tiles. */
+typedef struct TileSums {
+  _Alignas(KERNEL_ALIGNMENT) float sum[KERNEL_MAX_ROWS][KERNEL_PANEL];
+} TileSums;
+
+BODY_INLINE TileConfig tile_config(size_t rows) {
+  const uint8_t upper = (uint8_t)(rows < TILE_ROWS ? rows : TILE_ROWS);
+  const uint8_t lower = (uint8_t)(rows - upper);
+  TileConfig config = {.palette = 1,
+                       .rows = {upper, upper, lower, lower, upper, lower, TILE_ROWS, TILE_ROWS}};
+  for (size_t tile = 0; tile < 8; tile++) config.row_bytes[tile] = config.rows[tile] ? 64 : 0;
+  return config;
+}
+
+BODY_INLINE void zero_tiles(const bool two) {
+  TILE_ZERO(0);
+  TILE_ZERO(1);
+  if (two) {
+    TILE_ZERO(2);
+    TILE_ZERO(3);
+  }
+}
+
+BODY_INLINE void load_tiles(const bool two, const TileSums *from) {
+  TILE_LOAD(0, from->sum[0], PANEL_BYTES);
+  TILE_LOAD(1, from->sum[0] + TILE_ROWS, PANEL_BYTES);
+  if (two) {
+    TILE_LOAD(2, from->sum[TILE_ROWS], PANEL_BYTES);
+    TILE_LOAD(3, from->sum[TILE_ROWS] + TILE_ROWS, PANEL_BYTES);
+  }
+}
+
+/* stride: floats from row to row. */
+BODY_INLINE void store_tiles(const bool two, float *to, size_t stride) {
+  TILE_STORE(0, to, stride * sizeof *to);
+  TILE_STORE(1, to + TILE_ROWS, stride * sizeof *to);
+  if (two) {
+    TILE_STORE(2, to + TILE_ROWS * stride, stride * sizeof *to);
+    TILE_STORE(3, to + TILE_ROWS * stride + TILE_ROWS, stride * sizeof *to);
+  }
+}
+
+/* Adds the products of pairs from .. to of planes p of a and q of b. */
+BODY_INLINE void dot_tiles(const bool two, size_t from, size_t to, KernelPairs a, size_t p,
+                           KernelPairs b, size_t q) {
+  const uint32_t *const rows = a.pairs + p * a.plane_stride;
+  const uint32_t *const panel = b.pairs + q * b.plane_stride;
+  const size_t row_bytes = a.stride * sizeof *rows;
+  for (size_t i = from; i < to; i += KERNEL_STEP) {
+    TILE_LOAD(4, rows + i, row_bytes);
+    TILE_LOAD(6, panel + i * KERNEL_PANEL, PANEL_BYTES);
+    TILE_LOAD(7, panel + i * KERNEL_PANEL + TILE_ROWS, PANEL_BYTES);
+    TILE_DOT(0, 4, 6);
+    TILE_DOT(1, 4, 7);
+    if (two) {
+      TILE_LOAD(5, rows + TILE_ROWS * a.stride + i, row_bytes);
+      TILE_DOT(2, 5, 6);
+      TILE_DOT(3, 5, 7);
+    }
+  }
+}
+
+BODY_INLINE void scale_panel(size_t rows, const float *rescale, const float *c, size_t c_stride,
+                             TileSums *scaled) {
+  for (size_t r = 0; r < rows; r++) {
+    const vfloat factor = v_set1(rescale[r]);
+    for (size_t j = 0; j < KERNEL_PANEL; j += LANES) {
+      v_store(scaled->sum[r] + j, v_mul(factor, v_load(c + r * c_stride + j)));
+    }
+  }
+}
+
+/* c = rescale * c + sums; rescale null: 1. */
+BODY_INLINE void add_panel(size_t rows, const float *rescale, const TileSums *sums, float *c,
+                           size_t c_stride) {
+  for (size_t r = 0; r < rows; r++) {
+    const vfloat factor = v_set1(rescale ? rescale[r] : 1.0f);
+    for (size_t j = 0; j < KERNEL_PANEL; j += LANES) {
+      float *const at = c + r * c_stride + j;
+      v_store(at, v_fma(factor, v_load(at), v_load(sums->sum[r] + j)));
+    }
+  }
+}
+
+BODY_INLINE void panel_of_chain(const bool two, size_t rows, size_t pairs, KernelPairs a,
+                                KernelPairs b, const float *rescale, float *c, size_t c_stride) {
+  if (rescale) {
+    TileSums scaled;
+    scale_panel(rows, rescale, c, c_stride, &scaled);
+    load_tiles(two, &scaled);
+  } else {
+    zero_tiles(two);
+  }
+  dot_tiles(two, 0, pairs, a, 0, b, 0);
+  store_tiles(two, c, c_stride);
+}
+
+BODY_INLINE void panel_of_chains(const bool two, size_t rows, size_t pairs, size_t order,
+                                 KernelPairs a, KernelPairs b, const float *rescale, float *c,
+                                 size_t c_stride) {
+  for (size_t from = 0; from < pairs; from += KERNEL_CHAIN) {
+    const size_t to = pairs - from < KERNEL_CHAIN ? pairs : from + KERNEL_CHAIN;
+    zero_tiles(two);
+    for (size_t level = order; level-- > 0;) {
+      for (size_t p = 0; p <= level; p++) {
+        if (p < a.planes && level - p < b.planes) dot_tiles(two, from, to, a, p, b, level - p);
+      }
+    }
+    if (from == 0 && !rescale) {
+      store_tiles(two, c, c_stride);
+    } else {
+      TileSums sums;
+      store_tiles(two, sums.sum[0], KERNEL_PANEL);
+      add_panel(rows, from == 0 ? rescale : NULL, &sums, c, c_stride);
+    }
+  }
+}
+
+BODY_INLINE void multiply_panels(const bool two, size_t rows, size_t pairs, size_t width,
+                                 size_t order, KernelPairs a, KernelPairs b, const float *rescale,
+                                 float *c, size_t c_stride) {
+  for (size_t j = 0; j < width; j += KERNEL_PANEL) {
+    KernelPairs panel = b;
+    panel.pairs += j / KERNEL_PANEL * b.stride;
+    if (order == 1) {
+      panel_of_chain(two, rows, pairs, a, panel, rescale, c + j, c_stride);
+    } else {
+      panel_of_chains(two, rows, pairs, order, a, panel, rescale, c + j, c_stride);
+    }
+  }
+}
+
+void MEMBER(multiply)(size_t rows, size_t pairs, size_t width, size_t order, KernelPairs a,
+                      KernelPairs b, const float *rescale, float *c, size_t c_stride) {
+  const TileConfig config = tile_config(rows);
+  TILE_CONFIGURE(&config);
+  if (rows > TILE_ROWS) {
+    multiply_panels(true, rows, pairs, width, order, a, b, rescale, c, c_stride);
+  } else {
+    multiply_panels(false, rows, pairs, width, order, a, b, rescale, c, c_stride);
+  }
+  TILE_RELEASE();
+}

@@ -1,0 +1,3 @@
+#include "kernels/simd_amx.h"
+
+#include "kernels/borrowed_table_body.h"

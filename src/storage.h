@@ -1,0 +1,32 @@
+/* storage.h - precisions and storages as numbers: the order of products and the planes of bf16. */
+#ifndef ATTEND_SRC_STORAGE_H
+#define ATTEND_SRC_STORAGE_H
+
+#include "attend/attend.h"
+
+/* The order of `multiply`, which is also the planes that its operands are split into; 0: the products
+ * are those of fp32. */
+static inline size_t precision_order(AttendPrecision precision) {
+  static const size_t orders[ATTEND_PRECISION_COUNT] = {
+      [ATTEND_PRECISION_BF16] = 1, [ATTEND_PRECISION_BF16X3] = 2, [ATTEND_PRECISION_BF16X6] = 3};
+  return orders[precision];
+}
+
+/* Planes of bf16 pairs that a number is stored in; 0: it is a float. */
+static inline size_t storage_planes(AttendStorage storage) {
+  static const size_t planes[ATTEND_STORAGE_COUNT] = {
+      [ATTEND_STORAGE_BF16] = 1, [ATTEND_STORAGE_BF16X2] = 2, [ATTEND_STORAGE_BF16X3] = 3};
+  return planes[storage];
+}
+
+/* What is asked for, and for AUTO what a context of this precision multiplies as it lies. */
+static inline AttendStorage storage_resolve(AttendStorage asked, AttendPrecision precision) {
+  static const AttendStorage own[ATTEND_PRECISION_COUNT] = {
+      [ATTEND_PRECISION_FP32] = ATTEND_STORAGE_FP32,
+      [ATTEND_PRECISION_BF16X6] = ATTEND_STORAGE_BF16X3,
+      [ATTEND_PRECISION_BF16X3] = ATTEND_STORAGE_BF16X2,
+      [ATTEND_PRECISION_BF16] = ATTEND_STORAGE_BF16};
+  return asked == ATTEND_STORAGE_AUTO ? own[precision] : asked;
+}
+
+#endif

@@ -1,0 +1,29 @@
+/* emulated_tiles.h - the tile vocabulary of src/kernels/simd_amx.h in plain C, by Intel's manual.
+ *
+ * Eight tiles of 16 rows of 64 bytes. A load or a store touches the rows and bytes that the
+ * configuration gives a tile, and a tile that is not configured, or whose shape does not fit a dot
+ * product, fails the test where the processor would raise an exception.
+ */
+#ifndef ATTEND_TESTS_EMULATED_TILES_H
+#define ATTEND_TESTS_EMULATED_TILES_H
+
+#include <stddef.h>
+
+#define TILE_CONFIGURE(config) emulated_configure(config)
+#define TILE_RELEASE() emulated_release()
+#define TILE_ZERO(tile) emulated_zero(tile)
+#define TILE_LOAD(tile, from, stride) emulated_load((tile), (from), (stride))
+#define TILE_STORE(tile, to, stride) emulated_store((tile), (to), (stride))
+#define TILE_DOT(c, a, b) emulated_dot((c), (a), (b))
+
+void emulated_configure(const void *config);
+void emulated_release(void);
+void emulated_zero(size_t tile);
+void emulated_load(size_t tile, const void *from, size_t stride);
+void emulated_store(size_t tile, void *to, size_t stride);
+void emulated_dot(size_t c, size_t a, size_t b);
+
+/* Whether tiles are configured: after a kernel they must not be. */
+_Bool emulated_is_configured(void);
+
+#endif
