@@ -23,7 +23,6 @@ typedef struct Linear {
 
 /* A matrix of a source with its bias, and where its columns go. */
 typedef struct LinearPart {
-  const char *name;
   const float *weight, *bias;
   size_t columns, first_column;
 } LinearPart;

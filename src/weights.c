@@ -1,7 +1,8 @@
 /* weights.c - packs a layer's matrices into the two that the layer multiplies by.
  *
  * W_qkv = [W_q | W_k | W_v] stands side by side in [in, out] order, so one product gives Q, K and V
- * as column chunks of one matrix; linear.c packs both in their storage. The weights of QK-norm and what RoPE needs, its frequencies or its tables, follow in the same block.
+ * as column chunks of one matrix; linear.c packs both in their storage. The weights of QK-norm and
+ * what RoPE needs, its frequencies or its tables, follow in the same block.
  * Packed weights do not change afterwards and point to nothing of the caller's.
  */
 #include "weights.h"
@@ -80,18 +81,22 @@ static AttendStatus check_norms(const AttendWeightSource *source, size_t head_di
                      "source.%s is null and the other norm is not; give both or neither",
                      source->query_norm ? "key_norm" : "query_norm");
   }
-  const Span query = {"query_norm", source->query_norm, head_dim};
-  const Span key = {"key_norm", source->key_norm, head_dim};
+  const Span query = {"source.query_norm", source->query_norm, head_dim};
+  const Span key = {"source.key_norm", source->key_norm, head_dim};
   if (shape_check_pointer(query, fault)) return fault->status;
   return shape_check_pointer(key, fault);
 }
 
-static AttendStatus check_parts(const LinearPart *parts, size_t count, size_t in, Fault *fault) {
-  for (size_t i = 0; i < count; i++) {
-    const Span weight = {parts[i].name, parts[i].weight, in * parts[i].columns};
-    const Span bias = {parts[i].name, parts[i].bias, parts[i].columns};
-    if (shape_check_pointer(weight, fault)) return fault->status;
-    if (bias.data && shape_check_pointer(bias, fault)) return fault->status;
+/* The matrices and biases that are there, each by its own name. */
+static AttendStatus check_addresses(const AttendWeightSource *source, Fault *fault) {
+  const Span spans[] = {
+      {"source.query", source->query, 1},       {"source.key", source->key, 1},
+      {"source.value", source->value, 1},       {"source.qkv", source->qkv, 1},
+      {"source.output", source->output, 1},     {"source.query_bias", source->query_bias, 1},
+      {"source.key_bias", source->key_bias, 1}, {"source.value_bias", source->value_bias, 1},
+      {"source.qkv_bias", source->qkv_bias, 1}, {"source.output_bias", source->output_bias, 1}};
+  for (size_t i = 0; i < sizeof spans / sizeof *spans; i++) {
+    if (spans[i].data && shape_check_pointer(spans[i], fault)) return fault->status;
   }
   return ATTEND_OK;
 }
@@ -105,19 +110,17 @@ typedef struct Parts {
 
 static Parts parts_of(const AttendWeightSource *source, const AttendLayerShape *shape,
                       const LayerColumns *c) {
-  Parts parts = {.output = {"output", source->output, source->output_bias, shape->width, 0},
+  Parts parts = {.output = {source->output, source->output_bias, shape->width, 0},
                  .biased = source->qkv_bias || source->query_bias || source->key_bias ||
                            source->value_bias};
   if (source->qkv) {
-    parts.qkv[parts.qkv_count++] = (LinearPart){"qkv", source->qkv, source->qkv_bias, c->qkv, 0};
+    parts.qkv[parts.qkv_count++] = (LinearPart){source->qkv, source->qkv_bias, c->qkv, 0};
     return parts;
   }
+  parts.qkv[parts.qkv_count++] = (LinearPart){source->query, source->query_bias, c->query, 0};
+  parts.qkv[parts.qkv_count++] = (LinearPart){source->key, source->key_bias, c->key, c->query};
   parts.qkv[parts.qkv_count++] =
-      (LinearPart){"query", source->query, source->query_bias, c->query, 0};
-  parts.qkv[parts.qkv_count++] =
-      (LinearPart){"key", source->key, source->key_bias, c->key, c->query};
-  parts.qkv[parts.qkv_count++] =
-      (LinearPart){"value", source->value, source->value_bias, c->value, c->query + c->key};
+      (LinearPart){source->value, source->value_bias, c->value, c->query + c->key};
   return parts;
 }
 
@@ -211,14 +214,12 @@ AttendStatus attend_pack_weights(AttendContext *context, const AttendLayerShape 
   }
   LayerColumns c;
   if (shape_check_layer(shape, &c, fault) || check_settings(source, fault) ||
-      check_choice(source, fault) || check_norms(source, shape->head_dim, fault) ||
+      check_choice(source, fault) || check_addresses(source, fault) ||
+      check_norms(source, shape->head_dim, fault) ||
       rope_check(&source->rope, shape->head_dim, fault)) {
     return fault->status;
   }
   const Parts parts = parts_of(source, shape, &c);
-  if (check_parts(parts.qkv, parts.qkv_count, shape->width, fault)) return fault->status;
-  if (check_parts(&parts.output, 1, c.context, fault)) return fault->status;
-
   const AttendStorage storage = storage_resolve(source->storage, context->settings.precision);
   const Places at = lay_out(source, shape, &c, storage, parts.biased);
   AttendWeights *const packed = at.layout.overflow ? NULL : memory_allocate(at.layout.bytes);

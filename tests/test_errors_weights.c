@@ -66,13 +66,33 @@ static void weight_sources(void **state) {
   s.storage = ATTEND_STORAGE_COUNT;
   pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "source.storage is 5",
                "a storage that is none");
-  const float **const pointers[] = {&s.query,      &s.key,        &s.value,      &s.output,
-                                    &s.query_bias, &s.value_bias, &s.output_bias};
-  for (size_t k = 0; k < COUNT_OF(pointers); k++) {
-    s = right;
-    *pointers[k] = off_by_a_byte(data);
-    pack_refused(&layer_shape, &s, ATTEND_STATUS_MISALIGNED, "4", "an odd address");
+  free(data);
+}
+
+/* The sentence names the one pointer that is odd. */
+static void odd_addresses(void **state) {
+  (void)state;
+  float *const data = new_random(1, 1.0f, 16 * 64 + 1);
+  AttendWeightSource s;
+  const struct {
+    const float **pointer;
+    const char *sentence;
+  } parts[] = {
+      {&s.query, "source.query is at"},           {&s.key, "source.key is at"},
+      {&s.value, "source.value is at"},           {&s.output, "source.output is at"},
+      {&s.query_bias, "source.query_bias is at"}, {&s.key_bias, "source.key_bias is at"},
+      {&s.value_bias, "source.value_bias is at"}, {&s.output_bias, "source.output_bias is at"},
+  };
+  for (size_t k = 0; k < COUNT_OF(parts); k++) {
+    s = right_source(data);
+    *parts[k].pointer = off_by_a_byte(data);
+    pack_refused(&layer_shape, &s, ATTEND_STATUS_MISALIGNED, parts[k].sentence, "an odd address");
   }
+  s = right_source(NULL);
+  s.qkv = off_by_a_byte(data), s.output = data;
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_MISALIGNED, "source.qkv is at", "an odd qkv");
+  s.qkv = data, s.qkv_bias = off_by_a_byte(data);
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_MISALIGNED, "source.qkv_bias is at", "its bias");
   free(data);
 }
 
@@ -245,10 +265,10 @@ static void layer_shapes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(weight_sources), cmocka_unit_test(norms),
-      cmocka_unit_test(rope_numbers),   cmocka_unit_test(rope_choices),
-      cmocka_unit_test(rope_tables),    cmocka_unit_test(unused_settings),
-      cmocka_unit_test(layer_shapes),
+      cmocka_unit_test(weight_sources),  cmocka_unit_test(odd_addresses),
+      cmocka_unit_test(norms),           cmocka_unit_test(rope_numbers),
+      cmocka_unit_test(rope_choices),    cmocka_unit_test(rope_tables),
+      cmocka_unit_test(unused_settings), cmocka_unit_test(layer_shapes),
   };
   return cmocka_run_group_tests_name("errors_weights", tests, NULL, NULL);
 }

@@ -47,7 +47,7 @@ static Projection projection_new(size_t in, size_t out, size_t rows,
       for (size_t o = 0; o < columns[k]; o++)
         p.parts[k][orientation == ATTEND_IN_OUT ? i * columns[k] + o : o * in + i] =
             p.w[i * out + first + o];
-    p.given[k] = (LinearPart){"part", p.parts[k], p.bias + first, columns[k], first};
+    p.given[k] = (LinearPart){p.parts[k], p.bias + first, columns[k], first};
   }
   return p;
 }
