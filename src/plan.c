@@ -23,6 +23,14 @@ static void write_passed_over(AttendPathVerdict *verdict, const Path *path, cons
            attend_path_name(taken->id), path->nature, own);
 }
 
+/* Whether a verdict is a better answer to the caller than the one before: the first refusal, and
+ * rather one of a path that could run the problem but for a limit than of one that never could. */
+static bool says_more(const Fault *verdict, const Fault *before) {
+  if (verdict->status == ATTEND_OK) return false;
+  return before->status == ATTEND_OK || (before->status == ATTEND_STATUS_PATH_REFUSED &&
+                                         verdict->status != ATTEND_STATUS_PATH_REFUSED);
+}
+
 AttendStatus plan_choose(const AttendContext *context, const Problem *problem, AttendPlan *plan,
                          Fault *fault) {
   const AttendPath wanted = context->settings.path;
@@ -33,7 +41,7 @@ AttendStatus plan_choose(const AttendContext *context, const Problem *problem, A
                        .threads = context->settings.threads,
                        .core_flops = per_pair * (double)problem->shape.query_heads *
                                      problem_visible_pairs(problem)};
-  const Path *taken = NULL;
+  const Path *taken = NULL, *refusing = NULL;
   Fault refusal = {0};
   for (size_t i = 0; path_list[i]; i++) {
     const Path *const path = path_list[i];
@@ -47,7 +55,7 @@ AttendStatus plan_choose(const AttendContext *context, const Problem *problem, A
     }
     snprintf(verdict->reason, sizeof verdict->reason, "%s", reason.text);
     const bool eligible = wanted == ATTEND_PATH_AUTO || wanted == path->id;
-    if (eligible && verdict->status && !refusal.status) refusal = reason;
+    if (eligible && says_more(&reason, &refusal)) refusal = reason, refusing = path;
     if (eligible && !verdict->status && !taken) {
       taken = path;
       plan->path = path->id;
@@ -57,8 +65,7 @@ AttendStatus plan_choose(const AttendContext *context, const Problem *problem, A
     }
   }
   if (!taken) {
-    return fault_set(fault, refusal.status, "path %s: %.200s",
-                     attend_path_name(wanted == ATTEND_PATH_AUTO ? path_list[0]->id : wanted),
+    return fault_set(fault, refusal.status, "path %s: %.200s", attend_path_name(refusing->id),
                      refusal.text);
   }
   for (size_t i = 0; path_list[i]; i++) {
