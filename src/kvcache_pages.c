@@ -60,8 +60,9 @@ static AttendStatus check_sequences(const AttendCache *c, const CacheAppend *app
     const size_t sequence = appended_sequence(append, i);
     if (sequence >= c->sequences) {
       return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
-                       "sequence %zu of the batch is number %zu of the cache, which has %zu", i,
-                       sequence, c->sequences);
+                       "sequence %zu of the batch is number %zu of the cache, which has %zu "
+                       "sequences, counted from 0",
+                       i, sequence, c->sequences);
     }
     for (size_t k = 0; append->sequences && k < i; k++) {
       if (append->sequences[k] == sequence) {

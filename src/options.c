@@ -147,8 +147,9 @@ static AttendStatus check_cached(const Problem *p, Fault *fault) {
     const size_t slot = o->cache_sequences ? o->cache_sequences[b] : b;
     if (slot >= p->cache->sequences) {
       return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
-                       "sequence %zu of the batch is number %zu of the cache, which has %zu", b,
-                       slot, p->cache->sequences);
+                       "sequence %zu of the batch is number %zu of the cache, which has %zu "
+                       "sequences, counted from 0",
+                       b, slot, p->cache->sequences);
     }
   }
   return window ? check_kept(p, fault) : ATTEND_OK;
