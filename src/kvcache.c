@@ -178,25 +178,25 @@ void attend_close_cache(AttendCache **cache) {
 }
 
 size_t attend_cache_length(const AttendCache *cache, size_t sequence) {
-  return sequence < cache->sequences ? cache->lengths[sequence] : 0;
+  return cache && sequence < cache->sequences ? cache->lengths[sequence] : 0;
 }
 
 size_t attend_cache_first(const AttendCache *cache, size_t sequence) {
-  return sequence < cache->sequences ? cache->firsts[sequence] : 0;
+  return cache && sequence < cache->sequences ? cache->firsts[sequence] : 0;
 }
 
 size_t attend_cache_capacity(const AttendCache *cache) {
-  return cache->capacity;
+  return cache ? cache->capacity : 0;
 }
 
 size_t attend_cache_free_blocks(const AttendCache *cache) {
-  return cache->free_pages;
+  return cache ? cache->free_pages : 0;
 }
 
 size_t attend_cache_token_bytes(const AttendCache *cache) {
-  return cache->page_words / cache->page_tokens * sizeof(float);
+  return cache ? cache->page_words / cache->page_tokens * sizeof(float) : 0;
 }
 
 size_t attend_cache_bytes(const AttendCache *cache) {
-  return cache->bytes;
+  return cache ? cache->bytes : 0;
 }

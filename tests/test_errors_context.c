@@ -123,12 +123,22 @@ static void null_contexts(void **state) {
   attend_default_weight_source(NULL);
 }
 
+/* A caller may run without a cache: then nothing is in it. */
+static void a_cache_that_is_null(void **state) {
+  (void)state;
+  assert_int_equal(attend_cache_length(NULL, 0), 0);
+  assert_int_equal(attend_cache_first(NULL, 0), 0);
+  assert_int_equal(attend_cache_capacity(NULL), 0);
+  assert_int_equal(attend_cache_free_blocks(NULL), 0);
+  assert_int_equal(attend_cache_token_bytes(NULL), 0);
+  assert_int_equal(attend_cache_bytes(NULL), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(workspace_calls),
-      cmocka_unit_test(settings_out_of_range),
-      cmocka_unit_test(isas_are_not_replaced),
-      cmocka_unit_test(null_contexts),
+      cmocka_unit_test(workspace_calls),       cmocka_unit_test(settings_out_of_range),
+      cmocka_unit_test(isas_are_not_replaced), cmocka_unit_test(null_contexts),
+      cmocka_unit_test(a_cache_that_is_null),
   };
   return cmocka_run_group_tests_name("errors_context", tests, NULL, NULL);
 }

@@ -541,7 +541,8 @@ ATTEND_API void attend_close_cache(AttendCache **cache);
 /* Tokens of a sequence so far (in a ring also those no longer kept); 0 for a sequence that is none.
  * The first token still kept: 0 except in a ring. Tokens that a sequence may hold. Blocks of a pool
  * that are free (0 without a pool). Bytes of keys and values that one token of one sequence takes,
- * and that the whole cache has taken from the system. */
+ * padded as the kernels read them, and that the whole cache has taken from the system. All are 0 of a
+ * cache that is null. */
 ATTEND_API size_t attend_cache_length(const AttendCache *cache, size_t sequence);
 ATTEND_API size_t attend_cache_first(const AttendCache *cache, size_t sequence);
 ATTEND_API size_t attend_cache_capacity(const AttendCache *cache);
