@@ -159,7 +159,7 @@ static KernelWork split_keys(const KernelCase *self, const Kernels *kernels, Ker
   const size_t D = self->depth, P = KERNEL_PANEL;
   const float *const key = next_piece(data, KERNEL_KEYS * D);
   for (size_t j = 0; j < KERNEL_KEYS; j += P) {
-    kernels->split_keys(P, D, key + j * D, D, self->planes, KERNEL_KEYS * D / 2,
+    kernels->split_keys(P, D, key + j * D, D, self->number, self->planes, KERNEL_KEYS * D / 2,
                         data->near->pairs + j * D / 2);
   }
   return (KernelWork){.bytes = (double)(KERNEL_KEYS * D * sizeof(float))};
@@ -169,8 +169,8 @@ static KernelWork split_values(const KernelCase *self, const Kernels *kernels, K
   const size_t D = self->depth, P = KERNEL_PANEL;
   const float *const value = next_piece(data, KERNEL_KEYS * D);
   for (size_t c = 0; c < D; c += P) {
-    kernels->split_values(KERNEL_KEYS, P, value + c, D, self->planes, KERNEL_KEYS * D / 2,
-                          data->near->pairs + c * KERNEL_KEYS / 2);
+    kernels->split_values(KERNEL_KEYS, P, value + c, D, self->number, self->planes,
+                          KERNEL_KEYS * D / 2, data->near->pairs + c * KERNEL_KEYS / 2);
   }
   return (KernelWork){.bytes = (double)(KERNEL_KEYS * D * sizeof(float))};
 }
@@ -180,14 +180,15 @@ static KernelWork split_rows(const KernelCase *self, const Kernels *kernels, Ker
   const size_t rows = kernels->pair_rows, width = KERNEL_KEYS;
   const float *row[KERNEL_MAX_ROWS];
   for (size_t r = 0; r < rows; r++) row[r] = data->near->scores + r * width;
-  kernels->split_rows(rows, width, row, 1.0f, self->planes, KERNEL_MAX_ROWS * width / 2, width / 2,
-                      data->near->row_pairs);
+  kernels->split_rows(rows, width, row, 1.0f, self->number, self->planes,
+                      KERNEL_MAX_ROWS * width / 2, width / 2, data->near->row_pairs);
   return (KernelWork){.flops = (double)(rows * width * 2 * self->planes)};
 }
 
 static KernelWork widen(const KernelCase *self, const Kernels *kernels, KernelData *data) {
   const size_t plane = KERNEL_PANEL * KERNEL_DEPTH / 2;
-  kernels->widen(KERNEL_DEPTH / 2, (KernelPairs){data->near->pairs, self->planes, plane, 0},
+  kernels->widen(KERNEL_DEPTH / 2,
+                 (KernelPairs){data->near->pairs, self->planes, plane, 0, self->number},
                  data->near->keys);
   return (KernelWork){.flops = (double)(KERNEL_PANEL * KERNEL_DEPTH * self->planes)};
 }
@@ -196,8 +197,10 @@ static KernelWork widen(const KernelCase *self, const Kernels *kernels, KernelDa
 static KernelWork multiply(const KernelCase *self, const Kernels *kernels, KernelData *data) {
   const size_t rows = self->rows ? self->rows : kernels->pair_rows, pairs = self->depth / 2;
   KernelNear *const near = data->near;
-  const KernelPairs a = {near->row_pairs, self->planes, KERNEL_MAX_ROWS * pairs, pairs};
-  const KernelPairs b = {near->pairs, self->planes, KERNEL_KEYS * pairs, KERNEL_PANEL * pairs};
+  const KernelPairs a = {near->row_pairs, self->planes, KERNEL_MAX_ROWS * pairs, pairs,
+                         KERNEL_BF16};
+  const KernelPairs b = {near->pairs, self->planes, KERNEL_KEYS * pairs, KERNEL_PANEL * pairs,
+                         KERNEL_BF16};
   halve(near);
   kernels->multiply(rows, pairs, KERNEL_KEYS, self->planes, a, b, near->rescale, near->sums,
                     KERNEL_KEYS);
@@ -205,9 +208,10 @@ static KernelWork multiply(const KernelCase *self, const Kernels *kernels, Kerne
 }
 
 /* One plane of W as packed pairs, out of memory. */
-static KernelPairs next_weight(KernelData *data) {
+static KernelPairs next_weight(KernelNumber number, KernelData *data) {
   const float *const far = next_piece(data, (size_t)KERNEL_IN * KERNEL_OUT / 2);
-  return (KernelPairs){(const uint32_t *)(const void *)far, 1, 0, KERNEL_PANEL * KERNEL_IN / 2};
+  return (KernelPairs){(const uint32_t *)(const void *)far, 1, 0, KERNEL_PANEL * KERNEL_IN / 2,
+                       number};
 }
 
 static KernelWork weight_work(const KernelCase *self) {
@@ -218,16 +222,16 @@ static KernelWork weight_work(const KernelCase *self) {
 
 static KernelWork multiply_weight(const KernelCase *self, const Kernels *kernels,
                                   KernelData *data) {
-  const KernelPairs a = {data->near->row_pairs, 1, 0, KERNEL_IN / 2};
-  kernels->multiply(self->rows, KERNEL_IN / 2, KERNEL_OUT, 1, a, next_weight(data), NULL,
-                    data->near->y, KERNEL_OUT);
+  const KernelPairs a = {data->near->row_pairs, 1, 0, KERNEL_IN / 2, KERNEL_BF16};
+  kernels->multiply(self->rows, KERNEL_IN / 2, KERNEL_OUT, 1, a, next_weight(KERNEL_BF16, data),
+                    NULL, data->near->y, KERNEL_OUT);
   return weight_work(self);
 }
 
 static KernelWork multiply_wide(const KernelCase *self, const Kernels *kernels, KernelData *data) {
   const size_t rows = block_rows(self, kernels), pairs = self->depth / 2;
   KernelNear *const near = data->near;
-  const KernelPairs b = {near->pairs, 1, 0, KERNEL_PANEL * pairs};
+  const KernelPairs b = {near->pairs, 1, 0, KERNEL_PANEL * pairs, self->number};
   halve(near);
   kernels->multiply_wide(rows, self->depth, KERNEL_KEYS, near->scores, self->depth, b,
                          near->rescale, near->sums, KERNEL_KEYS);
@@ -237,7 +241,7 @@ static KernelWork multiply_wide(const KernelCase *self, const Kernels *kernels, 
 static KernelWork multiply_wide_weight(const KernelCase *self, const Kernels *kernels,
                                        KernelData *data) {
   kernels->multiply_wide(self->rows, KERNEL_IN, KERNEL_OUT, data->near->x, KERNEL_IN,
-                         next_weight(data), NULL, data->near->y, KERNEL_OUT);
+                         next_weight(self->number, data), NULL, data->near->y, KERNEL_OUT);
   return weight_work(self);
 }
 
@@ -287,15 +291,20 @@ static const KernelCase cases[] = {
     {"split_keys", "D 128, 1 plane", split_keys, .depth = 128, .planes = 1},
     {"split_keys", "D 128, 2 planes", split_keys, .depth = 128, .planes = 2},
     {"split_keys", "D 128, 3 planes", split_keys, .depth = 128, .planes = 3},
+    {"split_keys", "D 128, fp16", split_keys, .depth = 128, .planes = 1, .number = KERNEL_FP16},
     {"split_values", "Dv 128, 1 plane", split_values, .depth = 128, .planes = 1},
     {"split_values", "Dv 128, 2 planes", split_values, .depth = 128, .planes = 2},
     {"split_values", "Dv 128, 3 planes", split_values, .depth = 128, .planes = 3},
+    {"split_values", "Dv 128, fp16", split_values, .depth = 128, .planes = 1,
+     .number = KERNEL_FP16},
     {"split_rows", "R rows of 128, 1 plane", split_rows, .planes = 1},
     {"split_rows", "R rows of 128, 2 planes", split_rows, .planes = 2},
     {"split_rows", "R rows of 128, 3 planes", split_rows, .planes = 3},
+    {"split_rows", "R rows of 128, fp16", split_rows, .planes = 1, .number = KERNEL_FP16},
     {"widen", "32 keys, D 128, 1 plane", widen, .planes = 1},
     {"widen", "32 keys, D 128, 2 planes", widen, .planes = 2},
     {"widen", "32 keys, D 128, 3 planes", widen, .planes = 3},
+    {"widen", "32 keys, D 128, fp16", widen, .planes = 1, .number = KERNEL_FP16},
     {"multiply", "R rows, D 64, order 1", multiply, .depth = 64, .planes = 1},
     {"multiply", "R rows, D 64, order 2", multiply, .depth = 64, .planes = 2},
     {"multiply", "R rows, D 64, order 3", multiply, .depth = 64, .planes = 3},
@@ -306,7 +315,11 @@ static const KernelCase cases[] = {
     {"multiply", "4 rows, 4096 x 12288", multiply_weight, .rows = 4},
     {"multiply", "8 rows, 4096 x 12288", multiply_weight, .rows = 8},
     {"multiply_wide", "R rows, D 128, 128 keys", multiply_wide, .depth = 128},
+    {"multiply_wide", "R rows, D 128, 128 keys, fp16", multiply_wide, .depth = 128,
+     .number = KERNEL_FP16},
     {"multiply_wide", "1 row, 4096 x 12288", multiply_wide_weight, .rows = 1},
+    {"multiply_wide", "1 row, 4096 x 12288, fp16", multiply_wide_weight, .rows = 1,
+     .number = KERNEL_FP16},
     {"multiply_wide", "4 rows, 4096 x 12288", multiply_wide_weight, .rows = 4},
     {"multiply_wide", "8 rows, 4096 x 12288", multiply_wide_weight, .rows = 8},
     {"exp2", "4096 numbers", exp2_of_weights, .rows = 0},

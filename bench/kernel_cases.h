@@ -59,10 +59,11 @@ typedef struct KernelCase {
   const char *family;
   const char *size; /* for people: "R rows, D 64" */
   KernelWork (*call)(const struct KernelCase *self, const Kernels *kernels, KernelData *data);
-  size_t depth;   /* D or Dv */
-  size_t rows;    /* 0: all R */
-  size_t planes;  /* of pairs, and the order of `multiply` */
-  size_t streams; /* of read */
+  size_t depth;        /* D or Dv */
+  size_t rows;         /* 0: all R */
+  size_t planes;       /* of pairs, and the order of `multiply` */
+  KernelNumber number; /* what pairs are of, in families that take both */
+  size_t streams;      /* of read */
 } KernelCase;
 
 /* The cases, those of a family side by side: index 0 .. kernel_case_count() - 1. A family of the

@@ -102,10 +102,13 @@ static double rounding(size_t planes) {
   return units[planes];
 }
 
+static double storage_rounding(AttendStorage storage) {
+  return storage == ATTEND_STORAGE_FP16 ? 0x1p-12 : rounding(storage_planes(storage));
+}
+
 void reference_compare(const Reference *reference, AttendPrecision precision, AttendStorage storage,
                        const float *output, double *error, double *share) {
-  const double epsilon =
-      2 * rounding(precision_order(precision)) + rounding(storage_planes(storage));
+  const double epsilon = 2 * rounding(precision_order(precision)) + storage_rounding(storage);
   const double rounded = 16 * reference->gain * epsilon;
   *error = *share = 0;
   for (size_t i = 0; i < reference->count; i++) {

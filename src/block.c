@@ -112,10 +112,10 @@ static Weights split_weights(const Job *job, const Scratch *s, const Block *bloc
   const float *rows[KERNEL_MAX_ROWS];
   if (order) {
     for (size_t r = 0; r < block->rows; r++) rows[r] = s->scores + r * KEY_TILE + from;
-    job->kernels->split_rows(block->rows, seen->to - from, rows, 1.0f, order, plane, stride,
-                             s->weights + from / 2);
+    job->kernels->split_rows(block->rows, seen->to - from, rows, 1.0f, KERNEL_BF16, order, plane,
+                             stride, s->weights + from / 2);
   }
-  return (Weights){s->scores, {s->weights, order, plane, stride}};
+  return (Weights){s->scores, {s->weights, order, plane, stride, KERNEL_BF16}};
 }
 
 /* Each row over a copy of the tile's values that holds those that it sees. */

@@ -1,7 +1,8 @@
 /* cpu.c - asks the processor what it can do.
  *
  * The compiler's feature test reads CPUID and XGETBV, so a feature counts only when the operating
- * system saves its registers; for AMX, which that test does not know, the same is done here. Nothing
+ * system saves its registers; for AMX, which that test does not know, the same is done here. F16C, which
+ * it may not know either, uses AVX's registers. Nothing
  * is cached: a context asks once, when it is opened.
  */
 #include "cpu.h"
@@ -54,13 +55,22 @@ static bool tiles_enabled(void) {
 }
 #endif
 
+#if defined(__x86_64__)
+/* CPUID leaf 1, ECX: F16C, which not every compiler's feature test knows. Every processor with AVX2 has
+ * it, but a hypervisor may hide it alone. */
+static bool converts_halves(void) {
+  unsigned a, b, c, d;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & 1u << 29);
+}
+#endif
+
 bool cpu_supports(AttendIsa isa) {
   switch (isa) {
   case ATTEND_ISA_SCALAR:
     return true;
 #if defined(__x86_64__)
   case ATTEND_ISA_AVX2:
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && converts_halves();
   case ATTEND_ISA_AVX512:
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&

@@ -65,16 +65,17 @@ static size_t place_sizes(Layout *layout, size_t count) {
   return layout_floats(layout, count, sizeof(size_t) / sizeof(float));
 }
 
-/* Fills the plan for a cache of so many planes; the layout says if it cannot be counted. */
+/* Fills the plan for a cache in that storage; the layout says if it cannot be counted. */
 static void plan_cache(const AttendLayerShape *shape, const AttendCacheSettings *settings,
-                       size_t planes, CachePlan *plan) {
+                       AttendStorage storage, CachePlan *plan) {
   *plan = (CachePlan){.cache = {.sequences = settings->sequences,
                                 .kv_heads = shape->kv_heads,
                                 .head_dim = shape->head_dim,
                                 .value_dim = shape->value_dim,
                                 .page_tokens = settings->block_tokens,
                                 .window = settings->window,
-                                .planes = planes,
+                                .planes = storage_planes(storage),
+                                .number = storage_number(storage),
                                 .shared_pool = settings->pool_blocks > 0}};
   AttendCache *const c = &plan->cache;
   Layout *const layout = &plan->layout;
@@ -147,7 +148,7 @@ AttendStatus attend_open_cache(AttendContext *context, const AttendLayerShape *s
 
   const AttendStorage storage = storage_resolve(settings->storage, context->settings.precision);
   CachePlan plan;
-  plan_cache(shape, settings, storage_planes(storage), &plan);
+  plan_cache(shape, settings, storage, &plan);
   if (plan.layout.overflow) {
     return fault_set(fault, ATTEND_STATUS_OVERFLOW,
                      "a cache of %zu sequences of %zu tokens (%zu blocks in a pool), %zu kv heads "

@@ -6,7 +6,7 @@
  *   page of one kv head:  keys [page_tokens / P][D][P]   values [ceil(Dv / P)][page_tokens][P]
  *   pool:                 [pages][Hk][keys, then values]
  *
- * or in bf16, as planes of pairs:
+ * or in 16 bits, as planes of pairs:
  *
  *   page of one kv head:  keys [planes][page_tokens / P][pairs of D][P]
  *                         values [planes][ceil(Dv / P)][page_tokens / 2][P]
@@ -37,7 +37,8 @@ struct AttendCache {
   size_t sequence_pages; /* entries of a sequence's table: capacity / page_tokens */
   size_t pages;          /* of the pool */
   bool shared_pool;      /* pages are taken and given back */
-  size_t planes;         /* of bf16 pairs; 0: floats */
+  size_t planes;         /* of pairs; 0: floats */
+  KernelNumber number;   /* what the pairs are of */
   size_t key_pairs;      /* of a key, to whole steps */
   size_t value_columns;  /* Dv, to whole panels */
   size_t page_words;     /* of all kv heads: floats, or pairs */
@@ -65,18 +66,19 @@ static inline float *kvcache_values(const AttendCache *cache, size_t sequence, s
   return kvcache_keys(cache, sequence, page, kv_head) + cache->value_at;
 }
 
-/* The same of a cache in bf16. */
+/* The same of a cache in pairs. */
 static inline KernelPairs kvcache_key_pairs(const AttendCache *cache, size_t sequence, size_t page,
                                             size_t kv_head) {
   return (KernelPairs){words_as_pairs(kvcache_keys(cache, sequence, page, kv_head)), cache->planes,
-                       cache->page_tokens * cache->key_pairs, cache->key_pairs * KERNEL_PANEL};
+                       cache->page_tokens * cache->key_pairs, cache->key_pairs * KERNEL_PANEL,
+                       cache->number};
 }
 
 static inline KernelPairs kvcache_value_pairs(const AttendCache *cache, size_t sequence,
                                               size_t page, size_t kv_head) {
   return (KernelPairs){words_as_pairs(kvcache_values(cache, sequence, page, kv_head)),
                        cache->planes, cache->page_tokens / 2 * cache->value_columns,
-                       cache->page_tokens / 2 * KERNEL_PANEL};
+                       cache->page_tokens / 2 * KERNEL_PANEL, cache->number};
 }
 
 /* Where a token of one kv head is kept. */
@@ -126,7 +128,7 @@ typedef struct CacheRows {
 void kvcache_store(AttendCache *cache, const Kernels *kernels, size_t sequence, size_t kv_head,
                    size_t first, size_t tokens, CacheRows rows);
 
-/* The same for tokens of one page, and the copies, in a cache in bf16. unused: what stands behind the
+/* The same for tokens of one page, and the copies, in a cache in pairs. unused: what stands behind the
  * tokens in their page is not kept. */
 void kvcache_store_pairs(const AttendCache *cache, const Kernels *kernels, CachePlace place,
                          size_t tokens, bool unused, CacheRows rows);

@@ -1,4 +1,4 @@
-/* kvcache_pairs.c - tokens into pages of bf16 pairs and out of them.
+/* kvcache_pairs.c - tokens into pages of bf16 or fp16 pairs and out of them.
  *
  * A token writes its own column of pairs among the keys and its own halves of pairs among the values,
  * and nothing else: the other half, and the places behind it, may be those of a token that is still
@@ -10,6 +10,7 @@
  */
 #include <string.h>
 
+#include "halves.h"
 #include "kvcache.h"
 #include "size.h"
 
@@ -33,12 +34,12 @@ static size_t plane_of_values(const AttendCache *c) {
   return c->page_tokens / 2 * c->value_columns;
 }
 
-static uint32_t half_of(uint32_t pair, size_t half) {
-  return half ? pair >> 16 : pair & 0xffffu;
+static uint16_t half_of(uint32_t pair, size_t half) {
+  return (uint16_t)(half ? pair >> 16 : pair & 0xffffu);
 }
 
-static void put_half(uint32_t *pair, size_t half, uint32_t number) {
-  *pair = half ? (*pair & 0xffffu) | number << 16 : (*pair & 0xffff0000u) | number;
+static void put_half(uint32_t *pair, size_t half, uint16_t number) {
+  *pair = half ? (*pair & 0xffffu) | (uint32_t)number << 16 : (*pair & 0xffff0000u) | number;
 }
 
 static void store_key(const AttendCache *c, const Kernels *kernels, CachePlace place,
@@ -49,7 +50,8 @@ static void store_key(const AttendCache *c, const Kernels *kernels, CachePlace p
     const float *const piece = key + d;
     const size_t depth = size_min(KEY_PIECE, c->head_dim - d);
     const size_t pairs = size_min(KEY_PIECE / 2, c->key_pairs - d / 2);
-    kernels->split_rows(1, depth, &piece, 1.0f, c->planes, KEY_PIECE / 2, KEY_PIECE / 2, split[0]);
+    kernels->split_rows(1, depth, &piece, 1.0f, c->number, c->planes, KEY_PIECE / 2, KEY_PIECE / 2,
+                        split[0]);
     for (size_t p = 0; p < c->planes; p++) {
       uint32_t *const to = column + p * plane_of_keys(c) + d / 2 * KERNEL_PANEL;
       for (size_t i = 0; i < pairs; i++) to[i * KERNEL_PANEL] = split[p][i];
@@ -64,8 +66,8 @@ static void store_value(const AttendCache *c, const Kernels *kernels, CachePlace
     _Alignas(KERNEL_ALIGNMENT) uint32_t split[KERNEL_MAX_PLANES][KERNEL_PANEL / 2];
     const float *const piece = value + column;
     const size_t columns = size_min(KERNEL_PANEL, c->value_dim - column);
-    kernels->split_rows(1, columns, &piece, 1.0f, c->planes, KERNEL_PANEL / 2, KERNEL_PANEL / 2,
-                        split[0]);
+    kernels->split_rows(1, columns, &piece, 1.0f, c->number, c->planes, KERNEL_PANEL / 2,
+                        KERNEL_PANEL / 2, split[0]);
     for (size_t p = 0; p < c->planes; p++) {
       uint32_t *const to = pairs_of_values(c, place, column) + p * plane_of_values(c);
       for (size_t k = 0; k < KERNEL_PANEL; k++) {
@@ -87,12 +89,12 @@ static void clear_values(const AttendCache *c, CachePlace place) {
 /* A panel of keys and a step of values, from a multiple of KERNEL_PANEL on. */
 static void store_step(const AttendCache *c, const Kernels *kernels, CachePlace place,
                        CacheRows rows) {
-  kernels->split_keys(KERNEL_PANEL, c->head_dim, rows.key, rows.key_stride, c->planes,
+  kernels->split_keys(KERNEL_PANEL, c->head_dim, rows.key, rows.key_stride, c->number, c->planes,
                       plane_of_keys(c), panel_of_keys(c, place));
   for (size_t column = 0; column < c->value_dim; column += KERNEL_PANEL) {
     kernels->split_values(KERNEL_PANEL, size_min(KERNEL_PANEL, c->value_dim - column),
-                          rows.value + column, rows.value_stride, c->planes, plane_of_values(c),
-                          pairs_of_values(c, place, column));
+                          rows.value + column, rows.value_stride, c->number, c->planes,
+                          plane_of_values(c), pairs_of_values(c, place, column));
   }
 }
 
@@ -116,13 +118,12 @@ void kvcache_store_pairs(const AttendCache *c, const Kernels *kernels, CachePlac
 }
 
 /* The sum of the planes of a number, the last one first, as `widen` forms it. */
-static float widened(const uint32_t *pair, size_t half, size_t planes, size_t plane_stride) {
+static float widened(const AttendCache *c, const uint32_t *pair, size_t half, size_t plane_stride) {
   float sum = 0.0f;
-  for (size_t p = planes; p-- > 0;) {
-    const uint32_t bits = half_of(pair[p * plane_stride], half) << 16;
-    float number;
-    memcpy(&number, &bits, sizeof number);
-    sum = p + 1 == planes ? number : sum + number;
+  for (size_t p = c->planes; p-- > 0;) {
+    const uint16_t bits = half_of(pair[p * plane_stride], half);
+    const float number = c->number == KERNEL_FP16 ? widen_f16(bits) : widen_bf16(bits);
+    sum = p + 1 == c->planes ? number : sum + number;
   }
   return sum;
 }
@@ -130,14 +131,14 @@ static float widened(const uint32_t *pair, size_t half, size_t planes, size_t pl
 void kvcache_widen_key(const AttendCache *c, CachePlace place, float *to) {
   const uint32_t *const column = panel_of_keys(c, place) + place.at % KERNEL_PANEL;
   for (size_t d = 0; d < c->head_dim; d++) {
-    to[d] = widened(column + d / 2 * KERNEL_PANEL, d % 2, c->planes, plane_of_keys(c));
+    to[d] = widened(c, column + d / 2 * KERNEL_PANEL, d % 2, plane_of_keys(c));
   }
 }
 
 void kvcache_widen_value(const AttendCache *c, CachePlace place, float *to) {
   for (size_t k = 0; k < c->value_dim; k++) {
     const size_t panel = k / KERNEL_PANEL * KERNEL_PANEL;
-    to[k] = widened(pairs_of_values(c, place, panel) + (k - panel), place.at % 2, c->planes,
+    to[k] = widened(c, pairs_of_values(c, place, panel) + (k - panel), place.at % 2,
                     plane_of_values(c));
   }
 }

@@ -2,7 +2,7 @@
  *
  * A token that is stored writes its own places and those of no other token: in a ring the places
  * next to it may hold tokens that are still kept. A whole panel of keys is turned by the kernel, any
- * other key goes in element by element. Values stay rows, cut into panels. Pages in bf16 are
+ * other key goes in element by element. Values stay rows, cut into panels. Pages in pairs are
  * kvcache_pairs.c's.
  */
 #include "kvcache.h"

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "halves.h"
 #include "parallel.h"
 
 /* Inputs that are gathered at a time for a panel: they and their columns stay in L1. */
@@ -47,6 +48,7 @@ typedef struct PanelJob {
   const Kernels *kernels;
   const LinearSource *source;
   size_t in, out, planes, pairs;
+  KernelNumber number;
   uint32_t *panels;
 } PanelJob;
 
@@ -80,8 +82,8 @@ static void pack_panel(void *argument, size_t index, size_t thread) {
     for (size_t p = 0; p < job->source->count; p++) {
       gather_part(job, &job->source->parts[p], i, inputs, begin, end, tile);
     }
-    job->kernels->split_values(inputs, end - begin, tile, KERNEL_PANEL, job->planes, plane,
-                               panel + i / 2 * KERNEL_PANEL);
+    job->kernels->split_values(inputs, end - begin, tile, KERNEL_PANEL, job->number, job->planes,
+                               plane, panel + i / 2 * KERNEL_PANEL);
   }
 }
 
@@ -106,10 +108,11 @@ Linear linear_pack(const AttendContext *context, const LinearSource *source, siz
     return linear;
   }
   const size_t plane = pairs * KERNEL_PANEL;
-  PanelJob job = {context->kernels, source, in, out, planes, pairs, matrix};
+  const KernelNumber number = storage_number(storage);
+  PanelJob job = {context->kernels, source, in, out, planes, pairs, number, matrix};
   const size_t threads = parallel_worth(context->settings.threads, (double)in * (double)out);
   parallel_for(threads, size_ceil_divide(out, KERNEL_PANEL), pack_panel, &job);
-  linear.panels = (KernelPairs){matrix, planes, plane, planes * plane};
+  linear.panels = (KernelPairs){matrix, planes, plane, planes * plane, number};
   return linear;
 }
 
@@ -118,12 +121,9 @@ double linear_bytes(const Linear *linear) {
   return (double)(planes ? 2 * planes : sizeof(float)) * (double)linear->in * (double)linear->out;
 }
 
-/* A bf16 number is the upper half of a float. */
-static float widen_half(uint32_t pair, bool second) {
-  const uint32_t bits = second ? pair & 0xffff0000u : pair << 16;
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
+static float widen_half(KernelNumber number, uint32_t pair, bool second) {
+  const uint16_t bits = (uint16_t)(second ? pair >> 16 : pair & 0xffffu);
+  return number == KERNEL_FP16 ? widen_f16(bits) : widen_bf16(bits);
 }
 
 float linear_weight(const Linear *linear, size_t i, size_t o) {
@@ -133,7 +133,7 @@ float linear_weight(const Linear *linear, size_t i, size_t o) {
       panels->pairs + o / KERNEL_PANEL * panels->stride + i / 2 * KERNEL_PANEL + o % KERNEL_PANEL;
   float sum = 0.0f; /* the smallest plane first, as `widen` does */
   for (size_t p = panels->planes; p-- > 0;) {
-    sum += widen_half(pair[p * panels->plane_stride], i % 2 != 0);
+    sum += widen_half(panels->number, pair[p * panels->plane_stride], i % 2 != 0);
   }
   return sum;
 }

@@ -54,12 +54,28 @@ static bool rows_are_shown(const AttendContext *context) {
   return context->tap && context->tap_count > 0;
 }
 
-/* Planes of K and V in which the kernels find them; 0: they are floats. */
+/* Planes of K and V in which the kernels find them; 0: they are floats, or those of the cache in fp16. */
 static size_t planes_multiplied(const Problem *p, const Tiling *t) {
   const Source source = t->first.source;
   const bool stored = source == SOURCE_CACHED || source == SOURCE_GATHERED;
   if (!stored || !p->cache) return t->order;
+  if (p->cache->number == KERNEL_FP16) return 0;
   return t->order ? size_min(t->order, p->cache->planes) : p->cache->planes;
+}
+
+/* What numbers K and V are, as the end of a sentence on where they come from; "" if they are floats all
+ * along. */
+static void describe_numbers(const Problem *p, const Tiling *t, char *text, size_t size) {
+  const bool fp16 = p->cache && p->cache->number == KERNEL_FP16;
+  const size_t planes = planes_multiplied(p, t);
+  const char *const stored = !fp16                              ? ""
+                             : t->first.source == SOURCE_CACHED ? " in fp16"
+                                                                : " from fp16";
+  if (planes > 0) {
+    snprintf(text, size, "%s as %zu plane%s of bf16", stored, planes, planes == 1 ? "" : "s");
+  } else {
+    snprintf(text, size, "%s", stored);
+  }
 }
 
 static AttendStatus consider(const AttendContext *context, const Problem *p, PathNeeds *needs,
@@ -92,14 +108,11 @@ static AttendStatus consider(const AttendContext *context, const Problem *p, Pat
                      "counted in bytes",
                      p->shape.batch, p->shape.kv_heads, p->shape.key_tokens);
   }
-  char planes[48] = "";
-  const size_t count = planes_multiplied(p, &t);
-  if (count > 0) {
-    snprintf(planes, sizeof planes, " as %zu plane%s of bf16", count, count == 1 ? "" : "s");
-  }
+  char numbers[64];
+  describe_numbers(p, &t, numbers, sizeof numbers);
   fault_set(reason, ATTEND_OK,
             "online softmax in tiles of %zu rows x %d keys, no score matrix; %s%s%s%s",
-            t.query_tile, KEY_TILE, sources[t.first.source], planes,
+            t.query_tile, KEY_TILE, sources[t.first.source], numbers,
             t.first.by_split ? ", keys split over threads" : "",
             problem_is_ragged(p) ? " (first sequence)" : "");
   return ATTEND_OK;

@@ -1,4 +1,4 @@
-/* project_panels.c - linear maps over bf16: over weights stored in panels, or in a precision of bf16.
+/* project_panels.c - linear maps over 16 bits: over weights stored in panels, or in a precision of bf16.
  *
  *             INPUTS                     GROUP columns, up to four panels
  *   x  ┌─────────┬─────────┬─           ┌──────────┐
@@ -9,8 +9,8 @@
  *   precision   storage         x              W                     product
  *   fp32        one plane       copied         as it lies            multiply_wide
  *   fp32        more planes     copied         widened, piecewise    weigh, the same chain
- *   bf16...     planes          split          as it lies            multiply
- *   bf16...     fp32            split          split, piecewise      multiply
+ *   bf16...     bf16 planes     split          as it lies            multiply
+ *   bf16...     fp32, fp16      split          split, piecewise      multiply
  *
  * Copies of x have rows that do not compete for the same cache sets. A sum begins with the bias and
  * goes through the inputs in one order, cut where the kernels' bits allow it: so a row of y depends
@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "parallel.h"
+#include "split_panel.h"
 
 /* Rows of x that are laid out at a time. Each of them again reads all of W from memory. */
 #define BLOCK_ROWS 1024
@@ -102,44 +103,52 @@ static void lay_rows(void *argument, size_t index, size_t thread) {
   (void)thread;
   for (size_t r = 0; r < count; r++) row[r] = job->x + (first + r) * in;
   if (job->order) {
-    job->kernels->split_rows(count, in, row, 1.0f, job->order, job->at.x_plane, job->at.x_stride,
-                             (void *)to);
+    job->kernels->split_rows(count, in, row, 1.0f, KERNEL_BF16, job->order, job->at.x_plane,
+                             job->at.x_stride, (void *)to);
     return;
   }
   for (size_t r = 0; r < count; r++) memcpy(to + r * job->at.x_stride, row[r], in * sizeof *to);
+}
+
+/* W from column `column`, a multiple of P, and input i on as it lies in panels. */
+static KernelPairs stored_weights(const Job *job, size_t column, size_t i) {
+  KernelPairs stored = job->linear->panels;
+  stored.pairs += column / KERNEL_PANEL * stored.stride + i / 2 * KERNEL_PANEL;
+  return stored;
 }
 
 /* Inputs i .. i + inputs of the piece's columns, split into as many planes as are multiplied. */
 static KernelPairs split_weights(const Job *job, const Piece *piece, size_t i, size_t inputs) {
   const Linear *const linear = job->linear;
   const size_t plane = linear_pairs(inputs) * KERNEL_PANEL;
-  const KernelPairs split = {piece->weight, job->order, plane, job->order * plane};
+  const KernelPairs split = {piece->weight, job->order, plane, job->order * plane, KERNEL_BF16};
   uint32_t *panel = piece->weight;
   for (size_t c = 0; c < piece->columns; c += KERNEL_PANEL, panel += split.stride) {
     const size_t column = piece->column + c;
-    job->kernels->split_values(inputs, size_min(KERNEL_PANEL, linear->out - column),
-                               linear->weight + i * linear->out + column, linear->out, job->order,
-                               plane, panel);
+    if (linear->storage == ATTEND_STORAGE_FP16) {
+      split_panel(job->kernels, inputs, stored_weights(job, column, i), job->order, plane, panel);
+    } else {
+      job->kernels->split_values(inputs, size_min(KERNEL_PANEL, linear->out - column),
+                                 linear->weight + i * linear->out + column, linear->out,
+                                 KERNEL_BF16, job->order, plane, panel);
+    }
   }
   return split;
 }
 
-/* The same inputs as they lie in panels. */
-static KernelPairs stored_weights(const Job *job, const Piece *piece, size_t i) {
-  KernelPairs stored = job->linear->panels;
-  stored.pairs += piece->column / KERNEL_PANEL * stored.stride + i / 2 * KERNEL_PANEL;
-  return stored;
+/* Whether W lies as `multiply` reads it. */
+static bool in_planes(const Linear *linear) {
+  return linear->storage != ATTEND_STORAGE_FP32 && linear->storage != ATTEND_STORAGE_FP16;
 }
 
 static void multiply_pairs(const Job *job, const Piece *piece, size_t i, size_t inputs) {
-  const bool stored = storage_planes(job->linear->storage) > 0;
-  const KernelPairs weights =
-      stored ? stored_weights(job, piece, i) : split_weights(job, piece, i, inputs);
+  const KernelPairs weights = in_planes(job->linear) ? stored_weights(job, piece->column, i)
+                                                     : split_weights(job, piece, i, inputs);
   const size_t step = KERNEL_MAX_ROWS / job->kernels->pair_rows * job->kernels->pair_rows;
   const uint32_t *const x = (const void *)layout_at(job->scratch, job->at.x);
   for (size_t r = 0; r < piece->rows; r += step) {
     const KernelPairs rows = {x + (piece->row + r) * job->at.x_stride + i / 2, job->order,
-                              job->at.x_plane, job->at.x_stride};
+                              job->at.x_plane, job->at.x_stride, KERNEL_BF16};
     job->kernels->multiply(size_min(step, piece->rows - r), linear_pairs(inputs), piece->columns,
                            job->order, rows, weights, ones, piece->sums + r * piece->columns,
                            piece->columns);
@@ -148,7 +157,7 @@ static void multiply_pairs(const Job *job, const Piece *piece, size_t i, size_t 
 
 static void multiply_floats(const Job *job, const Piece *piece, size_t i, size_t inputs) {
   const Kernels *const kernels = job->kernels;
-  const KernelPairs weights = stored_weights(job, piece, i);
+  const KernelPairs weights = stored_weights(job, piece->column, i);
   const bool wide = weights.planes > 1;
   const size_t panel = 2 * linear_pairs(inputs) * KERNEL_PANEL;
   const size_t step = kernels->rows, stride = job->at.x_stride;

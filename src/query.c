@@ -28,8 +28,9 @@ static void split_queries(const Job *job, const Sequence *s, size_t g, size_t ro
     const size_t here = size_min(KERNEL_MAX_ROWS, rows - r);
     const float *query[KERNEL_MAX_ROWS];
     for (size_t k = 0; k < here; k++) query[k] = query_row(p, s, g, row + r + k);
-    job->kernels->split_rows(here, p->shape.head_dim, query, p->scale * LOG2_E, t->order,
-                             t->query_tile * t->key_pairs, t->key_pairs, pairs + r * t->key_pairs);
+    job->kernels->split_rows(here, p->shape.head_dim, query, p->scale * LOG2_E, KERNEL_BF16,
+                             t->order, t->query_tile * t->key_pairs, t->key_pairs,
+                             pairs + r * t->key_pairs);
   }
 }
 

@@ -124,19 +124,20 @@ static void multiply_by_pairs(const Shown *x) {
   const size_t order = precision_order(x->context->settings.precision);
   const size_t D = p->shape.head_dim, pairs = pairs_of(D);
   uint32_t *const panel = words_as_pairs(x->panel), *const queries = words_as_pairs(x->queries);
-  const KernelPairs key = {panel, order, pairs * KERNEL_PANEL, pairs * KERNEL_PANEL};
+  const KernelPairs key = {panel, order, pairs * KERNEL_PANEL, pairs * KERNEL_PANEL, KERNEL_BF16};
   for (size_t j = 0; j < x->sequence.key_tokens; j += KERNEL_PANEL) {
     kernels->split_keys(size_min(KERNEL_PANEL, x->sequence.key_tokens - j), D,
-                        x->key + j * x->key_stride, x->key_stride, order, key.plane_stride, panel);
+                        x->key + j * x->key_stride, x->key_stride, KERNEL_BF16, order,
+                        key.plane_stride, panel);
     for (size_t r = 0; r < x->rows.count; r += kernels->pair_rows) {
       const size_t rows = size_min(kernels->pair_rows, x->rows.count - r);
-      const KernelPairs query = {queries, order, rows * pairs, pairs};
+      const KernelPairs query = {queries, order, rows * pairs, pairs, KERNEL_BF16};
       const float *row[KERNEL_MAX_ROWS];
       for (size_t k = 0; k < rows; k++) {
         row[k] = problem_query(p, &x->sequence, x->rows.first + r + k, x->h);
       }
-      kernels->split_rows(rows, D, row, p->scale * LOG2_E, order, query.plane_stride, pairs,
-                          queries);
+      kernels->split_rows(rows, D, row, p->scale * LOG2_E, KERNEL_BF16, order, query.plane_stride,
+                          pairs, queries);
       kernels->multiply(rows, pairs, KERNEL_PANEL, order, query, key, NULL, row_of(x, r) + j,
                         x->stride);
     }

@@ -1,8 +1,8 @@
-/* storage.h - precisions and storages as numbers: the order of products and the planes of bf16. */
+/* storage.h - precisions and storages as numbers: the order of products and the planes of 16 bits. */
 #ifndef ATTEND_SRC_STORAGE_H
 #define ATTEND_SRC_STORAGE_H
 
-#include "attend/attend.h"
+#include "kernels/kernels.h"
 
 /* The order of `multiply`, which is also the planes that its operands are split into; 0: the products
  * are those of fp32. */
@@ -12,11 +12,18 @@ static inline size_t precision_order(AttendPrecision precision) {
   return orders[precision];
 }
 
-/* Planes of bf16 pairs that a number is stored in; 0: it is a float. */
+/* Planes of pairs that a number is stored in; 0: it is a float. */
 static inline size_t storage_planes(AttendStorage storage) {
-  static const size_t planes[ATTEND_STORAGE_COUNT] = {
-      [ATTEND_STORAGE_BF16] = 1, [ATTEND_STORAGE_BF16X2] = 2, [ATTEND_STORAGE_BF16X3] = 3};
+  static const size_t planes[ATTEND_STORAGE_COUNT] = {[ATTEND_STORAGE_BF16] = 1,
+                                                      [ATTEND_STORAGE_BF16X2] = 2,
+                                                      [ATTEND_STORAGE_BF16X3] = 3,
+                                                      [ATTEND_STORAGE_FP16] = 1};
   return planes[storage];
+}
+
+/* What its pairs are of. */
+static inline KernelNumber storage_number(AttendStorage storage) {
+  return storage == ATTEND_STORAGE_FP16 ? KERNEL_FP16 : KERNEL_BF16;
 }
 
 /* What is asked for, and for AUTO what a context of this precision multiplies as it lies. */

@@ -24,10 +24,10 @@ Tile tile_at(const Job *job, const Sequence *s, size_t tile, float *key, float *
                 .value_part = KEY_TILE};
   if (t->order) {
     found.key_pairs[0] = (KernelPairs){words_as_pairs(key), t->order, KEY_TILE * t->key_pairs,
-                                       t->key_pairs * KERNEL_PANEL};
+                                       t->key_pairs * KERNEL_PANEL, KERNEL_BF16};
     found.value_pairs[0] =
         (KernelPairs){words_as_pairs(value), t->order, KEY_TILE / 2 * t->value_columns,
-                      (size_t)KEY_TILE / 2 * KERNEL_PANEL};
+                      (size_t)KEY_TILE / 2 * KERNEL_PANEL, KERNEL_BF16};
   } else {
     found.key[0] = key;
     found.value[0] = value;
@@ -182,7 +182,7 @@ Tile tile_copy_visible(const Job *job, const Tile *tile, size_t from, size_t to,
     }
   }
   copy.value_part = KEY_TILE;
-  copy.value_pairs[0] = (KernelPairs){pairs, planes, plane, stride};
+  copy.value_pairs[0] = (KernelPairs){pairs, planes, plane, stride, tile->value_pairs[0].number};
   return copy;
 }
 
@@ -198,10 +198,11 @@ static bool is_finite(const float *row, size_t floats) {
 }
 
 /* Likewise both numbers of each pair; behind a first plane that is finite the others are. */
-static bool are_finite(const uint32_t *pairs, size_t count) {
+static bool are_finite(const uint32_t *pairs, size_t count, KernelNumber number) {
+  const uint32_t first = number == KERNEL_FP16 ? 0x7c00u : 0x7f80u, second = first << 16;
   uint32_t odd = 0;
   for (size_t e = 0; e < count; e++) {
-    odd |= (pairs[e] & 0x7f80u) == 0x7f80u || (pairs[e] & 0x7f800000u) == 0x7f800000u;
+    odd |= (pairs[e] & first) == first || (pairs[e] & second) == second;
   }
   return !odd;
 }
@@ -211,7 +212,8 @@ static bool pairs_are_finite(const Tile *tile, size_t Dv, size_t j) {
   const uint32_t *const row = value.pairs + j % tile->value_part / 2 * KERNEL_PANEL;
   bool finite = true;
   for (size_t c = 0; finite && c < Dv; c += KERNEL_PANEL) {
-    finite = are_finite(row + c / KERNEL_PANEL * value.stride, size_min(KERNEL_PANEL, Dv - c));
+    finite = are_finite(row + c / KERNEL_PANEL * value.stride, size_min(KERNEL_PANEL, Dv - c),
+                        value.number);
   }
   return finite;
 }

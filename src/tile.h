@@ -21,7 +21,7 @@ typedef struct Job {
 } Job;
 
 /* What a tile is made of. Pairs meet queries and weights in pairs, by `multiply`, or in the fp32
- * precision floats, by `multiply_wide`. */
+ * precision floats, by `multiply_wide`; those of fp16 only there. */
 typedef enum Form { FORM_ROWS, FORM_PANELS, FORM_PAIRS } Form;
 
 typedef struct Tile {

@@ -1,8 +1,9 @@
 /* tile_pack.c - packs tiles of the caller's views, and of a cache that stores them otherwise.
  *
  *   views           -> panels, or pairs in the planes of the precision
- *   pages in bf16   -> panels of floats, the sums of their planes      (precision fp32)
+ *   pages in pairs  -> panels of floats, the sums of their planes      (precision fp32)
  *   pages in floats -> pairs in the planes of the precision            (the others)
+ *   pages in fp16   -> floats, and these likewise                      (the others)
  *   pages in bf16   -> the same pairs, the values of all pages side by side, so that the keys of a tile
  *                      are one chain whatever the size of a page
  *
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #include "kvcache.h"
+#include "split_panel.h"
 
 /* Pairs from plane to plane of a packed tile. */
 static size_t key_plane(const Tiling *t) {
@@ -40,7 +42,7 @@ static void pack_keys(const Job *job, const Sequence *s, size_t g, size_t first,
   const size_t D = p->shape.head_dim, at = first % KEY_TILE, stride = p->key.token_stride;
   const float *const rows = problem_key(p, s, first, g);
   if (t->order) {
-    job->kernels->split_keys(keys, D, rows, stride, t->order, key_plane(t),
+    job->kernels->split_keys(keys, D, rows, stride, KERNEL_BF16, t->order, key_plane(t),
                              key_pairs_at(t, key, at));
   } else {
     job->kernels->pack_keys(keys, D, rows, stride, key + at * D);
@@ -56,7 +58,7 @@ static void pack_values(const Job *job, const Sequence *s, size_t g, size_t firs
     const size_t columns = size_min(KERNEL_PANEL, Dv - c);
     const float *const rows = problem_value(p, s, first, g) + c;
     if (t->order) {
-      job->kernels->split_values(keys, columns, rows, stride, t->order, value_plane(t),
+      job->kernels->split_values(keys, columns, rows, stride, KERNEL_BF16, t->order, value_plane(t),
                                  value_pairs_at(value, at, c));
     } else {
       job->kernels->pack_values(keys, columns, rows, stride,
@@ -102,20 +104,46 @@ Tile tile_widen(const Job *job, const Sequence *s, size_t g, size_t tile, float 
   return tile_at(job, s, tile, key, value);
 }
 
+/* A panel of keys from key j of the tile on, a multiple of P. */
+static void split_keys(const Job *job, const Tile *stored, size_t j, float *key) {
+  const Tiling *const t = &job->tiling;
+  const size_t D = job->problem->shape.head_dim;
+  const size_t part = j / stored->key_part, at = j % stored->key_part;
+  if (stored->form == FORM_PAIRS) {
+    KernelPairs pairs = stored->key_pairs[part];
+    pairs.pairs += at / KERNEL_PANEL * pairs.stride;
+    split_panel(job->kernels, D, pairs, t->order, key_plane(t), key_pairs_at(t, key, j));
+  } else {
+    job->kernels->split_values(D, KERNEL_PANEL, stored->key[part] + at * D, KERNEL_PANEL,
+                               KERNEL_BF16, t->order, key_plane(t), key_pairs_at(t, key, j));
+  }
+}
+
+/* Columns from c on of the values of the same keys. */
+static void split_values(const Job *job, const Tile *stored, size_t j, size_t c, float *value) {
+  const Tiling *const t = &job->tiling;
+  const size_t rows = size_min(KERNEL_PANEL, stored->keys - j), panel = c / KERNEL_PANEL;
+  const size_t part = j / stored->value_part, at = j % stored->value_part;
+  uint32_t *const to = value_pairs_at(value, j, c);
+  if (stored->form == FORM_PAIRS) {
+    KernelPairs pairs = stored->value_pairs[part];
+    pairs.pairs += panel * pairs.stride + at / 2 * KERNEL_PANEL;
+    split_panel(job->kernels, rows, pairs, t->order, value_plane(t), to);
+  } else {
+    const float *const floats =
+        stored->value[part] + panel * stored->value_stride + at * KERNEL_PANEL;
+    job->kernels->split_values(rows, KERNEL_PANEL, floats, KERNEL_PANEL, KERNEL_BF16, t->order,
+                               value_plane(t), to);
+  }
+}
+
 Tile tile_split(const Job *job, const Sequence *s, size_t g, size_t tile, float *key,
                 float *value) {
   const Tile stored = tile_of_cache(job, s, g, tile);
-  const Tiling *const t = &job->tiling;
-  const size_t P = KERNEL_PANEL, D = job->problem->shape.head_dim;
-  for (size_t j = 0; j < stored.keys; j += P) {
-    const size_t part = j / stored.key_part, at = j % stored.key_part;
-    const float *const values = stored.value[part] + at * P;
-    job->kernels->split_values(D, P, stored.key[part] + at * D, P, t->order, key_plane(t),
-                               key_pairs_at(t, key, j));
-    for (size_t c = 0; c < t->value_columns; c += P) {
-      job->kernels->split_values(size_min(P, stored.keys - j), P,
-                                 values + c / P * stored.value_stride, P, t->order, value_plane(t),
-                                 value_pairs_at(value, j, c));
+  for (size_t j = 0; j < stored.keys; j += KERNEL_PANEL) {
+    split_keys(job, &stored, j, key);
+    for (size_t c = 0; c < job->tiling.value_columns; c += KERNEL_PANEL) {
+      split_values(job, &stored, j, c, value);
     }
   }
   return tile_at(job, s, tile, key, value);
@@ -137,6 +165,6 @@ Tile tile_gather(const Job *job, const Sequence *s, size_t g, size_t tile, float
   }
   gathered.value_part = KEY_TILE;
   gathered.value_pairs[0] = (KernelPairs){words_as_pairs(value), planes, value_plane(t),
-                                          (size_t)KEY_TILE / 2 * KERNEL_PANEL};
+                                          (size_t)KEY_TILE / 2 * KERNEL_PANEL, KERNEL_BF16};
   return gathered;
 }

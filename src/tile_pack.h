@@ -12,8 +12,8 @@ void tile_pack_panel(const Job *job, const Sequence *sequence, size_t g, size_t 
 void tile_pack(const Job *job, const Sequence *sequence, size_t g, size_t tile, float *key,
                float *value);
 
-/* A tile of the cache as the context's precision multiplies it: pages of bf16 as floats, pages of
- * floats as pairs, and pages of pairs with the values of all pages in one part. */
+/* A tile of the cache as the context's precision multiplies it: pages of pairs as floats, pages of
+ * floats or fp16 as pairs of bf16, and those with the values of all pages in one part. */
 Tile tile_widen(const Job *job, const Sequence *sequence, size_t g, size_t tile, float *key,
                 float *value);
 Tile tile_split(const Job *job, const Sequence *sequence, size_t g, size_t tile, float *key,

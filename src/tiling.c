@@ -50,7 +50,7 @@ static bool heads_fill(size_t heads, size_t threads) {
 }
 
 /* Pages are multiplied as they lie, if they can be. A cache that is not there yet is taken to be one
- * of the context's own storage. */
+ * of the context's own storage. Numbers in fp16 meet floats alone. */
 static Source choose_cached_source(const AttendCache *cache, const Cut *cut, size_t R,
                                    size_t order) {
   const size_t planes = cache ? cache->planes : order;
@@ -58,7 +58,8 @@ static Source choose_cached_source(const AttendCache *cache, const Cut *cut, siz
   if (order == 0 && planes > 0) {
     return planes == 1 && cut->rows <= R ? SOURCE_CACHED : SOURCE_WIDENED;
   }
-  if (order > 0 && planes == 0) return SOURCE_SPLIT;
+  const bool split = planes == 0 || (cache && cache->number == KERNEL_FP16);
+  if (order > 0 && split) return SOURCE_SPLIT;
   return order > 1 && page_tokens < KEY_TILE ? SOURCE_GATHERED : SOURCE_CACHED;
 }
 

@@ -35,8 +35,8 @@ static AttendStatus check_settings(const AttendWeightSource *source, Fault *faul
   if (!attend_storage_name(source->storage)) {
     return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
                      "source.storage is %d; it must be one of ATTEND_STORAGE_AUTO, %d, to "
-                     "ATTEND_STORAGE_BF16X3, %d",
-                     (int)source->storage, (int)ATTEND_STORAGE_AUTO, (int)ATTEND_STORAGE_BF16X3);
+                     "ATTEND_STORAGE_FP16, %d",
+                     (int)source->storage, (int)ATTEND_STORAGE_AUTO, (int)ATTEND_STORAGE_FP16);
   }
   if (!isfinite(source->norm_epsilon) || source->norm_epsilon < 0.0f) {
     return fault_set(fault, ATTEND_STATUS_BAD_OPTION,

@@ -96,7 +96,8 @@ static void check_rows(const Kernels *kernels, size_t order) {
   for (size_t r = 0; r < KERNEL_MAX_ROWS; r++) {
     float *const c = new_packed(all.c_floats);
     memcpy(c, all.before, all.c_floats * sizeof *c);
-    const KernelPairs row = {pair_of_row(&all, 0, r, 0), 2, all.a.plane_stride, all.a.stride};
+    const KernelPairs row = {pair_of_row(&all, 0, r, 0), 2, all.a.plane_stride, all.a.stride,
+                             KERNEL_BF16};
     kernels->multiply(1, pairs, width, order, row, all.b, all.rescale + r, c + r * all.c_stride,
                       all.c_stride);
     same_sums(kernels, &all, r, 1, c, expected);

@@ -30,8 +30,8 @@ MultiplyCall multiply_new(size_t rows, size_t pairs, size_t width, size_t order,
   const size_t a_stride = pairs + KERNEL_STEP, panel = pairs * KERNEL_PANEL;
   const size_t b_stride = panel + KERNEL_PANEL;
   MultiplyCall call = {.rows = rows, .pairs = pairs, .width = width, .order = order};
-  call.a = (KernelPairs){NULL, a_planes, rows * a_stride + KERNEL_STEP, a_stride};
-  call.b = (KernelPairs){NULL, b_planes, panels * b_stride, b_stride};
+  call.a = (KernelPairs){NULL, a_planes, rows * a_stride + KERNEL_STEP, a_stride, KERNEL_BF16};
+  call.b = (KernelPairs){NULL, b_planes, panels * b_stride, b_stride, KERNEL_BF16};
   call.a_pairs = (a_planes - 1) * call.a.plane_stride + (rows - 1) * a_stride + pairs;
   call.b_pairs = (b_planes - 1) * call.b.plane_stride + (panels - 1) * b_stride + panel;
   call.a.pairs = fenced_pairs_new(call.a_pairs);

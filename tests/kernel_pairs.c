@@ -1,4 +1,4 @@
-/* kernel_pairs.c - rounds to bf16 in double, and makes numbers that are hard to split. */
+/* kernel_pairs.c - rounds to bf16 and fp16 in double, and makes numbers that are hard to split. */
 #include "tests/kernel_pairs.h"
 
 #include <math.h>
@@ -7,12 +7,29 @@
 #define SMALLEST_EXPONENT (-126) /* of a normal float, and of a normal bf16 number */
 #define FRACTION_BITS 7
 
-static double round_to_bf16(double x) {
+/* To a format whose normal numbers have exponents from `smallest` up to `largest`. */
+static double round_to(double x, int smallest, int largest, int fraction_bits) {
   if (isnan(x) || isinf(x) || x == 0.0) return x;
-  const int exponent = ilogb(x) < SMALLEST_EXPONENT ? SMALLEST_EXPONENT : ilogb(x);
-  const double unit = ldexp(1.0, exponent - FRACTION_BITS);
+  const int exponent = ilogb(x) < smallest ? smallest : ilogb(x);
+  const double unit = ldexp(1.0, exponent - fraction_bits);
   const double rounded = nearbyint(x / unit) * unit;
-  return fabs(rounded) >= 0x1p128 ? copysign(INFINITY, x) : rounded;
+  return fabs(rounded) >= ldexp(2.0, largest) ? copysign(INFINITY, x) : copysign(rounded, x);
+}
+
+static double round_to_bf16(double x) {
+  return round_to(x, SMALLEST_EXPONENT, 127, FRACTION_BITS);
+}
+
+double round_to_fp16(double x) {
+  return round_to(x, -14, 15, 10);
+}
+
+double fp16_number(uint32_t bits) {
+  const double sign = bits & 0x8000u ? -1.0 : 1.0;
+  const int exponent = (int)(bits >> 10 & 31u), fraction = (int)(bits & 0x3ffu);
+  if (exponent == 31) return fraction ? NAN : sign * INFINITY;
+  if (exponent == 0) return sign * ldexp(fraction, -24);
+  return sign * ldexp(1024 + fraction, exponent - 25);
 }
 
 void planes_of(float x, double planes[static KERNEL_MAX_PLANES]) {

@@ -1,4 +1,4 @@
-/* kernel_pairs.h - pairs of bf16 numbers as kernels.h defines them, computed in double.
+/* kernel_pairs.h - pairs of bf16 and fp16 numbers as kernels.h defines them, computed in double.
  *
  * Nothing here shares a line with the kernels: rounding is nearbyint() in units of the last place, and
  * a plane is subtracted in double, where it is exact.
@@ -15,7 +15,11 @@ void planes_of(float x, double planes[static KERNEL_MAX_PLANES]);
 uint32_t bf16_bits(double x);
 double bf16_number(uint32_t bits);
 
-/* Element `element` (0 or 1) of a pair. */
+/* x rounded to fp16, and the number that 16 bits of fp16 are, by the definition of binary16. */
+double round_to_fp16(double x);
+double fp16_number(uint32_t bits);
+
+/* Element `element` (0 or 1) of a pair of bf16 numbers. */
 double pair_element(uint32_t pair, size_t element);
 void set_pair_element(uint32_t *pair, size_t element, double x);
 

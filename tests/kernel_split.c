@@ -1,13 +1,16 @@
-/* kernel_split.c - checks the kernels that split floats into planes of bf16 pairs, and widen, exactly.
+/* kernel_split.c - checks the kernels that split floats into planes of bf16 pairs or into pairs of fp16,
+ * and widen, exactly.
  *
- * Every pair is compared with planes computed in double, bit for bit; only a NaN may be any NaN. Sources
- * end where a page without access begins, and what lies between planes and rows stays untouched.
+ * Every pair is compared with numbers computed in double, bit for bit; only a NaN may be any NaN. All
+ * 65536 numbers of fp16 are widened, and they and what lies between them are rounded. Sources end where a
+ * page without access begins, and what lies between planes and rows stays untouched.
  */
 #include "tests/kernel_pairs.h"
 
 #include <math.h>
 #include <string.h>
 
+#define FP16_NUMBERS 0x10000u
 #define GAP 48 /* pairs between planes, a whole number of vectors of any ISA */
 
 static size_t whole_pairs(size_t floats) {
@@ -31,18 +34,53 @@ static Source source_new(uint64_t seed, size_t rows, size_t columns, size_t gap)
 
 /* Planes of pairs [i][column] in guarded memory, compared with the numbers that they must be of. */
 typedef struct Planes {
+  KernelNumber number;
   size_t planes, plane_stride;
   uint32_t *pairs;
 } Planes;
 
-static Planes planes_new(size_t planes, size_t pairs) {
+/* Splits that are checked: one to three planes of bf16, and fp16. */
+typedef struct Kind {
+  KernelNumber number;
+  size_t planes;
+} Kind;
+
+/* Has the processor take denormal floats for zero, or no longer. */
+static void hide_denormals(bool hidden) {
+#if defined(__x86_64__)
+  const unsigned zero_bits = 0x8040u; /* FTZ and DAZ */
+  const unsigned control = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(hidden ? control | zero_bits : control & ~zero_bits);
+#else
+  (void)hidden;
+#endif
+}
+
+static const Kind kinds[] = {
+    {KERNEL_BF16, 1}, {KERNEL_BF16, 2}, {KERNEL_BF16, 3}, {KERNEL_FP16, 1}};
+
+static Planes planes_new(Kind kind, size_t pairs) {
   const size_t stride = pairs + GAP;
-  return (Planes){planes, stride, (uint32_t *)(void *)new_packed(planes * stride)};
+  return (Planes){kind.number, kind.planes, stride,
+                  (uint32_t *)(void *)new_packed(kind.planes * stride)};
+}
+
+/* A zero's sign counts. */
+static void compare_fp16(const Kernels *kernels, const Planes *split, size_t at, size_t element,
+                         float x) {
+  const uint32_t pair = split->pairs[at], bits = element ? pair >> 16 : pair & 0xffffu;
+  const double got = fp16_number(bits), expected = round_to_fp16((double)x);
+  if (isnan(expected) ? !isnan(got) : got != expected || signbit(got) != signbit(expected))
+    fail_kernel(kernels, "fp16 number", at, element, got, expected);
 }
 
 static void compare_element(const Kernels *kernels, const Planes *split, size_t at, size_t element,
                             float x) {
   double expected[KERNEL_MAX_PLANES];
+  if (split->number == KERNEL_FP16) {
+    compare_fp16(kernels, split, at, element, x);
+    return;
+  }
   planes_of(x, expected);
   for (size_t p = 0; p < split->planes; p++) {
     const double got = pair_element(split->pairs[p * split->plane_stride + at], element);
@@ -62,12 +100,13 @@ static void compare_gaps(const Kernels *kernels, const Planes *split, size_t pai
 
 /* A panel of keys (along_keys: rows are its columns), or of values. */
 static void check_split_panel(const Kernels *kernels, bool of_keys, size_t keys, size_t columns,
-                              size_t planes, size_t gap) {
-  const Source source = source_new(keys * 1000 + columns + planes, keys, columns, gap);
+                              Kind kind, size_t gap) {
+  const Source source = source_new(keys * 1000 + columns + kind.planes, keys, columns, gap);
   const size_t pairs = whole_pairs(of_keys ? columns : keys) * KERNEL_PANEL;
-  Planes split = planes_new(planes, pairs);
+  Planes split = planes_new(kind, pairs);
   (of_keys ? kernels->split_keys : kernels->split_values)(keys, columns, source.data, source.stride,
-                                                          planes, split.plane_stride, split.pairs);
+                                                          kind.number, kind.planes,
+                                                          split.plane_stride, split.pairs);
   for (size_t at = 0; at < pairs; at++) {
     for (size_t element = 0; element < 2; element++) {
       const size_t along = 2 * (at / KERNEL_PANEL) + element, across = at % KERNEL_PANEL;
@@ -82,13 +121,44 @@ static void check_split_panel(const Kernels *kernels, bool of_keys, size_t keys,
   fenced_free(source.data, source.floats);
 }
 
+/* Every number of fp16, the middle between it and the next one, which is a tie, and the floats beside
+ * that; behind the last one, the middle is where infinity begins. */
+static void check_every_fp16(const Kernels *kernels, bool hidden) {
+  enum { EACH = 4, KEYS = 32 };
+  const size_t floats = (size_t)EACH * FP16_NUMBERS, depth = floats / KEYS;
+  Source source = {.floats = floats, .stride = depth, .data = fenced_new(floats)};
+  for (uint32_t i = 0; i < FP16_NUMBERS; i++) {
+    const double here = fp16_number(i), next = fp16_number(i + 1);
+    const bool last = (i & 0x7fffu) == 0x7bffu;
+    const double end = last ? copysign(0x1p16, here) : next;
+    const float middle = (float)(here + (end - here) / 2);
+    source.data[EACH * i] = (float)here;
+    source.data[EACH * i + 1] = middle;
+    source.data[EACH * i + 2] = nextafterf(middle, -INFINITY);
+    source.data[EACH * i + 3] = nextafterf(middle, INFINITY);
+  }
+  Planes split = planes_new((Kind){KERNEL_FP16, 1}, depth / 2 * KEYS);
+  hide_denormals(hidden);
+  kernels->split_keys(KEYS, depth, source.data, source.stride, KERNEL_FP16, 1, split.plane_stride,
+                      split.pairs);
+  hide_denormals(false);
+  for (size_t at = 0; at < floats; at++) {
+    const size_t key = at / depth, d = at % depth;
+    compare_element(kernels, &split, d / 2 * KEYS + key, d % 2, source.data[at]);
+  }
+  guarded_free(split.pairs, "pairs");
+  fenced_free(source.data, source.floats);
+}
+
 void check_split_keys(const Kernels *kernels) {
   static const size_t counts[] = {0, 1, 7, 8, 15, 16, 17, 31, 32};
   static const size_t depths[] = {1, 2, 3, 15, 16, 17, 31, 32, 33, 64, 80, 127, 128};
   for (size_t k = 0; k < COUNT_OF(counts); k++)
     for (size_t d = 0; d < COUNT_OF(depths); d++)
-      for (size_t planes = 1; planes <= KERNEL_MAX_PLANES; planes++)
-        check_split_panel(kernels, true, counts[k], depths[d], planes, (k + d) % 3);
+      for (size_t n = 0; n < COUNT_OF(kinds); n++)
+        check_split_panel(kernels, true, counts[k], depths[d], kinds[n], (k + d) % 3);
+  check_every_fp16(kernels, false);
+  check_every_fp16(kernels, true);
 }
 
 void check_split_values(const Kernels *kernels) {
@@ -96,12 +166,12 @@ void check_split_values(const Kernels *kernels) {
   static const size_t widths[] = {1, 2, 7, 8, 9, 15, 16, 17, 31, 32};
   for (size_t k = 0; k < COUNT_OF(counts); k++)
     for (size_t c = 0; c < COUNT_OF(widths); c++)
-      for (size_t planes = 1; planes <= KERNEL_MAX_PLANES; planes++)
-        check_split_panel(kernels, false, counts[k], widths[c], planes, (k + c) % 3);
+      for (size_t n = 0; n < COUNT_OF(kinds); n++)
+        check_split_panel(kernels, false, counts[k], widths[c], kinds[n], (k + c) % 3);
 }
 
 /* Rows at addresses of their own; the product with the scale rounds once. */
-static void check_split_row_block(const Kernels *kernels, size_t rows, size_t depth, size_t planes,
+static void check_split_row_block(const Kernels *kernels, size_t rows, size_t depth, Kind kind,
                                   float scale) {
   const size_t pairs = whole_pairs(depth), row_stride = pairs + KERNEL_STEP;
   Source sources[KERNEL_MAX_ROWS];
@@ -110,8 +180,9 @@ static void check_split_row_block(const Kernels *kernels, size_t rows, size_t de
     sources[r] = source_new(r * 977 + depth, 1, depth, 0);
     row[r] = sources[r].data;
   }
-  Planes split = planes_new(planes, rows * row_stride);
-  kernels->split_rows(rows, depth, row, scale, planes, split.plane_stride, row_stride, split.pairs);
+  Planes split = planes_new(kind, rows * row_stride);
+  kernels->split_rows(rows, depth, row, scale, kind.number, kind.planes, split.plane_stride,
+                      row_stride, split.pairs);
   for (size_t r = 0; r < rows; r++) {
     for (size_t i = 0; i < 2 * pairs; i++) {
       const float x = i < depth ? (float)((double)scale * (double)row[r][i]) : 0.0f;
@@ -131,9 +202,10 @@ void check_split_rows(const Kernels *kernels) {
   static const float scales[] = {1.0f, 0.1803369f, -3.0f, 0x1p-20f, 0x1p30f, INFINITY};
   for (size_t d = 0; d < COUNT_OF(depths); d++)
     for (size_t s = 0; s < COUNT_OF(scales); s++)
-      for (size_t planes = 1; planes <= KERNEL_MAX_PLANES; planes++)
-        check_split_row_block(kernels, 1 + (d + s) % 5, depths[d], planes, scales[s]);
-  check_split_row_block(kernels, KERNEL_MAX_ROWS, 128, KERNEL_MAX_PLANES, 1.0f);
+      for (size_t n = 0; n < COUNT_OF(kinds); n++)
+        check_split_row_block(kernels, 1 + (d + s) % 5, depths[d], kinds[n], scales[s]);
+  for (size_t n = 0; n < COUNT_OF(kinds); n++)
+    check_split_row_block(kernels, KERNEL_MAX_ROWS, 128, kinds[n], 1.0f);
 }
 
 /* The sum in fp32, last plane first: a sum in double rounds once more, and to the same float. */
@@ -163,7 +235,7 @@ static void check_widen_planes(const Kernels *kernels, size_t pairs, size_t plan
     for (size_t p = 0; p < planes; p++)
       set_pair_element(from + p * plane_stride + at / 2, at % 2, parts[p]);
   }
-  kernels->widen(pairs, (KernelPairs){from, planes, plane_stride, 0}, panel);
+  kernels->widen(pairs, (KernelPairs){from, planes, plane_stride, 0, KERNEL_BF16}, panel);
   for (size_t at = 0; at < 2 * count; at++) {
     double parts[KERNEL_MAX_PLANES];
     const float x = odd_float(at);
@@ -179,7 +251,29 @@ static void check_widen_planes(const Kernels *kernels, size_t pairs, size_t plan
   fenced_pairs_free(from, all);
 }
 
+/* Every pattern of 16 bits, each as a first and as a second number of a pair. */
+static void check_widen_fp16(const Kernels *kernels, bool hidden) {
+  const size_t pairs = FP16_NUMBERS / KERNEL_PANEL;
+  uint32_t *const from = fenced_pairs_new(FP16_NUMBERS);
+  float *const panel = new_packed(2 * (size_t)FP16_NUMBERS);
+  for (uint32_t i = 0; i < FP16_NUMBERS; i++) from[i] = i | (FP16_NUMBERS - 1 - i) << 16;
+  hide_denormals(hidden);
+  kernels->widen(pairs, (KernelPairs){from, 1, 0, 0, KERNEL_FP16}, panel);
+  hide_denormals(false);
+  for (uint32_t i = 0; i < 2 * FP16_NUMBERS; i++) {
+    const uint32_t row = i / KERNEL_PANEL, pair = row / 2 * KERNEL_PANEL + i % KERNEL_PANEL;
+    const double expected = fp16_number(row % 2 ? FP16_NUMBERS - 1 - pair : pair);
+    const double got = (double)panel[i];
+    if (isnan(expected) ? !isnan(got) : got != expected || signbit(got) != signbit(expected))
+      fail_kernel(kernels, "fp16 number widened", pair, row % 2, got, expected);
+  }
+  guarded_free(panel, "panel");
+  fenced_pairs_free(from, FP16_NUMBERS);
+}
+
 void check_widen(const Kernels *kernels) {
+  check_widen_fp16(kernels, false);
+  check_widen_fp16(kernels, true);
   for (size_t pairs = KERNEL_STEP; pairs <= 5 * KERNEL_STEP; pairs += KERNEL_STEP)
     for (size_t planes = 1; planes <= KERNEL_MAX_PLANES; planes++)
       check_widen_planes(kernels, pairs, planes);

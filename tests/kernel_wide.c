@@ -5,6 +5,26 @@
 
 #include "tests/kernel_pairs.h"
 
+/* Element `element` of a pair of either kind, set to x or its rounding. Random fp16 numbers are those of
+ * random bits, denormals among them; only the sign of infinities and NaN is kept. */
+static void set_number(KernelNumber number, uint32_t *pair, size_t element, float x) {
+  if (number == KERNEL_BF16) {
+    double planes[KERNEL_MAX_PLANES];
+    planes_of(x, planes);
+    set_pair_element(pair, element, planes[0]);
+    return;
+  }
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  bits = isnan(x) ? 0x7e00u : (bits >> 8 & 0xffffu) % 0x7c00u | (bits >> 16 & 0x8000u);
+  *pair = element ? (*pair & 0xffffu) | bits << 16 : (*pair & 0xffff0000u) | bits;
+}
+
+static double number_of(KernelNumber number, uint32_t pair, size_t element) {
+  if (number == KERNEL_BF16) return pair_element(pair, element);
+  return fp16_number(element ? pair >> 16 : pair & 0xffffu);
+}
+
 typedef struct WideCall {
   size_t rows, depth, width;
   size_t a_stride, c_stride, panel_floats;
@@ -15,12 +35,13 @@ typedef struct WideCall {
   float rescale[KERNEL_MAX_ROWS];
 } WideCall;
 
-static WideCall wide_new(const Kernels *kernels, size_t rows, size_t depth, size_t width) {
+static WideCall wide_new(const Kernels *kernels, KernelNumber number, size_t rows, size_t depth,
+                         size_t width) {
   const size_t panels = (width + KERNEL_PANEL - 1) / KERNEL_PANEL, pairs = (depth + 1) / 2;
   WideCall call = {.rows = rows, .depth = depth, .width = width};
   call.a_stride = (depth + kernels->tile) / kernels->tile * kernels->tile;
   call.c_stride = width + kernels->tile;
-  call.b = (KernelPairs){NULL, 1, 0, pairs * KERNEL_PANEL};
+  call.b = (KernelPairs){NULL, 1, 0, pairs * KERNEL_PANEL, number};
   call.b_pairs = panels * call.b.stride;
   call.panel_floats = 2 * call.b.stride;
   call.a = fenced_new(rows * call.a_stride);
@@ -36,18 +57,16 @@ static WideCall wide_new(const Kernels *kernels, size_t rows, size_t depth, size
   for (size_t at = 0; at < 2 * call.b_pairs; at++) {
     float x;
     fill_random(90000 + at, 1.0f, &x, 1);
-    double planes[KERNEL_MAX_PLANES];
-    planes_of(x, planes);
-    set_pair_element(b + at / 2, at % 2, planes[0]);
+    set_number(number, b + at / 2, at % 2, x);
   }
   /* The second number of the last pair, where there is none, must not be used. */
   for (size_t at = 0; depth % 2 && at < call.b_pairs; at++)
-    if (at % call.b.stride >= call.b.stride - KERNEL_PANEL) set_pair_element(b + at, 1, NAN);
+    if (at % call.b.stride >= call.b.stride - KERNEL_PANEL) set_number(number, b + at, 1, NAN);
   for (size_t at = 0; at < call.b_pairs; at++) {
     float *const panel = call.panels + at / call.b.stride * call.panel_floats;
     const size_t i = at % call.b.stride / KERNEL_PANEL, j = at % KERNEL_PANEL;
-    panel[2 * i * KERNEL_PANEL + j] = (float)pair_element(b[at], 0);
-    panel[(2 * i + 1) * KERNEL_PANEL + j] = (float)pair_element(b[at], 1);
+    panel[2 * i * KERNEL_PANEL + j] = (float)number_of(number, b[at], 0);
+    panel[(2 * i + 1) * KERNEL_PANEL + j] = (float)number_of(number, b[at], 1);
   }
   return call;
 }
@@ -114,9 +133,10 @@ static void check_against_scores(const Kernels *kernels, const WideCall *call) {
 void check_multiply_wide(const Kernels *kernels) {
   static const size_t depths[] = {1, 2, 3, 16, 31, 64, 127, 128};
   for (size_t d = 0; d < COUNT_OF(depths); d++) {
-    for (size_t rows = 1; rows <= KERNEL_MAX_ROWS; rows++) {
-      const size_t width = kernels->tile * (1 + rows % 5);
-      WideCall call = wide_new(kernels, rows, depths[d], width);
+    for (size_t k = 0; k < 2 * KERNEL_MAX_ROWS; k++) {
+      const size_t rows = 1 + k / 2, width = kernels->tile * (1 + rows % 5);
+      const KernelNumber number = k % 2 ? KERNEL_FP16 : KERNEL_BF16;
+      WideCall call = wide_new(kernels, number, rows, depths[d], width);
       check_against_weigh(kernels, &call);
       check_against_scores(kernels, &call);
       wide_free(&call);

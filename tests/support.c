@@ -270,18 +270,26 @@ void stored_rows_free(StoredRows *rows) {
   *rows = (StoredRows){NULL, NULL};
 }
 
-static double rounded_to_bf16(double x) {
+static double rounded(double x, int bits) {
   int exponent = 0;
   const double fraction = frexp(x, &exponent);
-  return ldexp(nearbyint(ldexp(fraction, 8)), exponent - 8);
+  return ldexp(nearbyint(ldexp(fraction, bits)), exponent - bits);
+}
+
+/* Multiples of 2^-24 are all that there is below 2^-14; 65520 is the middle between the largest number
+ * and the one that would follow it. */
+static double rounded_to_fp16(double x) {
+  if (fabs(x) >= 65520.0) return copysign(INFINITY, x);
+  return fabs(x) < 0x1p-14 ? nearbyint(x * 0x1p24) * 0x1p-24 : rounded(x, 11);
 }
 
 float stored_number(float x, AttendStorage storage) {
   static const int planes[ATTEND_STORAGE_COUNT] = {
       [ATTEND_STORAGE_BF16] = 1, [ATTEND_STORAGE_BF16X2] = 2, [ATTEND_STORAGE_BF16X3] = 3};
+  if (storage == ATTEND_STORAGE_FP16) return (float)rounded_to_fp16((double)x);
   if (planes[storage] == 0) return x;
   double sum = 0.0;
-  for (int p = 0; p < planes[storage]; p++) sum += rounded_to_bf16((double)x - sum);
+  for (int p = 0; p < planes[storage]; p++) sum += rounded((double)x - sum, 8);
   return (float)sum;
 }
 

@@ -287,7 +287,7 @@ static void the_core_reads_the_cache(void **state) {
   problem_free(&problem);
 }
 
-/* As floats and as planes. */
+/* As floats, as planes and as fp16. */
 static void random_operations_agree_with_the_model(void **state) {
   (void)state;
   const struct {
@@ -295,12 +295,12 @@ static void random_operations_agree_with_the_model(void **state) {
     size_t block_tokens, capacity;
   } cases[] = {
       {{64, 4, 2, 80, 48}, 32, 150}, {{64, 4, 2, 1, 33}, 64, 256}, {{64, 3, 1, 33, 1}, 128, 300}};
-  for (size_t run = 0; run < 2 * COUNT_OF(cases); run++) {
+  static const AttendStorage storages[] = {ATTEND_STORAGE_FP32, ATTEND_STORAGE_BF16X2,
+                                           ATTEND_STORAGE_FP16};
+  for (size_t run = 0; run < COUNT_OF(storages) * COUNT_OF(cases); run++) {
     const size_t k = run % COUNT_OF(cases);
-    const AttendStorage storage =
-        run < COUNT_OF(cases) ? ATTEND_STORAGE_FP32 : ATTEND_STORAGE_BF16X2;
     AttendCacheSettings settings = settings_of(3, cases[k].capacity, cases[k].block_tokens);
-    settings.storage = storage;
+    settings.storage = storages[run / COUNT_OF(cases)];
     CacheModel model = model_open(&cases[k].shape, &settings);
     model_run(&model, 100 + k, 5000);
     const ModelCounts *const c = &model.counts;

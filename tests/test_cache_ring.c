@@ -122,13 +122,13 @@ static void random_operations_agree_with_the_model(void **state) {
                {{64, 4, 2, 1, 33}, 256, 20, 64},
                {{64, 3, 1, 33, 1}, 300, 250, 128},
                {{64, 6, 3, 5, 7}, 32, 31, 32}};
-  for (size_t run = 0; run < 2 * COUNT_OF(cases); run++) {
+  static const AttendStorage storages[] = {ATTEND_STORAGE_FP32, ATTEND_STORAGE_BF16X2,
+                                           ATTEND_STORAGE_FP16};
+  for (size_t run = 0; run < COUNT_OF(storages) * COUNT_OF(cases); run++) {
     const size_t k = run % COUNT_OF(cases);
-    const AttendStorage storage =
-        run < COUNT_OF(cases) ? ATTEND_STORAGE_FP32 : ATTEND_STORAGE_BF16X2;
     AttendCacheSettings settings =
         ring_of(3, cases[k].capacity, cases[k].window, cases[k].block_tokens);
-    settings.storage = storage;
+    settings.storage = storages[run / COUNT_OF(cases)];
     CacheModel model = model_open(&cases[k].shape, &settings);
     model_run(&model, 300 + k, 6000);
     const ModelCounts *const c = &model.counts;

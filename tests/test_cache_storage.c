@@ -1,4 +1,4 @@
-/* test_cache_storage.c - caches in bf16: what they hold, what they take, and what must not leak.
+/* test_cache_storage.c - caches in 16 bits: what they hold, what they take, and what must not leak.
  *
  * Two tokens share the words of a page in which their values stand. Random operations on caches of planes
  * are in the tests of caches, pools and rings; bits from caches of every storage are in
@@ -33,7 +33,7 @@ static void append(AttendContext *context, AttendCache *cache, const float *key,
                                          attend_view_bnhd(value, tokens, 2, shape.value_dim)));
 }
 
-/* Numbers of all sizes come back as the sums of so many planes, whatever the pieces. */
+/* Numbers of all sizes come back as their storage rounds them, whatever the pieces. */
 static void numbers_come_back_rounded(void **state) {
   (void)state;
   enum { TOKENS = 150 };
@@ -65,9 +65,83 @@ static void numbers_come_back_rounded(void **state) {
   free(value);
 }
 
+/* Where fp16 ends: infinity from the middle between its largest number and the next on, and multiples of
+ * 2^-24 below its normal numbers, of which half of the least is a tie that becomes zero. */
+static void ends_of_fp16(void **state) {
+  (void)state;
+  static const float numbers[][2] = {{65504.0f, 65504.0f}, {0x1.ffdffep15f, 65504.0f},
+                                     {65520.0f, INFINITY}, {-65520.0f, -INFINITY},
+                                     {0x1p127f, INFINITY}, {-INFINITY, -INFINITY},
+                                     {0x1p-14f, 0x1p-14f}, {0x1.ff8p-15f, 0x1.ff8p-15f},
+                                     {0x1p-24f, 0x1p-24f}, {-0x1.8p-24f, -0x1p-23f},
+                                     {0x1p-25f, 0.0f},     {0x1.000002p-25f, 0x1p-24f},
+                                     {0x1.002p0f, 1.0f},   {0x1.006p0f, 0x1.008p0f},
+                                     {0x1p-140f, 0.0f},    {NAN, NAN}};
+  AttendIsa isas[ATTEND_ISA_COUNT];
+  const size_t count = list_isas(isas), K = 2 * shape.head_dim, V = 2 * shape.value_dim;
+  float *const key = new_random(1, 1.0f, K), *const value = new_random(2, 1.0f, V);
+  for (size_t i = 0; i < COUNT_OF(numbers); i++) key[i] = value[i] = numbers[i][0];
+  for (size_t k = 0; k < count; k++) {
+    AttendContext *context =
+        engine_open((Engine){ATTEND_PATH_TILED, isas[k], ATTEND_PRECISION_FP32}, 1);
+    AttendCache *cache = open_cache(context, ATTEND_STORAGE_FP16, 32, 32, 0);
+    append(context, cache, key, value, 1);
+    StoredRows rows = cache_read(context, cache, &shape, 0, 0, 1);
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+      const float got = rows.key[i], expected = numbers[i][1];
+      if (isnan(expected) ? !isnan(got) : got != expected)
+        fail_msg("isa=%s: %a is %a in fp16, not %a", attend_isa_name(isas[k]),
+                 (double)numbers[i][0], (double)got, (double)expected);
+      assert_memory_equal(&rows.value[i], &got, sizeof got);
+    }
+    stored_rows_free(&rows);
+    attend_close_cache(&cache);
+    attend_close(&context);
+  }
+  free(key);
+  free(value);
+}
+
+/* A plan says where K and V come from and what numbers they are. */
+static void plans_name_what_is_stored(void **state) {
+  (void)state;
+  static const struct {
+    AttendPrecision precision;
+    AttendStorage storage;
+    size_t queries;
+    const char *words;
+  } cases[] = {
+      {ATTEND_PRECISION_FP32, ATTEND_STORAGE_FP32, 1, "from the cache as packed,"},
+      {ATTEND_PRECISION_FP32, ATTEND_STORAGE_BF16, 1,
+       "from the cache as packed as 1 plane of bf16"},
+      {ATTEND_PRECISION_FP32, ATTEND_STORAGE_FP16, 1, "from the cache as packed in fp16"},
+      {ATTEND_PRECISION_FP32, ATTEND_STORAGE_FP16, 100, "widened tile by tile from fp16"},
+      {ATTEND_PRECISION_BF16X3, ATTEND_STORAGE_FP16, 1,
+       "split tile by tile from fp16 as 2 planes of bf16"},
+      {ATTEND_PRECISION_BF16X3, ATTEND_STORAGE_FP32, 1, "split tile by tile as 2 planes of bf16"}};
+  for (size_t k = 0; k < COUNT_OF(cases); k++) {
+    const Engine engine = {ATTEND_PATH_TILED, ATTEND_ISA_AUTO, cases[k].precision};
+    const AttendShape s = {1, cases[k].queries, 0, 4, 2, shape.head_dim, shape.value_dim};
+    AttendContext *context = engine_open(engine, 2);
+    AttendCache *cache = open_cache(context, cases[k].storage, 128, 2200, 0);
+    float *const rows = new_random(1, 1.0f, 2100 * 2 * shape.value_dim);
+    AttendPlan plan = {.struct_size = sizeof plan};
+    AttendOptions options;
+    attend_default_options(&options);
+    append(context, cache, rows, rows, 2100);
+    assert_ok(context, attend_plan_cached(context, &s, cache, &options, &plan));
+    if (!strstr(plan.verdicts[ATTEND_PATH_TILED].reason, cases[k].words))
+      fail_msg("the plan says \"%s\", not \"%s\"", plan.verdicts[ATTEND_PATH_TILED].reason,
+               cases[k].words);
+    free(rows);
+    attend_close_cache(&cache);
+    attend_close(&context);
+  }
+}
+
 static void bytes_of_a_token(void **state) {
   (void)state;
-  static const size_t bytes[ATTEND_STORAGE_COUNT] = {0, 4, 2, 4, 6};
+  static const size_t bytes[ATTEND_STORAGE_COUNT] = {0, 4, 2, 4, 6, 2};
   static const AttendLayerShape whole = {256, 4, 2, 128, 128};
   static const AttendStorage own[ATTEND_PRECISION_COUNT] = {
       [ATTEND_PRECISION_FP32] = ATTEND_STORAGE_FP32,
@@ -211,6 +285,8 @@ static void tokens_before_the_window_do_not_leak(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(numbers_come_back_rounded),
+      cmocka_unit_test(ends_of_fp16),
+      cmocka_unit_test(plans_name_what_is_stored),
       cmocka_unit_test(bytes_of_a_token),
       cmocka_unit_test(tokens_taken_back_do_not_leak),
       cmocka_unit_test(tokens_before_the_window_do_not_leak),

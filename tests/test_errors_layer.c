@@ -272,7 +272,7 @@ static void caches_of_bad_settings(void **state) {
   calls[4].settings.block_tokens = 96;
   calls[5].settings.block_tokens = 256;
   calls[6].settings.storage = (AttendStorage)ATTEND_STORAGE_COUNT;
-  calls[6].fragment = "storage is 5";
+  calls[6].fragment = "storage is 6";
   calls[7].settings.window = 50;
   calls[7].settings.pool_blocks = 3;
   calls[7].fragment = "window is 50 and settings.pool_blocks is 3";

@@ -64,7 +64,7 @@ static void weight_sources(void **state) {
   pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "7", "an orientation that is none");
   s = right;
   s.storage = ATTEND_STORAGE_COUNT;
-  pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "source.storage is 5",
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "source.storage is 6",
                "a storage that is none");
   free(data);
 }

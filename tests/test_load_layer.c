@@ -98,13 +98,18 @@ static void every_family_is_loaded_bit_for_bit(void **state) {
   attend_close(&context);
 }
 
-/* Numbers of a BF16 file are the same in bf16 as in fp32; those of others are rounded or split. */
+/* Numbers of a BF16 file are the same in bf16 as in fp32, and those of an F16 file in fp16; those of others
+ * are rounded or split. */
 static void check_stored(void **state, AttendContext *context, const ModelFamily *family,
                          AttendStorage storage, AttendStorage other) {
   char folder[SCRATCH_PATH_SIZE], error[ATTEND_FILE_ERROR_SIZE];
   ModelFiles files;
   AttendLayer layer = {.weights = NULL}, plain = {.weights = NULL};
-  model_files_new(family, storage == ATTEND_STORAGE_BF16 ? "BF16" : "F32", &files);
+  static const char *const dtypes[ATTEND_STORAGE_COUNT] = {[ATTEND_STORAGE_BF16] = "BF16",
+                                                           [ATTEND_STORAGE_BF16X2] = "F16",
+                                                           [ATTEND_STORAGE_BF16X3] = "F32",
+                                                           [ATTEND_STORAGE_FP16] = "F16"};
+  model_files_new(family, dtypes[storage], &files);
   model_files_write(&files, scratch_path(state, "stored", folder));
   assert_int_equal(attend_load_layer(context, folder, 1, storage, &layer, error, sizeof error), 0);
   assert_int_equal(attend_load_layer(context, folder, 1, other, &plain, error, sizeof error), 0);
@@ -127,8 +132,8 @@ static void stored_weights_are_those_of_the_file(void **state) {
   AttendContext *context =
       engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   for (size_t i = 0; model_family(i) != NULL; i++) {
-    check_stored(state, context, model_family(i), ATTEND_STORAGE_BF16, ATTEND_STORAGE_FP32);
-    check_stored(state, context, model_family(i), ATTEND_STORAGE_BF16X3, ATTEND_STORAGE_FP32);
+    for (int storage = ATTEND_STORAGE_BF16; storage < ATTEND_STORAGE_COUNT; storage++)
+      check_stored(state, context, model_family(i), (AttendStorage)storage, ATTEND_STORAGE_FP32);
   }
   attend_close(&context);
 }

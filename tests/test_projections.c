@@ -101,10 +101,13 @@ static double rounding(size_t planes) {
  * order leaves out of a product of split numbers are those of planes p + q >= order. */
 static double product_error(AttendPrecision precision, AttendStorage storage) {
   static const double left_out[] = {0, 0, 0x1.04p-18, 0x1.04p-26};
-  const size_t order = precision_order(precision), planes = storage_planes(storage);
-  if (order == 0) return rounding(planes);
+  const bool fp16 = storage == ATTEND_STORAGE_FP16; /* its number is split like a float */
+  const size_t order = precision_order(precision), planes = fp16 ? 0 : storage_planes(storage);
+  const double stored = fp16 ? 0x1p-12 : rounding(planes);
+  if (order == 0) return stored;
   const double x = rounding(order);
-  const double w = planes == 0 || order < planes ? rounding(order) : rounding(planes);
+  const double w =
+      planes == 0 ? stored + rounding(order) : rounding(order < planes ? order : planes);
   return x + w + x * w + left_out[order];
 }
 
@@ -251,27 +254,23 @@ static void blocks_of_rows_are_joined(void **state) {
   projection_free(&p);
 }
 
-/* Three planes are all of a float, and one is all of a bf16 number: in fp32 the bits are those of fp32
- * storage, by the same chain of multiply-adds. */
+/* Three planes are all of a float, and one is all of a bf16 number, as fp16 is of its own: in fp32 the bits
+ * are those of fp32 storage, by the same chain of multiply-adds. */
 static void exact_storages_have_the_bits_of_fp32(void **state) {
   (void)state;
   AttendIsa isas[ATTEND_ISA_COUNT];
   const size_t count = list_isas(isas);
-  for (int rounded = 0; rounded < 2; rounded++) {
+  static const AttendStorage storages[] = {ATTEND_STORAGE_BF16X3, ATTEND_STORAGE_BF16,
+                                           ATTEND_STORAGE_FP16};
+  for (size_t s = 0; s < COUNT_OF(storages); s++) {
     Projection p = projection_new(333, 170, KERNEL_PROJECT_ROWS, ATTEND_IN_OUT);
-    for (size_t k = 0; rounded && k < 3; k++)
-      for (size_t n = 0; n < p.in * p.given[k].columns; n++) {
-        uint32_t bits;
-        memcpy(&bits, &p.parts[k][n], sizeof bits);
-        bits &= 0xffff0000u;
-        memcpy(&p.parts[k][n], &bits, sizeof bits);
-      }
+    for (size_t k = 0; k < 3; k++)
+      round_to_storage(storages[s], p.parts[k], p.in * p.given[k].columns);
     for (size_t k = 0; k < count; k++) {
       float *plain_memory, *memory;
       AttendContext *context = open_precise(isas[k], ATTEND_PRECISION_FP32, 2);
       const Linear plain = pack(context, &p, ATTEND_STORAGE_FP32, &plain_memory);
-      const Linear linear =
-          pack(context, &p, rounded ? ATTEND_STORAGE_BF16 : ATTEND_STORAGE_BF16X3, &memory);
+      const Linear linear = pack(context, &p, storages[s], &memory);
       float *const expected = run(context, &plain, p.rows, p.x);
       float *const y = run(context, &linear, p.rows, p.x);
       assert_memory_equal(y, expected, p.rows * p.out * sizeof *y);

@@ -32,7 +32,7 @@ static const char help[] =
     "  --precision NAME    of the attention's products: fp32 (default), bf16x6, bf16x3 or bf16\n"
     "  --storage NAME      of its weights and caches: auto (default: as the precision reads "
     "them),\n"
-    "                      fp32, bf16, bf16x2 or bf16x3\n"
+    "                      fp32, bf16, bf16x2, bf16x3 or fp16\n"
     "  --threads N         default: as many as OpenMP would take\n"
     "  --chunk N           run the prompt in chunks of N tokens (default: in one call)\n"
     "  -h, --help          print this text\n";
@@ -148,7 +148,7 @@ static bool take_option(int code, const char *value, Arguments *a) {
            refuse("--precision is \"%s\"; expected fp32, bf16x6, bf16x3 or bf16", value);
   case STORAGE:
     return attend_find_storage(value, &a->storage) ||
-           refuse("--storage is \"%s\"; expected auto, fp32, bf16, bf16x2 or bf16x3", value);
+           refuse("--storage is \"%s\"; expected auto, fp32, bf16, bf16x2, bf16x3 or fp16", value);
   default:
     return attend_find_isa(value, &a->settings.isa) ||
            refuse("--isa is \"%s\"; expected auto, scalar, avx2, avx512, avx512bf16 or amx", value);

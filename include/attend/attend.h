@@ -116,7 +116,7 @@ typedef enum AttendPath {
 typedef enum AttendIsa {
   ATTEND_ISA_AUTO = 0,
   ATTEND_ISA_SCALAR = 1,      /* plain C, vectorised by the compiler for the baseline processor */
-  ATTEND_ISA_AVX2 = 2,        /* AVX2 and FMA */
+  ATTEND_ISA_AVX2 = 2,        /* AVX2, FMA and F16C, which every processor with AVX2 has */
   ATTEND_ISA_AVX512 = 3,      /* AVX-512 F, VL, DQ, BW */
   ATTEND_ISA_AVX512_BF16 = 4, /* and AVX-512 BF16: AVX512's kernels, but for products of bf16 */
   ATTEND_ISA_AMX = 5,         /* AVX-512 and AMX (TILE, BF16): likewise */
@@ -144,12 +144,17 @@ typedef enum AttendStorage {
   ATTEND_STORAGE_BF16 = 2, /* 2 bytes: rounded to nearest, ties to even; exact for bf16 files */
   ATTEND_STORAGE_BF16X2 = 3, /* 4 bytes: the sum of two bf16 numbers, relative error 2^-17 */
   ATTEND_STORAGE_BF16X3 = 4, /* 6 bytes: the sum of three, exact unless the least underflows */
+  ATTEND_STORAGE_FP16 =
+      5, /* 2 bytes: rounded likewise, to a relative error of 2^-11 from 2^-14 on and
+                                to multiples of 2^-24 below; what rounds beyond 65504 becomes infinite.
+                                Exact for F16 files. For fp32: the other precisions split what is read,
+                                each time it is. */
 } AttendStorage;
-#define ATTEND_STORAGE_COUNT 5
+#define ATTEND_STORAGE_COUNT 6
 
 /* Names as used by options and reports: "auto", "tiled", "blas", "naive"; "auto", "scalar", "avx2",
  * "avx512", "avx512bf16", "amx"; "fp32", "bf16x6", "bf16x3", "bf16"; "auto", "fp32", "bf16", "bf16x2",
- * "bf16x3". Null for a number that is none. */
+ * "bf16x3", "fp16". Null for a number that is none. */
 ATTEND_API const char *attend_path_name(AttendPath path);
 ATTEND_API const char *attend_isa_name(AttendIsa isa);
 ATTEND_API const char *attend_precision_name(AttendPrecision precision);

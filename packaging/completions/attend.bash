@@ -16,7 +16,7 @@ _attend_values() {
     --path | --paths) printf '%s\n' tiled blas naive ;;
     --isa) printf '%s\n' auto scalar avx2 avx512 avx512bf16 amx ;;
     --precision) printf '%s\n' fp32 bf16x6 bf16x3 bf16 ;;
-    --storage) printf '%s\n' auto fp32 bf16 bf16x2 bf16x3 ;;
+    --storage) printf '%s\n' auto fp32 bf16 bf16x2 bf16x3 fp16 ;;
     --part) printf '%s\n' layer core ;;
     --mask) printf '%s\n' none random: bias ;;
     --section) printf '%s\n' head block layer chunks causal ;;

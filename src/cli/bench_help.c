@@ -24,7 +24,7 @@ void bench_print_help(void) {
         "  --precision PREC,...   of the tiled path's products: fp32 (default), bf16x6, bf16x3,\n"
         "                         bf16; the other paths have fp32\n"
         "  --storage STORAGE      of weights and caches: auto (default: as the precision reads\n"
-        "                         them), fp32, bf16, bf16x2, bf16x3\n"
+        "                         them), fp32, bf16, bf16x2, bf16x3, fp16\n"
         "  --batch B              sequences (default 1)\n"
         "  --prefill, --decode    all tokens at once (default), or one token after N - 1 cached\n"
         "  --chunk C              prefill in calls of C tokens, with a cache\n"

@@ -282,7 +282,7 @@ bool parse_precision(const char *option, const char *text, AttendPrecision *prec
 
 bool parse_storage(const char *option, const char *text, AttendStorage *storage) {
   if (attend_find_storage(text, storage)) return true;
-  usage_error("%s: there is no storage \"%s\"; they are fp32, bf16, bf16x2, bf16x3 and auto.",
+  usage_error("%s: there is no storage \"%s\"; they are fp32, bf16, bf16x2, bf16x3, fp16 and auto.",
               option, text);
   return false;
 }

@@ -75,8 +75,8 @@ void run_print_help(void) {
       "  --isa ISA              scalar, avx2, avx512, avx512bf16, amx, or auto (default)\n"
       "  --precision PRECISION  of the tiled path's products: fp32 (default), bf16x6, bf16x3, "
       "bf16\n"
-      "  --storage STORAGE      of the weights and the cache: fp32, bf16, bf16x2, bf16x3, or auto\n"
-      "                         (default), which is as the precision reads them\n"
+      "  --storage STORAGE      of the weights and the cache: fp32, bf16, bf16x2, bf16x3, fp16,\n"
+      "                         or auto (default), which is as the precision reads them\n"
       "  --threads T            threads (default: OpenMP's number)\n"
       "\n"
       "The model, if it is not that of the config.json beside the weights:\n" MODEL_OPTIONS_HELP

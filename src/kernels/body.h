@@ -24,6 +24,15 @@
 
 #define BODY_INLINE static inline __attribute__((always_inline))
 
+/* The first and the second number of each pair as floats. */
+BODY_INLINE vfloat widened_low(const KernelNumber number, vpair x) {
+  return number == KERNEL_FP16 ? v_low_fp16(x) : v_low(x);
+}
+
+BODY_INLINE vfloat widened_high(const KernelNumber number, vpair x) {
+  return number == KERNEL_FP16 ? v_high_fp16(x) : v_high(x);
+}
+
 /* A block of fewer rows than the register tile has is most often decode, whose panels come from
  * memory. The processor's own prefetchers follow a panel that is read whole as long as few rows are
  * multiplied; with six rows or more the arithmetic between two lines is too long for them, and where

@@ -16,15 +16,18 @@
  * An ISA's register tile (beside its kernels, in simd_<isa>.h) is R = rows query rows by
  * W = tile keys or columns; W divides P.
  *
- * Numbers in bf16 (the upper half of a float) stand in pairs, two in a uint32_t, the first in the low
- * half, and a float is a sum of up to three of them, its planes (Henry, Tang and Heinecke 2019):
+ * Numbers of 16 bits stand in pairs, two in a uint32_t, the first in the low half. They are bf16 (the
+ * upper half of a float) or fp16 (IEEE 754 binary16). A float is a sum of up to three bf16 numbers, its
+ * planes (Henry, Tang and Heinecke 2019):
  *
  *   plane 0 = bf16(x)   plane 1 = bf16(x - plane 0)   plane 2 = bf16(x - plane 0 - plane 1)
  *
  * bf16() rounds to nearest, ties to even. The differences are exact: 1 and 2 planes hold x with a
  * relative error of at most 2^-8 and 2^-17, and 3 planes hold it exactly, as long as no plane
  * underflows. NaN stays NaN in plane 0; beyond 3.39e38 plane 0 is infinite; behind a plane 0 that is
- * not finite the others are 0. A pair runs along the dimension that a product sums over:
+ * not finite the others are 0. In fp16 there is one plane: 11 significant bits from 2^-14 on, multiples
+ * of 2^-24 below, infinity from 65520 on; to nearest and ties to even as well, and NaN stays NaN, however
+ * the processor is told to treat denormals. A pair runs along the dimension that a product sums over:
  *
  *   packed pairs of rows     [planes][rows][pairs]            queries, weights of softmax, activations
  *   packed pairs of keys     [planes][panels][pairs][P]       pair i of key j: its elements 2i, 2i+1
@@ -95,15 +98,16 @@
  *   x, weight and y need no alignment beyond that of a float; y does not overlap the others.
  *
  * split_keys: one panel, one uint32_t for each pair and key: plane p at panel + p*plane_stride, pair i of
- *   key j at [i*P + j].  Zero for keys <= j < P and from depth on, up to whole steps.
+ *   key j at [i*P + j].  Zero for keys <= j < P and from depth on, up to whole steps.  In fp16, here and
+ *   below, planes is 1.
  * split_values: one panel of `columns` <= P columns, pair i of column c at [i*P + c].  Zero for
  *   columns <= c < P and from row `keys` on, up to whole steps.
  * split_rows: scale * row[r][i] for i < depth as pairs; plane p of row r at
  *   pairs + p*plane_stride + r*row_stride.  Zero from depth on, up to whole steps.
  * widen: the float panel [2*pairs][P] that a panel of pairs stands for: the sum of its planes, the last
- *   one first.
+ *   one first. Exact in fp16.
  *
- * multiply: c[r*c_stride + j] = rescale[r] * c[...] + sum over i < pairs, and over planes p of a and q
+ * multiply: a and b in bf16. c[r*c_stride + j] = rescale[r] * c[...] + sum over i < pairs, and over planes p of a and q
  *   of b with p + q < order, of the two products of pair i of row r and pair i of column j.
  *   0 < rows <= KERNEL_MAX_ROWS; pairs a multiple of KERNEL_STEP, not 0; j < width, a multiple of W.
  *   rescale null: c is not read, and the sum is all.  Products are exact. With order 1 an element is one
@@ -113,8 +117,8 @@
  *   between steps (order 1) or chains (else) do not change a bit.
  *   An ISA's own dot product may round the two products of a pair together, may add up a step before
  *   it adds it to the chain, and may take denormals for zero.
- * multiply_wide: the same with a in fp32, a[r*a_stride + i] for i < depth, and one plane b: the chain of
- *   multiply-adds of `scores` and `weigh` over the widened panel, with the same bits.
+ * multiply_wide: the same with a in fp32, a[r*a_stride + i] for i < depth, and one plane b of either kind:
+ *   the chain of multiply-adds of `scores` and `weigh` over the widened panel, with the same bits.
  *   rows <= KERNEL_MAX_ROWS.
  *
  * exp2: y = 2^x for x <= 0, the function that softmax uses. Exactly 1 at 0, exactly 0 for
@@ -149,12 +153,16 @@ typedef struct KernelAdjust {
   size_t bias_stride, mask_stride;
 } KernelAdjust;
 
+/* The numbers that pairs are of. */
+typedef enum KernelNumber { KERNEL_BF16, KERNEL_FP16 } KernelNumber;
+
 /* Packed pairs that a kernel reads. */
 typedef struct KernelPairs {
   const uint32_t *pairs;
-  size_t planes;       /* 1 .. KERNEL_MAX_PLANES */
+  size_t planes;       /* 1 .. KERNEL_MAX_PLANES; 1 in fp16 */
   size_t plane_stride; /* pairs, from plane to plane */
   size_t stride;       /* pairs, from row to row or from panel to panel */
+  KernelNumber number;
 } KernelPairs;
 
 typedef struct Kernels {

@@ -1,4 +1,4 @@
-/* simd_avx2.h - the vector vocabulary of AVX2 with FMA: eight floats. See simd_scalar.h for what
+/* simd_avx2.h - the vector vocabulary of AVX2 with FMA and F16C: eight floats. See simd_scalar.h for what
  * each name means; the bodies use these names alone.
  *
  * Register tile: 6 query rows x 2 vectors, 12 accumulators, 2 key vectors and 1 broadcast in 16
@@ -141,6 +141,26 @@ static inline vfloat v_low(vpair x) {
 
 static inline vfloat v_high(vpair x) {
   return _mm256_castsi256_ps(_mm256_and_si256(x, _mm256_set1_epi32((int)0xffff0000u)));
+}
+
+/* The low halves of all lanes, and behind them the upper ones. */
+static inline __m256i v_unzip(vpair x) {
+  const __m256i order = _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15, 0, 1,
+                                         4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+  return _mm256_permute4x64_epi64(_mm256_shuffle_epi8(x, order), 0xd8);
+}
+
+static inline vfloat v_low_fp16(vpair x) {
+  return _mm256_cvtph_ps(_mm256_castsi256_si128(v_unzip(x)));
+}
+
+static inline vfloat v_high_fp16(vpair x) {
+  return _mm256_cvtph_ps(_mm256_extracti128_si256(v_unzip(x), 1));
+}
+
+static inline vfloat v_fp16(vfloat x) {
+  const __m128i halves = _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
 }
 
 static inline vfloat v_bf16(vfloat x) {

@@ -153,6 +153,19 @@ static inline vfloat v_high(vpair x) {
   return _mm512_castsi512_ps(_mm512_and_si512(x, _mm512_set1_epi32((int)0xffff0000u)));
 }
 
+static inline vfloat v_low_fp16(vpair x) {
+  return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(x));
+}
+
+static inline vfloat v_high_fp16(vpair x) {
+  return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(x, 16)));
+}
+
+static inline vfloat v_fp16(vfloat x) {
+  const __m256i halves = _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
+
 static inline vfloat v_bf16(vfloat x) {
   const __m512i bits = _mm512_castps_si512(x), upper = _mm512_set1_epi32((int)0xffff0000u);
   const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));

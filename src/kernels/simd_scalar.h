@@ -129,7 +129,8 @@ static inline void v_transpose(vfloat rows[LANES]) {
   }
 }
 
-/* Pairs of bf16 numbers, one pair a lane. v_low and v_high widen the first and the second of each. */
+/* Pairs of 16-bit numbers, one pair a lane. v_low and v_high widen the first and the second of each, bf16
+ * numbers, and v_low_fp16 and v_high_fp16 fp16 numbers. */
 typedef vint vpair;
 
 static inline vpair v_load_pair(const uint32_t *p) {
@@ -155,6 +156,38 @@ static inline vfloat v_high(vpair x) {
   return (vfloat)(x & (int32_t)0xffff0000);
 }
 
+/* The fp16 numbers in the low halves of lanes. A denormal one is a multiple of 2^-24, and normal as a
+ * float; the exponents of infinities and NaN, all ones, become such. */
+static inline vfloat v_widen_fp16(vint bits) {
+  const vint size = bits & 0x7fff, sign = (bits & 0x8000) << 16;
+  const vint rebias = (size >= 0x7c00) & (112 << 23), quiet = (size > 0x7c00) & 0x400000;
+  const vfloat normal = (vfloat)(((size << 13) + (112 << 23) + rebias) | quiet);
+  const vfloat denormal = __builtin_convertvector(size, vfloat) * 0x1p-24f;
+  return (vfloat)((vint)v_select(size < 0x400, denormal, normal) | sign);
+}
+
+static inline vfloat v_low_fp16(vpair x) {
+  return v_widen_fp16(x & 0xffff);
+}
+
+static inline vfloat v_high_fp16(vpair x) {
+  return v_widen_fp16((x >> 16) & 0xffff);
+}
+
+/* x rounded to fp16, to nearest and ties to even, in the upper half of each lane, where it is no float;
+ * NaN stays one, and numbers from 65520 on become infinite. The sum with 1/2 rounds to a multiple of
+ * 2^-24; in the others the carry out of a fraction is one more in the exponent. */
+static inline vfloat v_fp16(vfloat x) {
+  const vint bits = (vint)x, size = bits & 0x7fffffff, sign = (bits >> 16) & 0x8000;
+  const vfloat half = {0.5f, 0.5f, 0.5f, 0.5f};
+  const vint denormal = (vint)((vfloat)size + half) - (vint)half;
+  const vint normal = (size + 0xfff + ((size >> 13) & 1) - (112 << 23)) >> 13;
+  const vint beyond = size >= 0x47800000, nan = size > 0x7f800000, small = size < 0x38800000;
+  const vint rounded = (small & denormal) | (~small & normal);
+  const vint endless = 0x7c00 | (nan & (0x200 | ((size >> 13) & 0x3ff)));
+  return (vfloat)((((beyond & endless) | (~beyond & rounded)) | sign) << 16);
+}
+
 /* x rounded to bf16, to nearest and ties to even; NaN stays one. */
 static inline vfloat v_bf16(vfloat x) {
   const vint bits = (vint)x;
@@ -162,12 +195,12 @@ static inline vfloat v_bf16(vfloat x) {
   return v_select(x == x, (vfloat)rounded, (vfloat)((bits & (int32_t)0xffff0000) | 0x400000));
 }
 
-/* The pairs of two vectors of floats that are bf16 numbers. */
+/* The pairs of two vectors of 16-bit numbers, each in the upper half of its lane. */
 static inline vpair v_join(vfloat low, vfloat high) {
   return (((vint)low >> 16) & 0xffff) | (vint)high;
 }
 
-/* Half as many pairs from floats that are bf16 numbers, neighbours side by side. */
+/* Half as many pairs from such numbers, neighbours side by side. */
 static inline void v_store_halves(uint32_t *p, vfloat x) {
   const vint bits = (vint)x;
   for (size_t i = 0; i < LANES; i += 2) {

@@ -1,26 +1,30 @@
-/* split_body.h - floats into planes of bf16 pairs, and back.
+/* split_body.h - floats into planes of bf16 pairs or into pairs of fp16, and back.
  *
  *   keys:    row-major [keys][depth]    ->  one panel [pairs][P] a plane, transposed in LANES x LANES
  *            blocks held in registers; two neighbouring rows of the block make a row of pairs
  *   values:  row-major [keys][columns]  ->  one panel [pairs][P] a plane: two rows make one
  *   rows:    rows at any address        ->  [rows][pairs] a plane, times the scale
  *
+ * On the way a number of 16 bits is the upper half of a lane, in fp16 too, where it is no float. What
+ * numbers they are is a constant of each copy of the loops.
+ *
  * Reads exactly the elements named by its sizes, as pack_body.h does.
  */
 #include "kernels/body.h"
 
-/* Takes the next plane off x. */
-BODY_INLINE vfloat take_plane(vfloat *x) {
+/* Takes the next plane off x; in fp16 there is no other. */
+BODY_INLINE vfloat take_plane(const KernelNumber number, vfloat *x) {
+  if (number == KERNEL_FP16) return v_fp16(*x);
   const vfloat plane = v_bf16(*x);
   *x = v_if_finite(plane, v_sub(*x, plane));
   return plane;
 }
 
 /* The planes of a vector of first and one of second elements, to `pairs` and plane_stride on. */
-BODY_INLINE void store_planes(vfloat first, vfloat second, size_t planes, size_t plane_stride,
-                              uint32_t *pairs) {
+BODY_INLINE void store_planes(const KernelNumber number, vfloat first, vfloat second, size_t planes,
+                              size_t plane_stride, uint32_t *pairs) {
   for (size_t p = 0; p < planes; p++) {
-    const vfloat low = take_plane(&first), high = take_plane(&second);
+    const vfloat low = take_plane(number, &first), high = take_plane(number, &second);
     v_store_pair(pairs + p * plane_stride, v_join(low, high));
   }
 }
@@ -32,8 +36,9 @@ BODY_INLINE size_t whole_steps(size_t floats) {
 }
 
 /* LANES keys of a panel, of which `keys` exist, and LANES elements from d on, `left` of which exist. */
-BODY_INLINE void pair_block(size_t keys, size_t left, const float *key, size_t key_stride,
-                            size_t planes, size_t plane_stride, uint32_t *panel) {
+BODY_INLINE void pair_block(const KernelNumber number, size_t keys, size_t left, const float *key,
+                            size_t key_stride, size_t planes, size_t plane_stride,
+                            uint32_t *panel) {
   vfloat block[LANES];
   BODY_UNROLL for (size_t j = 0; j < LANES; j++) {
     block[j] = v_set1(0.0f);
@@ -44,20 +49,30 @@ BODY_INLINE void pair_block(size_t keys, size_t left, const float *key, size_t k
   }
   v_transpose(block);
   BODY_UNROLL for (size_t d = 0; d < LANES; d += 2) {
-    store_planes(block[d], block[d + 1], planes, plane_stride, panel + d / 2 * KERNEL_PANEL);
+    store_planes(number, block[d], block[d + 1], planes, plane_stride,
+                 panel + d / 2 * KERNEL_PANEL);
   }
 }
 
-void MEMBER(split_keys)(size_t keys, size_t depth, const float *key, size_t key_stride,
-                        size_t planes, size_t plane_stride, uint32_t *panel) {
+BODY_INLINE void pair_keys(const KernelNumber number, size_t keys, size_t depth, const float *key,
+                           size_t key_stride, size_t planes, size_t plane_stride, uint32_t *panel) {
   for (size_t j = 0; j < KERNEL_PANEL; j += LANES) {
     const size_t here = keys <= j ? 0 : keys - j < LANES ? keys - j : LANES;
     const float *const first = here ? key + j * key_stride : key;
     for (size_t d = 0; d < whole_steps(depth); d += LANES) {
       const size_t left = d < depth ? depth - d : 0;
-      pair_block(here, left, left ? first + d : first, key_stride, planes, plane_stride,
+      pair_block(number, here, left, left ? first + d : first, key_stride, planes, plane_stride,
                  panel + d / 2 * KERNEL_PANEL + j);
     }
+  }
+}
+
+void MEMBER(split_keys)(size_t keys, size_t depth, const float *key, size_t key_stride,
+                        KernelNumber number, size_t planes, size_t plane_stride, uint32_t *panel) {
+  if (number == KERNEL_FP16) {
+    pair_keys(KERNEL_FP16, keys, depth, key, key_stride, planes, plane_stride, panel);
+  } else {
+    pair_keys(KERNEL_BF16, keys, depth, key, key_stride, planes, plane_stride, panel);
   }
 }
 
@@ -75,8 +90,9 @@ BODY_INLINE void prefetch_value(const float *row) {
   __builtin_prefetch(row + KERNEL_PANEL / 2, 0, 3);
 }
 
-void MEMBER(split_values)(size_t keys, size_t columns, const float *value, size_t value_stride,
-                          size_t planes, size_t plane_stride, uint32_t *panel) {
+BODY_INLINE void pair_values(const KernelNumber number, size_t keys, size_t columns,
+                             const float *value, size_t value_stride, size_t planes,
+                             size_t plane_stride, uint32_t *panel) {
   for (size_t j = 0; j < whole_steps(keys); j += 2) {
     prefetch_value(value + (j + ROWS_AHEAD) * value_stride);
     prefetch_value(value + (j + 1 + ROWS_AHEAD) * value_stride);
@@ -85,14 +101,25 @@ void MEMBER(split_values)(size_t keys, size_t columns, const float *value, size_
       const vfloat first = j < keys ? load_some(value + j * value_stride, c, columns) : zero;
       const vfloat second =
           j + 1 < keys ? load_some(value + (j + 1) * value_stride, c, columns) : zero;
-      store_planes(first, second, planes, plane_stride, panel + j / 2 * KERNEL_PANEL + c);
+      store_planes(number, first, second, planes, plane_stride, panel + j / 2 * KERNEL_PANEL + c);
     }
   }
 }
 
-/* A row's pairs are its bf16 numbers one after the other: the upper halves of its planes. */
-void MEMBER(split_rows)(size_t rows, size_t depth, const float *const *row, float scale,
-                        size_t planes, size_t plane_stride, size_t row_stride, uint32_t *pairs) {
+void MEMBER(split_values)(size_t keys, size_t columns, const float *value, size_t value_stride,
+                          KernelNumber number, size_t planes, size_t plane_stride,
+                          uint32_t *panel) {
+  if (number == KERNEL_FP16) {
+    pair_values(KERNEL_FP16, keys, columns, value, value_stride, planes, plane_stride, panel);
+  } else {
+    pair_values(KERNEL_BF16, keys, columns, value, value_stride, planes, plane_stride, panel);
+  }
+}
+
+/* A row's pairs are its numbers one after the other: the upper halves of its planes. */
+BODY_INLINE void pair_rows(const KernelNumber number, size_t rows, size_t depth,
+                           const float *const *row, float scale, size_t planes, size_t plane_stride,
+                           size_t row_stride, uint32_t *pairs) {
   const vfloat factor = v_set1(scale);
   for (size_t r = 0; r < rows; r++) {
     for (size_t d = 0; d < whole_steps(depth); d += LANES) {
@@ -100,24 +127,44 @@ void MEMBER(split_rows)(size_t rows, size_t depth, const float *const *row, floa
       /* Whatever the scale, what there is none of stays zero. */
       if (d + LANES > depth) x = v_first(d < depth ? depth - d : 0, x, v_set1(0.0f));
       for (size_t p = 0; p < planes; p++) {
-        v_store_halves(pairs + p * plane_stride + r * row_stride + d / 2, take_plane(&x));
+        v_store_halves(pairs + p * plane_stride + r * row_stride + d / 2, take_plane(number, &x));
       }
     }
   }
 }
 
-void MEMBER(widen)(size_t pairs, KernelPairs from, float *panel) {
+void MEMBER(split_rows)(size_t rows, size_t depth, const float *const *row, float scale,
+                        KernelNumber number, size_t planes, size_t plane_stride, size_t row_stride,
+                        uint32_t *pairs) {
+  if (number == KERNEL_FP16) {
+    pair_rows(KERNEL_FP16, rows, depth, row, scale, planes, plane_stride, row_stride, pairs);
+  } else {
+    pair_rows(KERNEL_BF16, rows, depth, row, scale, planes, plane_stride, row_stride, pairs);
+  }
+}
+
+BODY_INLINE void widen_panel(const KernelNumber number, size_t pairs, KernelPairs from,
+                             float *panel) {
   for (size_t i = 0; i < pairs; i++) {
     for (size_t c = 0; c < KERNEL_PANEL; c += LANES) {
       const uint32_t *const at = from.pairs + i * KERNEL_PANEL + c;
       vfloat low = v_set1(0.0f), high = low;
       for (size_t p = from.planes; p-- > 0;) {
         const vpair plane = v_load_pair(at + p * from.plane_stride);
-        low = p + 1 == from.planes ? v_low(plane) : v_add(low, v_low(plane));
-        high = p + 1 == from.planes ? v_high(plane) : v_add(high, v_high(plane));
+        const vfloat first = widened_low(number, plane), second = widened_high(number, plane);
+        low = p + 1 == from.planes ? first : v_add(low, first);
+        high = p + 1 == from.planes ? second : v_add(high, second);
       }
       v_store(panel + 2 * i * KERNEL_PANEL + c, low);
       v_store(panel + (2 * i + 1) * KERNEL_PANEL + c, high);
     }
+  }
+}
+
+void MEMBER(widen)(size_t pairs, KernelPairs from, float *panel) {
+  if (from.number == KERNEL_FP16) {
+    widen_panel(KERNEL_FP16, pairs, from, panel);
+  } else {
+    widen_panel(KERNEL_BF16, pairs, from, panel);
   }
 }

@@ -1,7 +1,7 @@
-/* wide_body.h - rows in fp32 by panels of bf16 pairs, which are widened in registers.
+/* wide_body.h - rows in fp32 by panels of bf16 or fp16 pairs, which are widened in registers.
  *
  * For decode over 16-bit weights and caches: half the bytes come from memory, and each lane of a
- * loaded vector gives two factors by a shift and a mask. An element is the chain of multiply-adds of
+ * loaded vector gives two factors, in bf16 by a shift and a mask. An element is the chain of multiply-adds of
  * scores_body.h and weigh_body.h, so that the bits are those of the widened panel.
  */
 #include "kernels/multiply.h"
@@ -10,9 +10,9 @@
 #define PAIRS_AHEAD 2048
 
 /* `width` columns of one panel. */
-BODY_INLINE void wide_rows(const size_t rows, size_t depth, size_t width, const float *a,
-                           size_t a_stride, KernelPairs b, const float *rescale, float *c,
-                           size_t c_stride) {
+BODY_INLINE void wide_rows(const KernelNumber number, const size_t rows, size_t depth, size_t width,
+                           const float *a, size_t a_stride, KernelPairs b, const float *rescale,
+                           float *c, size_t c_stride) {
   for (size_t j = 0; j < width; j += TILE) {
     const uint32_t *const panel = b.pairs + j;
     vfloat sum[ROWS][VECTORS];
@@ -22,18 +22,23 @@ BODY_INLINE void wide_rows(const size_t rows, size_t depth, size_t width, const 
       vpair column[VECTORS];
       __builtin_prefetch(at + PAIRS_AHEAD, 0, 2);
       __builtin_prefetch(at + PAIRS_AHEAD + 16, 0, 2);
-      BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) column[v] = v_load_pair(at + v * LANES);
+      vfloat low[VECTORS], high[VECTORS];
+      BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
+        column[v] = v_load_pair(at + v * LANES);
+        low[v] = widened_low(number, column[v]);
+      }
       BODY_UNROLL for (size_t r = 0; r < rows; r++) {
         const vfloat first = v_set1(a[r * a_stride + i]);
         BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
-          sum[r][v] = v_fma(first, v_low(column[v]), sum[r][v]);
+          sum[r][v] = v_fma(first, low[v], sum[r][v]);
         }
       }
       if (i + 1 == depth) break;
+      BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) high[v] = widened_high(number, column[v]);
       BODY_UNROLL for (size_t r = 0; r < rows; r++) {
         const vfloat second = v_set1(a[r * a_stride + i + 1]);
         BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
-          sum[r][v] = v_fma(second, v_high(column[v]), sum[r][v]);
+          sum[r][v] = v_fma(second, high[v], sum[r][v]);
         }
       }
     }
@@ -42,19 +47,29 @@ BODY_INLINE void wide_rows(const size_t rows, size_t depth, size_t width, const 
 }
 
 /* Panel by panel, as multiply_body.h. */
-void MEMBER(multiply_wide)(size_t rows, size_t depth, size_t width, const float *a, size_t a_stride,
-                           KernelPairs b, const float *rescale, float *c, size_t c_stride) {
+BODY_INLINE void wide_panels(const KernelNumber number, size_t rows, size_t depth, size_t width,
+                             const float *a, size_t a_stride, KernelPairs b, const float *rescale,
+                             float *c, size_t c_stride) {
   for (size_t j = 0; j < width; j += KERNEL_PANEL) {
     const size_t columns = width - j < KERNEL_PANEL ? width - j : KERNEL_PANEL;
     for (size_t r = 0; r < rows; r += ROWS) {
       const size_t here = rows - r < ROWS ? rows - r : ROWS;
       const float *const factors = rescale ? rescale + r : NULL;
 #define WIDE(n)                                                                                    \
-  wide_rows(n, depth, columns, a + r * a_stride, a_stride, b, factors, c + r * c_stride + j,       \
-            c_stride)
+  wide_rows(number, n, depth, columns, a + r * a_stride, a_stride, b, factors,                     \
+            c + r * c_stride + j, c_stride)
       BODY_FOR_ROWS(here, WIDE)
 #undef WIDE
     }
     b.pairs += b.stride;
+  }
+}
+
+void MEMBER(multiply_wide)(size_t rows, size_t depth, size_t width, const float *a, size_t a_stride,
+                           KernelPairs b, const float *rescale, float *c, size_t c_stride) {
+  if (b.number == KERNEL_FP16) {
+    wide_panels(KERNEL_FP16, rows, depth, width, a, a_stride, b, rescale, c, c_stride);
+  } else {
+    wide_panels(KERNEL_BF16, rows, depth, width, a, a_stride, b, rescale, c, c_stride);
   }
 }
