@@ -4,6 +4,7 @@
  * when one changes its meaning. Null stands for what is not known and for missing memory, as
  * json.h says.
  */
+#include "bench/doubts.h"
 #include "bench/json.h"
 #include "bench/report.h"
 #include "bench/scoring.h"
@@ -62,6 +63,15 @@ static json_t *yardsticks_array(const BenchRun *run) {
                   json_figure_or_null(limits->sgemm_gflops > 0, limits->sgemm_gflops), "read_gbps",
                   json_figure_or_null(limits->read_gbps > 0, limits->read_gbps)));
   }
+  return array;
+}
+
+static json_t *doubts_array(const BenchRun *run) {
+  json_t *array = json_array();
+  Doubts doubts;
+  run_doubts(run, &doubts);
+  for (size_t d = 0; d < doubts.count; d++)
+    json_append(&array, json_text_or_null(doubts.sentences[d]));
   return array;
 }
 
@@ -146,12 +156,14 @@ static json_t *rows_array(const BenchRun *run) {
 
 bool report_json(const BenchRun *run, FILE *stream) {
   json_t *const root = json_pack(
-      "{s:s, s:i, s:s, s:o, s:f, s:b, s:I, s:o, s:o, s:o, s:o, s:o}", "schema", "attend-bench",
-      "schema_version", BENCH_SCHEMA_VERSION, "attend_version", attend_version(), "started",
-      json_time(run->started), "seconds", run->seconds, "interrupted", (int)run->interrupted,
-      "rows_not_reached", (json_int_t)run_count(run, BENCH_PENDING), "machine",
-      json_machine(&run->machine), "blas", blas_object(run), "options", options_object(run->config),
-      "yardsticks", yardsticks_array(run), "rows", rows_array(run));
+      "{s:s, s:i, s:s, s:o, s:f, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
+      "attend-bench", "schema_version", BENCH_SCHEMA_VERSION, "attend_version", attend_version(),
+      "started", json_time(run->started), "seconds", run->seconds, "interrupted",
+      (int)run->interrupted, "rows_not_reached", (json_int_t)run_count(run, BENCH_PENDING),
+      "others_share", json_figure_or_null(run->others_share >= 0, run->others_share), "doubts",
+      doubts_array(run), "machine", json_machine(&run->machine), "blas", blas_object(run),
+      "options", options_object(run->config), "yardsticks", yardsticks_array(run), "rows",
+      rows_array(run));
   if (!root) return false;
   /* A write error is the stream's to remember. */
   json_dumpf(root, stream, JSON_INDENT(2));

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "bench/doubts.h"
 #include "bench/report.h"
 #include "bench/scoring.h"
 #include "bench/units.h"
@@ -64,6 +65,15 @@ static void print_yardsticks(const BenchRun *run, FILE *stream) {
         fprintf(stream, " %s %.1f,", attend_isa_name((AttendIsa)isa), limits->fma_gflops[isa]);
     fprintf(stream, " sgemm %.1f GFLOP/s, read %.1f GB/s\n", limits->sgemm_gflops,
             limits->read_gbps);
+  }
+}
+
+static void print_doubts(const BenchRun *run, FILE *stream) {
+  Doubts doubts;
+  run_doubts(run, &doubts);
+  for (size_t d = 0; d < doubts.count; d++) {
+    fputs("note       ", stream);
+    print_wrapped(stream, 11, doubts.sentences[d]);
   }
 }
 
@@ -239,6 +249,7 @@ static void print_footer(const BenchRun *run, FILE *stream) {
 void report_table(const BenchRun *run, FILE *stream) {
   print_header(run, stream);
   print_yardsticks(run, stream);
+  print_doubts(run, stream);
   const size_t count = run->row_count / run->config->model_count;
   for (size_t m = 0; m < run->config->model_count; m++) {
     const BenchRow *const rows = run->rows + m * count;

@@ -105,10 +105,12 @@ typedef struct BenchRun {
   const char *command;        /* of the tool, in titles */
   const char *blas_threading; /* word for machine.blas_threading */
   Yardsticks *yardsticks;     /* one for each of config->threads, and that of serial paths */
+  size_t yardstick_count;
   BenchRow *rows;
   size_t row_count;
   time_t started;
-  double seconds; /* the whole run */
+  double seconds;      /* the whole run */
+  double others_share; /* of the cores' time, that other programs had; below 0: unknown */
   bool interrupted;
 } BenchRun;
 

@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bench/doubts.h"
 #include "bench/interrupt.h"
 #include "bench/measure.h"
+#include "bench/others.h"
 #include "bench/timer.h"
 
 /* The yardsticks are measured again when this many seconds have passed. */
@@ -62,14 +64,18 @@ bool sweep_open(const BenchConfig *config, BenchRun *run) {
   *run = (BenchRun){.config = config,
                     .command = "bench",
                     .yardsticks = calloc(yardstick_count(config), sizeof *run->yardsticks),
+                    .yardstick_count = yardstick_count(config),
                     .rows = calloc(count, sizeof *run->rows),
                     .row_count = count,
-                    .started = time(NULL)};
+                    .started = time(NULL),
+                    .others_share = OTHERS_UNKNOWN};
   if (!run->yardsticks || !run->rows) {
     sweep_close(run);
     return false;
   }
   attend_describe_machine(&run->machine);
+  for (size_t t = 0; t < run->yardstick_count; t++)
+    run->yardsticks[t].threads = yardstick_threads(config, t);
   name_rows(run);
   return true;
 }
@@ -85,12 +91,13 @@ void sweep_close(BenchRun *run) {
 }
 
 /* Measures every number of threads and keeps the best so far. Done again after each model that
- * took its time, because a limit that was measured while another program ran is none. */
+ * took its time, and at the end if a row beat a limit, because a limit that was measured while another
+ * program ran is none. */
 static void measure_yardsticks(BenchRun *run, const Progress *progress) {
   const double seconds = run->config->yardstick_seconds;
-  for (size_t t = 0; t < yardstick_count(run->config) && !interrupt_seen(); t++) {
+  for (size_t t = 0; t < run->yardstick_count && !interrupt_seen(); t++) {
     Yardsticks *const best = &run->yardsticks[t];
-    const size_t threads = yardstick_threads(run->config, t);
+    const size_t threads = best->threads;
     progress_show(progress, "yardsticks with %zu thread%s", threads, threads == 1 ? "" : "s");
     for (int isa = ATTEND_ISA_SCALAR; isa < ATTEND_ISA_COUNT; isa++) {
       if (!run_needs_peak(run, (AttendIsa)isa)) continue;
@@ -158,6 +165,7 @@ static void measure_model(BenchRun *run, size_t m, Progress *progress) {
 
 void sweep_measure(BenchRun *run) {
   Progress progress;
+  const OthersClock before = others_clock();
   interrupt_catch();
   progress_start(&progress, run->row_count);
   measure_yardsticks(run, &progress);
@@ -168,7 +176,10 @@ void sweep_measure(BenchRun *run) {
     measure_yardsticks(run, &progress);
     measured_at = timer_seconds();
   }
+  if (run_beats_limits(run)) measure_yardsticks(run, &progress);
   progress_clear(&progress);
+  const OthersClock after = others_clock();
+  run->others_share = others_share(&before, &after);
   run->seconds = timer_seconds() - progress.start;
   run->interrupted = interrupt_seen();
   interrupt_release();

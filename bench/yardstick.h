@@ -17,6 +17,7 @@
 #define YARDSTICK_BRIEF 0.05
 
 typedef struct Yardsticks {
+  size_t threads;
   double
       fma_gflops[ATTEND_ISA_COUNT]; /* 0 also where an ISA was not asked for; [AUTO] is not used */
   double sgemm_gflops;

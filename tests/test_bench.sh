@@ -193,6 +193,19 @@ seed_decides_the_inputs() {
     disagree "$first twice, and another error for another seed; found $second and $(csv max_error)"
 }
 
+# Programs that keep every core busy are seen, where the system counts its cores' time.
+other_programs_are_noted() {
+  local busy=() core
+  for ((core = 0; core < 2 * $(nproc); core++)); do
+    while :; do :; done &
+    busy+=($!)
+  done
+  run --model qwen2.5-0.5b --tokens 64 --threads 1 --paths naive --time-limit 1 --repeat 20 "${brief[@]}"
+  kill "${busy[@]}"
+  wait "${busy[@]}" 2>/dev/null
+  exits 0 && out_has '^note +other programs had [0-9.]+% of the time of the [0-9]+ cores?:'
+}
+
 config_in_place_of_a_model() {
   cat >"$scratch/config.json" <<'JSON'
 {"_name_or_path": "small, \"quoted\"", "model_type": "qwen2", "hidden_size": 64,
@@ -227,6 +240,11 @@ check 'kernels of every ISA, as a table' kernels_of_every_isa
 check 'kernels as CSV' kernels_as_csv
 check 'kernels as JSON, into a file' kernels_as_json
 check '--seed decides the inputs' seed_decides_the_inputs
+if grep -qE '^cpu[0-9]+ .*[1-9]' /proc/stat 2>/dev/null; then
+  check 'other programs on the cores are noted' other_programs_are_noted
+else
+  skip 'other programs on the cores are noted' 'there is no /proc/stat'
+fi
 check '--config in place of a model, with a name that CSV must quote' config_in_place_of_a_model
 check '--repeat decides the samples' repeat_decides_the_samples
 finish

@@ -5,12 +5,11 @@
 #include <string.h>
 
 #include "bench/csv.h"
+#include "bench/doubts.h"
 #include "bench/units.h"
 #include "cli/wrap.h"
 
 #define LINE_WIDTH 120
-/* Below this share of what as many single threads would reach, threads do not have a core each. */
-#define CROWDED 0.75
 
 static void write_contender(const BenchRow *row, char *text, size_t size) {
   snprintf(text, size, "%s, %zu thread%s", attend_path_name(row->path), row->threads,
@@ -48,28 +47,12 @@ static void print_limits(const BenchRun *run, FILE *stream) {
   }
 }
 
-/* Threads that share cores with other programs, or with each other, say little of the paths. Loops in
- * registers have no other reason to be slower together; sgemm has, and no cause is named. */
-static void print_crowding(const BenchRun *run, FILE *stream) {
-  const BenchRow *const one = &run->rows[0], *const all = &run->rows[run->config->path_count - 1];
-  const Yardsticks *const alone = one->yardsticks, *const together = all->yardsticks;
-  const AttendIsa isa = run->machine.isa_best;
-  const double threads = (double)all->threads, fewest = CROWDED * threads;
-  if (threads < 2 || alone->fma_gflops[isa] <= 0 || alone->sgemm_gflops <= 0) return;
-  const double peak = together->fma_gflops[isa] / alone->fma_gflops[isa];
-  const double sgemm = together->sgemm_gflops / alone->sgemm_gflops;
-  if (peak < fewest) {
-    fprintf(
-        stream,
-        "note       %.0f threads have %.2f times the FMA peak of one: the cores are shared, and "
-        "rows differ from run to run\n",
-        threads, peak);
-  } else if (sgemm < fewest) {
-    fprintf(
-        stream,
-        "note       sgemm on %.0f threads is only %.2f times as fast as on one; shares of it say "
-        "little in this run\n",
-        threads, sgemm);
+static void print_doubts(const BenchRun *run, FILE *stream) {
+  Doubts doubts;
+  run_doubts(run, &doubts);
+  for (size_t d = 0; d < doubts.count; d++) {
+    fputs("note       ", stream);
+    print_wrapped(stream, doubts.sentences[d], 11, LINE_WIDTH);
   }
 }
 
@@ -125,7 +108,7 @@ static void print_sentences(const BenchRun *run, FILE *stream) {
 void compare_print_table(const BenchRun *run, FILE *stream) {
   print_header(run, stream);
   print_limits(run, stream);
-  print_crowding(run, stream);
+  print_doubts(run, stream);
   print_rows(run, stream);
   print_sentences(run, stream);
   fputc('\n', stream);
