@@ -10,7 +10,8 @@
 #include "tests/oracle_transformer.h"
 
 int main(int argc, char **argv) {
-  OracleTransformer *oracle = argc > 3 ? oracle_transformer_open(argv[1], NULL, false) : NULL;
+  OracleTransformer *oracle =
+      argc > 3 ? oracle_transformer_open(argv[1], NULL, (OracleRounding){0}) : NULL;
   if (!oracle) {
     fprintf(stderr, "usage: oracle_continue CHECKPOINT STEPS ID...\n");
     return 2;

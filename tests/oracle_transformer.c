@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct OracleTransformer {
-  bool in_float;
+  OracleRounding rounding;
   size_t dim, hidden, layers, heads, kv_heads, vocabulary, context, head, kv_dim;
   float *file; /* all weights, in the file's order */
   const float *embedding, *norm1, *wq, *wk, *wv, *wo, *norm2, *w1, *w2, *w3, *norm3, *classifier;
@@ -19,7 +19,28 @@ struct OracleTransformer {
 };
 
 static double rounded(const OracleTransformer *o, double value) {
-  return o->in_float ? (double)(float)value : value;
+  return o->rounding.in_float ? (double)(float)value : value;
+}
+
+/* To so many significant bits, ties to even; 0: as it is. */
+static double cut(double value, int bits) {
+  int exponent = 0;
+  if (bits == 0) return value;
+  const double fraction = frexp(value, &exponent);
+  return ldexp(nearbyint(ldexp(fraction, bits)), exponent - bits);
+}
+
+/* A factor of one of the attention's products, and one that is stored first. */
+static double operand(const OracleTransformer *o, double value) {
+  return cut(value, o->rounding.operand_bits);
+}
+
+static double stored(const OracleTransformer *o, double value) {
+  return operand(o, cut(value, o->rounding.stored_bits));
+}
+
+static void make_operands(const OracleTransformer *o, double *values, size_t count) {
+  for (size_t i = 0; i < count; i++) values[i] = operand(o, values[i]);
 }
 
 static const float *take(const float **at, size_t count) {
@@ -61,6 +82,12 @@ static bool allocate(OracleTransformer *o) {
          o->scores && o->logits;
 }
 
+/* Rounds weights of the attention in place, out of the file as it was read. */
+static void store_matrix(OracleTransformer *o, const float *weights, size_t count) {
+  float *const w = o->file + (weights - o->file);
+  for (size_t i = 0; i < count; i++) w[i] = (float)stored(o, (double)w[i]);
+}
+
 static bool read_file(OracleTransformer *o, FILE *file) {
   int32_t header[7];
   if (fread(header, sizeof header, 1, file) != 1) return false;
@@ -73,21 +100,27 @@ static bool read_file(OracleTransformer *o, FILE *file) {
   o->file = bytes > 0 ? malloc((size_t)bytes) : NULL;
   if (!o->file || fseek(file, sizeof header, SEEK_SET) != 0) return false;
   place_weights(o, header[5] < 0);
-  return fread(o->file, (size_t)bytes, 1, file) == 1 && allocate(o);
+  if (fread(o->file, (size_t)bytes, 1, file) != 1 || !allocate(o)) return false;
+  const size_t square = o->layers * o->dim * o->dim, rows = o->layers * o->kv_dim * o->dim;
+  store_matrix(o, o->wq, square);
+  store_matrix(o, o->wk, rows);
+  store_matrix(o, o->wv, rows);
+  store_matrix(o, o->wo, square);
+  return true;
 }
 
 OracleTransformer *oracle_transformer_open(const char *path, const OracleBiases *biases,
-                                           bool in_float) {
+                                           OracleRounding rounding) {
   OracleTransformer *o = calloc(1, sizeof *o);
   FILE *file = fopen(path, "rb");
+  if (o) o->rounding = rounding;
+  if (o && biases) o->biases = *biases;
   const bool good = o && file && read_file(o, file);
   if (file) fclose(file);
   if (!good) {
     oracle_transformer_close(o);
     return NULL;
   }
-  o->in_float = in_float;
-  if (biases) o->biases = *biases;
   return o;
 }
 
@@ -160,10 +193,11 @@ static void attend_head(OracleTransformer *o, size_t layer, size_t h) {
     o->scores[j] = rounded(o, exp(o->scores[j] - highest));
     sum = rounded(o, sum + o->scores[j]);
   }
+  for (size_t j = 0; j <= o->position; j++) o->scores[j] = operand(o, o->scores[j] / sum);
   for (size_t d = 0; d < o->head; d++) {
     double out = 0;
     for (size_t j = 0; j <= o->position; j++)
-      out = rounded(o, out + rounded(o, o->scores[j] / sum * o->values[base + j * o->kv_dim + d]));
+      out = rounded(o, out + rounded(o, o->scores[j] * o->values[base + j * o->kv_dim + d]));
     o->a[h * o->head + d] = out;
   }
 }
@@ -172,6 +206,7 @@ static void attention(OracleTransformer *o, size_t layer) {
   const size_t square = o->dim * o->dim, rows = o->kv_dim * o->dim;
   const size_t now = (layer * o->context + o->position) * o->kv_dim;
   rms_norm(o, o->norm1 + layer * o->dim, o->x, o->n);
+  make_operands(o, o->n, o->dim);
   multiply(o, o->wq + layer * square, o->n, o->dim, o->dim, o->q);
   multiply(o, o->wk + layer * rows, o->n, o->kv_dim, o->dim, o->keys + now);
   multiply(o, o->wv + layer * rows, o->n, o->kv_dim, o->dim, o->values + now);
@@ -180,7 +215,13 @@ static void attention(OracleTransformer *o, size_t layer) {
   add_bias(o, o->biases.value, layer, o->kv_dim, o->values + now);
   rotate(o, o->q, o->dim);
   rotate(o, o->keys + now, o->kv_dim);
+  make_operands(o, o->q, o->dim);
+  for (size_t i = 0; i < o->kv_dim; i++) {
+    o->keys[now + i] = stored(o, o->keys[now + i]);
+    o->values[now + i] = stored(o, o->values[now + i]);
+  }
   for (size_t h = 0; h < o->heads; h++) attend_head(o, layer, h);
+  make_operands(o, o->a, o->dim);
   multiply(o, o->wo + layer * square, o->a, o->dim, o->dim, o->b);
   for (size_t i = 0; i < o->dim; i++) o->x[i] = rounded(o, o->x[i] + o->b[i]);
 }

@@ -16,10 +16,19 @@ typedef struct OracleBiases {
   const float *query, *key, *value;
 } OracleBiases;
 
-/* Reads a checkpoint, or returns null. biases may be null. With in_float every number is rounded to float as soon as it
- * is computed, sums after each term: what plain loops in fp32 would give. */
+/* How coarse the numbers are. All zero: doubles. */
+typedef struct OracleRounding {
+  bool
+      in_float; /* every number is rounded to float as soon as it is computed, sums after each term:
+                       what plain loops in fp32 would give */
+  int stored_bits; /* significant bits of the attention's weights, and of keys and values as they are
+                       kept; 0: all */
+  int operand_bits; /* of both factors of the attention's products, projections included; 0: all */
+} OracleRounding;
+
+/* Reads a checkpoint, or returns null. biases may be null. */
 OracleTransformer *oracle_transformer_open(const char *path, const OracleBiases *biases,
-                                           bool in_float);
+                                           OracleRounding rounding);
 void oracle_transformer_close(OracleTransformer *oracle);
 
 size_t oracle_transformer_vocabulary(const OracleTransformer *oracle);

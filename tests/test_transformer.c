@@ -12,6 +12,28 @@
 #include "tests/random_checkpoint.h"
 #include "tests/transformer_check.h"
 
+/* Lower precisions and storages: the logits within what they may be off, and the text wherever that
+ * cannot change it. Prompts and weights are not chosen for it: how many of the tokens that is, is printed.
+ * Where products and numbers are exact it is all of them, and nearly all with more than bf16's 8 bits. */
+static void check_coarseness(const char *path, const Expected *e, size_t chunk) {
+  static const Coarseness kinds[] = {
+      {.precision = ATTEND_PRECISION_BF16X6, .storage = ATTEND_STORAGE_BF16X3},
+      {.precision = ATTEND_PRECISION_BF16X3, .storage = ATTEND_STORAGE_BF16X2},
+      {.precision = ATTEND_PRECISION_FP32, .storage = ATTEND_STORAGE_FP16},
+      {.precision = ATTEND_PRECISION_FP32, .storage = ATTEND_STORAGE_BF16},
+      {.precision = ATTEND_PRECISION_BF16, .storage = ATTEND_STORAGE_BF16}};
+  for (size_t k = 0; k < COUNT_OF(kinds); k++) {
+    Coarseness how = kinds[k];
+    check_coarse(checkpoint_read, path, e, chunk, &how);
+    print_message("# %s over %s: logits within %.2g, %zu of %zu tokens compared\n",
+                  attend_precision_name(how.precision), attend_storage_name(how.storage),
+                  how.allowed, how.compared, e->count - e->given);
+    if (how.storage == ATTEND_STORAGE_BF16X3) assert_int_equal(how.compared, e->count - e->given);
+    if (how.storage != ATTEND_STORAGE_BF16)
+      assert_true(5 * how.compared >= 4 * (e->count - e->given));
+  }
+}
+
 static void check_random(const CheckpointSizes *sizes, size_t given, size_t count) {
   char path[] = "/tmp/attend-test-transformer-XXXXXX";
   const int file = mkstemp(path);
@@ -22,6 +44,7 @@ static void check_random(const CheckpointSizes *sizes, size_t given, size_t coun
   /* Else equal tokens would be luck, and the seed must be another. */
   assert_true(e.smallest > 2 * e.allowed);
   check_engines(checkpoint_read, path, &e, (const size_t[]){1, 7, 128, given}, 4);
+  check_coarseness(path, &e, 7);
   expected_free(&e);
   assert_int_equal(unlink(path), 0);
 }
@@ -53,7 +76,8 @@ static const char *trained_path; /* null: there is none */
 
 static void trained_model(void **state) {
   (void)state;
-  OracleTransformer *const oracle = oracle_transformer_open(trained_path, NULL, false);
+  OracleTransformer *const oracle =
+      oracle_transformer_open(trained_path, NULL, (OracleRounding){0});
   if (!oracle) fail_msg("%s cannot be read", trained_path);
   const size_t context = oracle_transformer_context(oracle);
   oracle_transformer_close(oracle);

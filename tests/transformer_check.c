@@ -14,23 +14,24 @@ static double find_gap(const double *logits, size_t count) {
   return gap;
 }
 
-/* Four times the largest error of the oracle in float over these tokens. */
-static double find_allowed(const char *path, const OracleBiases *biases, const Expected *e) {
-  OracleTransformer *const in_float = oracle_transformer_open(path, biases, true);
-  assert_non_null(in_float);
+/* Four times the largest error of the oracle that rounds, over these tokens. */
+static double find_allowed(const char *path, const OracleBiases *biases, const Expected *e,
+                           OracleRounding rounding) {
+  OracleTransformer *const coarse = oracle_transformer_open(path, biases, rounding);
+  assert_non_null(coarse);
   double error = 0;
   for (size_t i = 0; i < e->count; i++) {
-    const double *const logits = oracle_transformer_feed(in_float, e->tokens[i]);
+    const double *const logits = oracle_transformer_feed(coarse, e->tokens[i]);
     for (size_t v = 0; v < e->vocabulary; v++)
       error = fmax(error, fabs(logits[v] - e->logits[i * e->vocabulary + v]));
   }
-  oracle_transformer_close(in_float);
+  oracle_transformer_close(coarse);
   return 4 * error;
 }
 
 Expected expect_continuation(const char *path, const OracleBiases *biases, size_t given,
                              size_t count) {
-  OracleTransformer *const oracle = oracle_transformer_open(path, biases, false);
+  OracleTransformer *const oracle = oracle_transformer_open(path, biases, (OracleRounding){0});
   assert_non_null(oracle);
   Expected e = {given, count, oracle_transformer_vocabulary(oracle), NULL, NULL, NULL, 0, INFINITY};
   assert_true(count <= oracle_transformer_context(oracle));
@@ -48,7 +49,7 @@ Expected expect_continuation(const char *path, const OracleBiases *biases, size_
     if (i + 1 >= given) e.smallest = fmin(e.smallest, e.gaps[i]);
   }
   oracle_transformer_close(oracle);
-  e.allowed = find_allowed(path, biases, &e);
+  e.allowed = find_allowed(path, biases, &e, (OracleRounding){.in_float = true});
   return e;
 }
 
@@ -60,6 +61,8 @@ void expected_free(Expected *e) {
 typedef struct Way {
   Engine engine;
   size_t threads, chunk;
+  AttendStorage storage;
+  double allowed;
 } Way;
 
 /* Compares the logits after token i, and the choice where no error that is allowed can change it. */
@@ -68,13 +71,14 @@ static void check_logits(const Way *way, const Expected *e, size_t i, const floa
   size_t largest = 0;
   for (size_t v = 0; v < e->vocabulary; v++) {
     if (logits[v] > logits[largest]) largest = v;
-    if (is_close((double)logits[v], expected[v], e->allowed)) continue;
-    fail_msg("%s %s, %zu threads, chunks of %zu: logit %zu after token %zu is %.9g, expected %.9g "
-             "within %.2g",
-             attend_path_name(way->engine.path), attend_isa_name(way->engine.isa), way->threads,
-             way->chunk, v, i, (double)logits[v], expected[v], e->allowed);
+    if (is_close((double)logits[v], expected[v], way->allowed)) continue;
+    fail_msg("%s %s, %s over %s, %zu threads, chunks of %zu: logit %zu after token %zu is %.9g, "
+             "expected %.9g within %.2g",
+             attend_path_name(way->engine.path), attend_isa_name(way->engine.isa),
+             attend_precision_name(way->engine.precision), attend_storage_name(way->storage),
+             way->threads, way->chunk, v, i, (double)logits[v], expected[v], way->allowed);
   }
-  if (e->gaps[i] > 2 * e->allowed)
+  if (e->gaps[i] > 2 * way->allowed)
     assert_int_equal(largest, oracle_largest(expected, e->vocabulary));
 }
 
@@ -83,7 +87,7 @@ static void run(ReadModel read, const char *path, const Expected *e, const Way *
   Complaint complaint = {""};
   Model *const model = new_bytes(sizeof *model);
   Transformer *const transformer = new_bytes(sizeof *transformer);
-  if (!read(path, context, ATTEND_STORAGE_AUTO, model, &complaint) ||
+  if (!read(path, context, way->storage, model, &complaint) ||
       !transformer_open(transformer, model, context, e->count, way->chunk, &complaint) ||
       !transformer_feed(transformer, e->tokens, e->given, &complaint))
     fail_msg("%s", complaint.text);
@@ -106,5 +110,28 @@ void check_engines(ReadModel read, const char *path, const Expected *expected, c
   const size_t engine_count = list_engines(engines);
   for (size_t i = 0; i < engine_count; i++)
     for (size_t c = 0; c < chunk_count; c++)
-      run(read, path, expected, &(Way){engines[i], 1 + chunks[c] % 2, chunks[c]});
+      run(read, path, expected,
+          &(Way){engines[i], 1 + chunks[c] % 2, chunks[c], ATTEND_STORAGE_AUTO, expected->allowed});
+}
+
+/* What a precision and a storage round. bf16x6 and bf16x3 storage are exact to 24 bits and more. In bf16x3
+ * a product is off by 2^-15 at worst, as if both factors had 15 bits. fp16's multiples of 2^-24 below 2^-14 are
+ * finer than what 11 bits lose of larger numbers. */
+static OracleRounding rounding_of(const Coarseness *how) {
+  static const int operands[ATTEND_PRECISION_COUNT] = {
+      [ATTEND_PRECISION_BF16X3] = 15, [ATTEND_PRECISION_BF16] = 8};
+  static const int stored[ATTEND_STORAGE_COUNT] = {
+      [ATTEND_STORAGE_BF16] = 8, [ATTEND_STORAGE_BF16X2] = 16, [ATTEND_STORAGE_FP16] = 11};
+  return (OracleRounding){true, stored[how->storage], operands[how->precision]};
+}
+
+void check_coarse(ReadModel read, const char *path, const Expected *e, size_t chunk,
+                  Coarseness *how) {
+  Engine engines[MAX_ENGINES];
+  const size_t count = list_engines_in(how->precision, engines);
+  how->allowed = find_allowed(path, NULL, e, rounding_of(how));
+  how->compared = 0;
+  for (size_t i = e->given; i < e->count; i++) how->compared += e->gaps[i - 1] > 2 * how->allowed;
+  for (size_t k = 0; k < count; k++)
+    run(read, path, e, &(Way){engines[k], 1 + k % 2, chunk, how->storage, how->allowed});
 }

@@ -2,7 +2,9 @@
  *
  * How far logits may be off: four times what the oracle itself is off when every number in it is
  * rounded to float, the largest of all logits of the run. The engine rounds as often or less, but in
- * another order, and by how much two such errors differ is chance.
+ * another order, and by how much two such errors differ is chance. In a lower precision or storage the
+ * oracle rounds what these do as well: weights, keys and values as they are stored, and the factors of
+ * the attention's products.
  */
 #ifndef ATTEND_TESTS_TRANSFORMER_CHECK_H
 #define ATTEND_TESTS_TRANSFORMER_CHECK_H
@@ -35,5 +37,16 @@ typedef bool (*ReadModel)(const char *path, AttendContext *context, AttendStorag
  * the tokens chosen those are compared that no error within what is allowed can change. */
 void check_engines(ReadModel read, const char *path, const Expected *expected, const size_t *chunks,
                    size_t chunk_count);
+
+/* The same in a precision of the tiled path over weights and caches in a storage, on every ISA. */
+typedef struct Coarseness {
+  AttendPrecision precision;
+  AttendStorage storage;
+  size_t
+      compared; /* set: tokens that no error within what is allowed can change, of `count - given` */
+  double allowed; /* set */
+} Coarseness;
+void check_coarse(ReadModel read, const char *path, const Expected *expected, size_t chunk,
+                  Coarseness *how);
 
 #endif
