@@ -192,6 +192,16 @@ CoreProblem problem_new(const CoreCase *spec) {
   return problem;
 }
 
+void problem_store(CoreProblem *problem, AttendStorage storage) {
+  const AttendShape *const s = &problem->spec.shape;
+  for (size_t t = 0; t < s->batch * s->key_tokens; t++)
+    for (size_t g = 0; g < s->kv_heads; g++) {
+      const size_t b = t / s->key_tokens, j = t % s->key_tokens;
+      round_to_storage(storage, problem_row(&problem->key, b, j, g), s->head_dim);
+      round_to_storage(storage, problem_row(&problem->value, b, j, g), s->value_dim);
+    }
+}
+
 void problem_free(CoreProblem *problem) {
   for (size_t k = 0; k < 3; k++) guarded_free(problem->buffers[k], "an input");
   option_data_free(&problem->data);

@@ -21,6 +21,9 @@ typedef struct CoreProblem {
 CoreProblem problem_new(const CoreCase *spec);
 void problem_free(CoreProblem *problem);
 
+/* Makes keys and values numbers that a storage holds exactly. */
+void problem_store(CoreProblem *problem, AttendStorage storage);
+
 /* Where element 0 of a row of the operand stands, for tests that change data. */
 float *problem_row(const AttendView *view, size_t batch, size_t token, size_t head);
 

@@ -72,6 +72,13 @@ void full_layer_free(FullLayer *layer) {
   free(layer->sinks);
 }
 
+void full_layer_store(FullLayer *layer, AttendStorage storage) {
+  const AttendLayerShape *const s = &layer->spec.shape;
+  const size_t columns = (s->query_heads + s->kv_heads) * s->head_dim + s->kv_heads * s->value_dim;
+  round_to_storage(storage, layer->qkv, s->width * columns);
+  round_to_storage(storage, layer->output, s->query_heads * s->value_dim * s->width);
+}
+
 AttendWeightSource full_layer_source(const FullLayer *layer) {
   AttendWeightSource source;
   attend_default_weight_source(&source);

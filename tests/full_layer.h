@@ -26,6 +26,9 @@ typedef struct FullLayer {
 bool full_layer_new(size_t index, FullLayer *layer);
 void full_layer_free(FullLayer *layer);
 
+/* Makes the weights of its matrices numbers that a storage holds exactly. */
+void full_layer_store(FullLayer *layer, AttendStorage storage);
+
 /* What the library is given, and the same for the oracle. */
 AttendWeightSource full_layer_source(const FullLayer *layer);
 AttendWeights *full_layer_pack(AttendContext *context, const FullLayer *layer);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #define THREADS 3
+#define STORAGES (ATTEND_STORAGE_COUNT - 1) /* but AUTO */
 
 /* Runs `check` on every engine with a context that has no workspace yet. */
 static void for_each_engine(void **state, void (*check)(Injection injection, AttendContext *context,
@@ -126,14 +127,23 @@ static void a_core_call(void **state) {
   for_each_engine(state, check_core);
 }
 
-static void check_cached(Injection injection, AttendContext *context, Engine engine) {
-  (void)engine;
+/* The numbers are such that the storage holds them exactly. */
+static void check_stored(Injection injection, Engine engine, AttendStorage storage) {
   const CoreCase spec = {.shape = {2, 5, 150, 4, 2, 32, 24}, .q_start = 145};
   const AttendLayerShape shape = {128, 4, 2, 32, 24};
+  AttendCacheSettings settings;
+  AttendCache *cache = NULL;
+  AttendContext *context = engine_open(engine, THREADS);
   CoreRun run = core_run_new(&spec);
   AttendOptions options = run.problem.options;
   options.q_start = 0;
-  AttendCache *cache = cache_open(context, &shape, 2, 150);
+  problem_store(&run.problem, storage);
+  problem_expect(&run.problem);
+  attend_default_cache_settings(&settings);
+  settings.sequences = 2;
+  settings.capacity = 150;
+  settings.storage = storage;
+  assert_ok(context, attend_open_cache(context, &shape, &settings, &cache));
   cache_append(context, cache, 2, 150, run.problem.key, run.problem.value);
   void *const snapshot = cache_snapshot(cache);
   while (refused(&injection, context,
@@ -144,11 +154,16 @@ static void check_cached(Injection injection, AttendContext *context, Engine eng
   require_snapshot(cache, snapshot);
   free(snapshot);
   attend_close_cache(&cache);
+  attend_close(&context);
   core_run_free(&run);
 }
 
 static void a_call_over_a_cache(void **state) {
-  for_each_engine(state, check_cached);
+  Engine engines[MAX_ENGINES];
+  const size_t count = list_engines(engines);
+  for (size_t e = 0; e < count; e++)
+    for (int storage = ATTEND_STORAGE_FP32; storage < ATTEND_STORAGE_COUNT; storage++)
+      check_stored(injection_of(state), engines[e], (AttendStorage)storage);
 }
 
 /* ---- weights ---- */
@@ -183,14 +198,17 @@ static void check_packing(Injection injection, const AttendWeightSource *source,
   attend_close(&context);
 }
 
-/* With and without biases, QK-norm and frequencies of RoPE. */
+/* With and without biases, QK-norm and frequencies of RoPE, in every storage. */
 static void packing_weights_of_models(void **state) {
   enum { TOKENS = 20 };
   FullLayer layer;
-  for (size_t index = 0; full_layer_new(index, &layer); index++) {
+  for (size_t k = 0; full_layer_new(k / STORAGES, &layer); k++) {
+    const AttendStorage storage = (AttendStorage)(ATTEND_STORAGE_FP32 + k % STORAGES);
+    full_layer_store(&layer, storage);
     float *const x = new_random(91, 1.0f, TOKENS * layer.spec.shape.width);
     double *const y = full_layer_expect(&layer, TOKENS, x, NULL);
-    const AttendWeightSource source = full_layer_source(&layer);
+    AttendWeightSource source = full_layer_source(&layer);
+    source.storage = storage;
     const Packing packing = {&layer.spec.shape, &layer.options, x, y, TOKENS};
     check_packing(injection_of(state), &source, &packing, layer.spec.name);
     free(x);
@@ -276,9 +294,10 @@ static void opening_a_cache(void **state) {
   const AttendLayerShape shape = {64, 4, 2, 16, 16};
   AttendContext *context =
       engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
-  for (size_t kind = 0; kind < CACHE_KINDS; kind++) {
+  for (size_t k = 0; k < CACHE_KINDS * ATTEND_STORAGE_COUNT; k++) {
     Injection injection = injection_of(state);
-    const AttendCacheSettings settings = cache_kind(kind);
+    AttendCacheSettings settings = cache_kind(k % CACHE_KINDS);
+    settings.storage = (AttendStorage)(k / CACHE_KINDS);
     AttendCache *cache = (AttendCache *)(void *)context;
     while (refused(&injection, context, attend_open_cache(context, &shape, &settings, &cache))) {
       assert_null(cache);
@@ -301,12 +320,32 @@ typedef struct Chunks {
 
 enum { FIRST = 40, SECOND = 24, ALL = FIRST + SECOND };
 
+/* Both chunks by contexts that have their memory, into a cache of their own. */
+static float *run_unrefused(AttendContext *const contexts[2], const AttendWeights *weights,
+                            const AttendCacheSettings *settings, const Chunks *chunks) {
+  const AttendLayerShape *const s = &chunks->layer->spec.shape;
+  const size_t first = FIRST * s->width;
+  float *const y = new_bytes(ALL * s->width * sizeof *y);
+  AttendCache *cache = NULL;
+  assert_ok(contexts[0], attend_open_cache(contexts[0], s, settings, &cache));
+  assert_ok(contexts[0], attend_layer_forward(contexts[0], weights, cache, 1, FIRST, chunks->x,
+                                              &chunks->layer->options, y));
+  assert_ok(contexts[1],
+            attend_layer_forward(contexts[1], weights, cache, 1, SECOND, chunks->x + first,
+                                 &chunks->layer->options, y + first));
+  attend_close_cache(&cache);
+  return y;
+}
+
 /* A second chunk, refused until there is memory, after a first one from another context. In a ring
- * the second chunk takes the place of tokens of the first. */
-static void check_layer(Injection injection, Engine engine, const Chunks *chunks, size_t kind) {
+ * the second chunk takes the place of tokens of the first. What comes of it at last is what comes where
+ * nothing is refused, and what the oracle gives if the cache holds keys and values as they are. */
+static void check_layer(Injection injection, Engine engine, const Chunks *chunks, size_t kind,
+                        AttendStorage storage) {
   const FullLayer *const layer = chunks->layer;
   const AttendLayerShape *const s = &layer->spec.shape;
-  const AttendCacheSettings settings = cache_kind(kind);
+  AttendCacheSettings settings = cache_kind(kind);
+  settings.storage = storage;
   const float *const x = chunks->x;
   float *const y = guarded_new(ALL * s->width * sizeof *y, 4), *const second = y + FIRST * s->width;
   AttendContext *other = engine_open(engine, 1), *context = engine_open(engine, THREADS);
@@ -323,7 +362,12 @@ static void check_layer(Injection injection, Engine engine, const Chunks *chunks
   }
   assert_int_equal(injection.refusals, 1);
   char label[FULL_LABEL_SIZE];
-  check_close(full_label(label, layer, engine, "two chunks"), y, chunks->y, ALL * s->width);
+  float *const unrefused =
+      run_unrefused((AttendContext *[]){other, context}, weights, &settings, chunks);
+  assert_memory_equal(y, unrefused, ALL * s->width * sizeof *y);
+  free(unrefused);
+  if (storage == ATTEND_STORAGE_FP32 || storage == ATTEND_STORAGE_BF16X3)
+    check_close(full_label(label, layer, engine, "two chunks"), y, chunks->y, ALL * s->width);
   assert_int_equal(attend_cache_length(cache, 0), ALL);
   free(snapshot);
   attend_close_cache(&cache);
@@ -345,7 +389,8 @@ static void a_layer_over_a_cache(void **state) {
       const size_t kind = k % CACHE_KINDS;
       if (cache_kind(kind).window && !layer.spec.window)
         continue; /* it sees more than a ring has */
-      check_layer(injection_of(state), engines[k / CACHE_KINDS], &chunks, kind);
+      const AttendStorage storage = (AttendStorage)(ATTEND_STORAGE_FP32 + (index + k) % STORAGES);
+      check_layer(injection_of(state), engines[k / CACHE_KINDS], &chunks, kind, storage);
     }
     free(x);
     free(y);

@@ -18,13 +18,6 @@
 
 /* ---- runs ---- */
 
-static void store_weights(FullLayer *layer, AttendStorage storage) {
-  const AttendLayerShape *const s = &layer->spec.shape;
-  const size_t columns = (s->query_heads + s->kv_heads) * s->head_dim + s->kv_heads * s->value_dim;
-  round_to_storage(storage, layer->qkv, s->width * columns);
-  round_to_storage(storage, layer->output, s->query_heads * s->value_dim * s->width);
-}
-
 static AttendContext *open_precise(Engine engine, AttendPrecision precision, size_t threads) {
   AttendSettings settings = engine_settings(engine, threads);
   settings.precision = precision;
@@ -56,7 +49,7 @@ static void check_stored(size_t index, Engine engine, AttendStorage storage, con
   FullLayer layer, rounded;
   char label[FULL_LABEL_SIZE];
   assert_true(full_layer_new(index, &layer) && full_layer_new(index, &rounded));
-  store_weights(&rounded, storage);
+  full_layer_store(&rounded, storage);
   AttendContext *context = open_precise(engine, ATTEND_PRECISION_FP32, 2);
   AttendWeights *weights = pack_stored(context, &layer, storage);
   double *const expected = full_layer_expect(&rounded, TOKENS, x, NULL);

@@ -191,23 +191,12 @@ static void check_ragged(AttendContext *context, const AttendCache *cache,
   free(queries);
 }
 
-/* Makes keys and values numbers that a storage holds exactly. */
-static void round_problem(CoreProblem *problem, AttendStorage storage) {
-  const AttendShape *const s = &problem->spec.shape;
-  for (size_t t = 0; t < s->batch * s->key_tokens; t++)
-    for (size_t g = 0; g < s->kv_heads; g++) {
-      const size_t b = t / s->key_tokens, j = t % s->key_tokens;
-      round_to_storage(storage, problem_row(&problem->key, b, j, g), s->head_dim);
-      round_to_storage(storage, problem_row(&problem->value, b, j, g), s->value_dim);
-    }
-}
-
 static void check_cached(const CachedCase *spec, uint64_t seed, Engine engine,
                          AttendStorage storage) {
   CoreCase core = spec->core;
   core.seed = seed;
   CoreProblem problem = problem_new(&core);
-  round_problem(&problem, storage);
+  problem_store(&problem, storage);
   AttendContext *context = engine_open(engine, 1 + seed % 3);
   AttendCache *cache = open_cache(context, spec, storage);
   fill_cache(context, cache, spec, &problem);
@@ -269,7 +258,7 @@ static void numbers_are_those_stored(void **state) {
       AttendContext *context = engine_open(engines[k], 2);
       AttendCache *cache = open_cache(context, &cases[c], storage);
       fill_cache(context, cache, &cases[c], &problem);
-      round_problem(&problem, storage);
+      problem_store(&problem, storage);
       check_oracle(context, cache, &problem, attend_path_name(engines[k].path));
       attend_close_cache(&cache);
       attend_close(&context);

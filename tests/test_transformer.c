@@ -4,7 +4,7 @@
  *
  * Random checkpoints of several forms, and the one that ATTEND_TEST_MODEL names (unset: CHECKPOINT,
  * if it is there), through every path and ISA, with the prompt fed in chunks of several sizes and the
- * rest token by token.
+ * rest token by token; the random ones also in the precisions and storages below fp32.
  */
 #include <stdlib.h>
 #include <unistd.h>
