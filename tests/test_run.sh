@@ -63,14 +63,18 @@ a_model_by_name_or_dimensions() {
 written_weights_are_inspected() {
   inspect "$model"
   exits 0 && err_is_empty && out_has ': 6 tensors, ' && out_has 'q_proj.weight  F32  *\[96, 48\]' &&
-    out_has 'usable  *1$' && out_has 'layer 0 .*layers.0.self_attn.q_proj.weight" is missing'
+    out_has 'usable  *1$' && out_has 'fp32  *48.1 KiB  *48.1 KiB  *' &&
+    out_has 'bf16  *24.1 KiB ' && out_has 'layer 0 .*layers.0.self_attn.q_proj.weight" is missing'
 }
 
 inspection_as_json() {
   inspect --json "$model"
   exits 0 && json_has schema.name=attend-inspect tensors#6 layers#2 model.name=small \
     layers.0.usable=false layers.1.usable=true layers.1.reason=null tensors.5.shape#2 \
-    tensors.5.dtype=F32 layers.1.packed_bytes=49280 model_error=null
+    tensors.5.dtype=F32 layers.1.packed_bytes=49280 model_error=null &&
+    json_has layers.1.packed_bytes_by_storage.fp32=49280 \
+      layers.1.packed_bytes_by_storage.bf16x3=73856 layers.1.packed_bytes_by_storage.fp16=24704 \
+      layers.0.packed_bytes_by_storage=null
 }
 
 inspection_without_a_model() {

@@ -46,14 +46,26 @@ static json_t *model_object(const AttendModel *model) {
                    "value_dim", (json_int_t)shape->value_dim);
 }
 
+/* Bytes by storage; null of a layer that is not usable. */
+static json_t *storages_object(const Inspection *inspection, size_t layer) {
+  if (!inspection->layers[layer].usable) return json_null();
+  json_t *bytes = json_object();
+  for (int storage = ATTEND_STORAGE_FP32; storage < ATTEND_STORAGE_COUNT; storage++) {
+    const size_t packed = inspection_layer_bytes(inspection, layer, (AttendStorage)storage);
+    json_set(&bytes, attend_storage_name((AttendStorage)storage), json_integer((json_int_t)packed));
+  }
+  return bytes;
+}
+
 static json_t *layers_array(const Inspection *inspection) {
   json_t *layers = json_array();
   for (size_t i = 0; inspection->has_model && i < inspection->model.layers; i++) {
     const LayerFinding *const layer = &inspection->layers[i];
     json_append(&layers,
-                json_pack("{s:I, s:b, s:o, s:o}", "layer", (json_int_t)i, "usable",
+                json_pack("{s:I, s:b, s:o, s:o, s:o}", "layer", (json_int_t)i, "usable",
                           (int)layer->usable, "packed_bytes", json_count_or_null(layer->bytes),
-                          "reason", json_text_or_null(layer->reason)));
+                          "packed_bytes_by_storage", storages_object(inspection, i), "reason",
+                          json_text_or_null(layer->reason)));
   }
   return layers;
 }

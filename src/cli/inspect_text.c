@@ -108,29 +108,37 @@ static void print_reasons(const Inspection *inspection) {
   }
 }
 
+/* What the usable layers take, by how their weights and caches are stored. */
+static void print_storages(const Inspection *inspection) {
+  static const AttendStorage storages[] = {ATTEND_STORAGE_FP32, ATTEND_STORAGE_BF16X3,
+                                           ATTEND_STORAGE_BF16X2, ATTEND_STORAGE_BF16,
+                                           ATTEND_STORAGE_FP16};
+  printf("  %-9s  %11s %11s  %s\n", "stored in", "a layer", "in all", "a token's keys and values");
+  for (size_t k = 0; k < sizeof storages / sizeof *storages; k++) {
+    char each[32], total[32], token[32];
+    size_t bytes = 0, largest = 0;
+    for (size_t i = 0; i < inspection->model.layers; i++) {
+      const size_t layer = inspection_layer_bytes(inspection, i, storages[k]);
+      bytes += layer;
+      if (layer > largest) largest = layer;
+    }
+    write_bytes(largest, each, sizeof each);
+    write_bytes(bytes, total, sizeof total);
+    write_bytes(inspection_token_bytes(inspection, storages[k]), token, sizeof token);
+    printf("  %-9s  %11s %11s  %s\n", attend_storage_name(storages[k]), each, total, token);
+  }
+}
+
 static void print_layers(const Inspection *inspection) {
   const AttendModel *const model = &inspection->model;
   const AttendLayerShape *const shape = &model->shape;
-  char each[32], total[32], token[32];
-  size_t bytes = 0, largest = 0;
-  for (size_t i = 0; i < model->layers; i++) {
-    bytes += inspection->layers[i].bytes;
-    if (inspection->layers[i].bytes > largest) largest = inspection->layers[i].bytes;
-  }
-  write_bytes(largest, each, sizeof each);
-  write_bytes(bytes, total, sizeof total);
-  write_bytes(shape->kv_heads * (shape->head_dim + shape->value_dim) * sizeof(float), token,
-              sizeof token);
   fputs("\n  model      ", stdout);
   print_clean(model->name);
   printf(": %zu layers, E %zu, Hq %zu, Hk %zu, D %zu\n  usable     ", model->layers, shape->width,
          shape->query_heads, shape->kv_heads, shape->head_dim);
   const size_t usable = print_usable(inspection);
   putchar('\n');
-  if (usable > 0) {
-    printf("  packed     %s a layer, %s in all, in fp32\n", each, total);
-    printf("  cache      %s a token and layer\n", token);
-  }
+  if (usable > 0) print_storages(inspection);
   print_reasons(inspection);
 }
 
