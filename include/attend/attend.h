@@ -111,8 +111,8 @@ typedef enum AttendPath {
 #define ATTEND_PATH_COUNT 4 /* AUTO included: an array of this size is indexed by AttendPath */
 
 /* Instruction sets of the tiled path's kernels. AUTO is the widest that the processor, the
- * operating system and the build allow (AVX512 at most in fp32, where the wider ones do the same). Asking for one that is missing is an error, never a silent
- * fallback. */
+ * operating system and the build allow (AVX512 at most in fp32, where the wider ones do the same).
+ * Asking for one that is missing is an error, never a silent fallback. */
 typedef enum AttendIsa {
   ATTEND_ISA_AUTO = 0,
   ATTEND_ISA_SCALAR = 1,      /* plain C, vectorised by the compiler for the baseline processor */
@@ -124,14 +124,15 @@ typedef enum AttendIsa {
 #define ATTEND_ISA_COUNT 6
 
 /* How the tiled path forms its products, in the core and in the projections; sums, softmax and the
- * output are fp32 always. A float is a sum of up to three bf16 numbers, and a product of floats one of
- * bf16 products (Henry, Tang and Heinecke 2019, "Leveraging the bfloat16 Artificial Intelligence
- * Datatype For Higher-Precision Computations"). Bounds: docs/numerics.md. */
+ * output are fp32 always. A float is a sum of up to three bf16 numbers, and a product of floats one
+ * of bf16 products (Henry, Tang and Heinecke 2019, "Leveraging the bfloat16 Artificial Intelligence
+ * Datatype For Higher-Precision Computations"). The errors below are of a product, relative to it and
+ * at worst; bounds of scores and outputs: docs/numerics.md. */
 typedef enum AttendPrecision {
   ATTEND_PRECISION_FP32 = 0,   /* multiply-adds in fp32 */
   ATTEND_PRECISION_BF16X6 = 1, /* three parts, six products: as exact as fp32 */
-  ATTEND_PRECISION_BF16X3 = 2, /* two parts, three products: about 2^-16 of the operands */
-  ATTEND_PRECISION_BF16 = 3,   /* operands rounded to bf16: about 2^-8 */
+  ATTEND_PRECISION_BF16X3 = 2, /* two parts, three products: about 2^-15 */
+  ATTEND_PRECISION_BF16 = 3,   /* operands rounded to bf16: about 2^-7 */
 } AttendPrecision;
 #define ATTEND_PRECISION_COUNT 4
 
@@ -338,7 +339,8 @@ typedef struct AttendOptions {
   const size_t *cache_sequences; /* [B]: which sequence of the cache each of the batch is, none
                                     twice; null (default): 0, 1, 2, ... */
   const int64_t *positions;      /* [B, N] (ragged: [total]) for RoPE; null (default): p, as above.
-                               Visibility does not depend on them. */
+                               Visibility does not depend on them, and calls without RoPE do not
+                               look at them. */
 } AttendOptions;
 
 /* Fills *options with the defaults above. */
@@ -496,6 +498,8 @@ typedef struct AttendCache AttendCache;
  *   cache null: the tokens of a sequence attend to each other. Else their keys and values are
  *   appended to the cache, which must be of the weights' heads, and they attend to all of it;
  *   positions then count from the cache's first token.
+ *   Without a cache the keys stand at 0, 1, ... whatever q_start says, so that a q_start above 0 shows
+ *   a causal token what comes after it: what shifts RoPE alone is options.positions.
  * tokens = 0 is allowed and does nothing. The projections use cblas_sgemm (up to 16 rows: a kernel
  * of this library), except in the naive path, which has loops of its own.
  * Returns what attend_core_forward() returns, and: SHAPE_MISMATCH (cache and weights);
@@ -563,8 +567,9 @@ ATTEND_API AttendStatus attend_append_cache(AttendContext *context, AttendCache 
                                             AttendView value);
 
 /* Copies tokens first .. first + tokens of a sequence out, row-major: key [tokens, Hk, D], value
- * [tokens, Hk, Dv]. Returns OK; NULL_POINTER; MISALIGNED; BAD_SIZE (a token that is not kept);
- * BAD_STRIDE; OVERFLOW. On failure nothing is written. */
+ * [tokens, Hk, Dv]. The two may be woven into each other by their strides, but have no element in
+ * common, which is not checked. Returns OK; NULL_POINTER; MISALIGNED; BAD_SIZE (a token that is not
+ * kept); BAD_STRIDE; OVERFLOW. On failure nothing is written. */
 ATTEND_API AttendStatus attend_read_cache(AttendContext *context, const AttendCache *cache,
                                           size_t sequence, size_t first, size_t tokens,
                                           AttendOutputView key, AttendOutputView value);
@@ -632,7 +637,8 @@ ATTEND_API AttendStatus attend_plan_core(AttendContext *context, const AttendSha
                                          const AttendOptions *options, AttendPlan *plan);
 
 /* Plans a layer call: `tokens` new tokens after `past` cached ones in every sequence (has_cache as
- * in the call). Its workspace suffices for calls of these sizes with fewer past tokens too. */
+ * in the call; without one `past` is not looked at). Its workspace suffices for calls of these sizes
+ * with fewer past tokens too: where sequences differ, plan with the longest. */
 ATTEND_API AttendStatus attend_plan_layer(AttendContext *context, const AttendLayerShape *shape,
                                           size_t batch, size_t tokens, size_t past, bool has_cache,
                                           const AttendOptions *options, AttendPlan *plan);
@@ -704,7 +710,8 @@ typedef void (*AttendTap)(void *user, const AttendMatrix *matrix);
  *   blas    scores to weights of all rows, and concat and output
  *   tiled   scores to weights of the rows that attend_set_tap_rows() names (none by default), formed
  *           again by the kernels after the result and not kept; and concat and output
- * Null removes the tap. Returns OK; NULL_POINTER. */
+ * A tap runs within the call and in its thread, so it makes no call with the same context; to end the
+ * call early is not possible. Null removes the tap. Returns OK; NULL_POINTER. */
 ATTEND_API AttendStatus attend_set_tap(AttendContext *context, AttendTap tap, void *user);
 
 /* Restricts the tap's scores to weights to query tokens first .. first + count of each sequence, as
