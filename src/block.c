@@ -75,21 +75,21 @@ static void adjust(const Job *job, const Block *block, const Tile *tile, const S
   }
 }
 
-/* Each row adds up exactly the values that it sees, run by run. */
+/* Each row adds up exactly the values that it sees, run by run. One that sees none has kept its maximum,
+ * and there is nothing to rescale. */
 static void weigh_by_row(const Job *job, const Scratch *s, const Block *block, const Tile *tile,
                          const Seen *seen, bool masked, Online state) {
   for (size_t r = 0; r < block->rows; r++) {
     const float *const weights = s->scores + r * KEY_TILE;
     const float *rescale = s->rescale + r;
-    size_t j = seen->first[r];
-    do {
-      while (masked && j < seen->end[r] && row_masked(job, block, tile, r, j)) j++;
-      size_t end = masked ? j : seen->end[r];
-      while (end < seen->end[r] && !row_masked(job, block, tile, r, end)) end++;
+    for (size_t j = seen->first[r], end = j; j < seen->end[r]; j = end + 1) {
+      for (end = j; end < seen->end[r]; end++) {
+        if (masked && row_masked(job, block, tile, r, end)) break;
+      }
+      if (end == j) continue;
       tile_weigh(job, tile, 1, j, end, weights, rescale, online_from(state, r));
       rescale = NULL;
-      j = end;
-    } while (j < seen->end[r]);
+    }
   }
 }
 

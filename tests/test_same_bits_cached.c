@@ -1,10 +1,14 @@
 /* test_same_bits_cached.c - the tiled path gives a row the same bits from a cache as from plain views.
  *
  * In every precision and storage: keys and values are such that the storage holds them exactly, so that
- * the views have the same numbers as the cache. Caches are filled in chunks of random lengths, the sequences in turn, with blocks of every size,
- * contiguous, from a pool whose blocks are handed out in any order, and as a ring that has gone round.
- * All of a call's sequences are compared, each with a plain call over its keys.
+ * the views have the same numbers as the cache. Caches are filled in chunks of random lengths, the
+ * sequences in turn, with blocks of every size, contiguous, from a pool whose blocks are handed out in
+ * any order, and as a ring that has gone round; some have NaN and infinities in what no query sees. All
+ * of a call's sequences are compared, each with a plain call over its keys.
  */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/core_check.h"
@@ -53,6 +57,13 @@ static const CachedCase cases[] = {
      300,
      {.shape = {SEQUENCES, 5, 1100, 2, 2, 16, 16},
       .options = {.left = {true, 299}, .mask = {.used = true, .hidden = 50}}}},
+    /* Windows that begin on both sides of a tile's end, at keys 122 to 141, with NaN before them. */
+    {32,
+     false,
+     0,
+     {.shape = {SEQUENCES, 20, 300, 2, 2, 16, 16},
+      .options = {.left = {true, 158}},
+      .poison = POISON_HIDDEN}},
 };
 
 /* How long each sequence is: the first all of Nk, one of them shorter than the queries at times. */
@@ -127,6 +138,14 @@ static Result cached_run(AttendContext *context, const AttendShape *shape, const
   return result;
 }
 
+/* What is compared, and the case that it is of. */
+#define LABEL_SIZE 64
+static const char *label_of(char text[static LABEL_SIZE], const char *what,
+                            const CoreProblem *problem) {
+  snprintf(text, LABEL_SIZE, "%s, seed %" PRIu64, what, problem->spec.seed);
+  return text;
+}
+
 /* A sequence's queries over its keys in plain views. */
 static Part plain_part(const CoreProblem *problem, size_t b) {
   Part part = part_of_sequence(problem, b);
@@ -140,19 +159,22 @@ static void check_batch(AttendContext *context, const AttendCache *cache,
                         const CoreProblem *problem) {
   static const size_t backwards[SEQUENCES] = {2, 1, 0};
   const AttendShape *const s = &problem->spec.shape;
+  char label[LABEL_SIZE];
   Result in_order = cached_run(context, s, cache, problem->query, &problem->options);
   for (size_t b = 0; b < SEQUENCES; b++) {
     const Part part = plain_part(problem, b);
     Result plain = part_run(context, &part);
     for (size_t i = 0; i < s->query_tokens; i++)
-      same_row("from a cache", s, &in_order, b, i, &part.shape, &plain, 0, i);
+      same_row(label_of(label, "from a cache", problem), s, &in_order, b, i, &part.shape, &plain, 0,
+               i);
     AttendOptions options = part.options;
     AttendShape shape = part.shape;
     options.q_start = 0;
     options.cache_sequences = backwards + (SEQUENCES - 1 - b);
     Result alone = cached_run(context, &shape, cache, part.query, &options);
     for (size_t i = 0; i < s->query_tokens; i++)
-      same_row("one sequence of a cache", &shape, &alone, 0, i, &part.shape, &plain, 0, i);
+      same_row(label_of(label, "one sequence of a cache", problem), &shape, &alone, 0, i,
+               &part.shape, &plain, 0, i);
     result_free(&alone);
     result_free(&plain);
   }
@@ -166,6 +188,7 @@ static void check_ragged(AttendContext *context, const AttendCache *cache,
   const AttendShape *const s = &problem->spec.shape;
   const size_t N = s->query_tokens, row = s->query_heads * s->head_dim;
   const size_t offsets[SEQUENCES + 1] = {0, 0, 1, 1 + N};
+  char label[LABEL_SIZE];
   if (problem->options.mask.data || problem->options.bias.data) return;
   AttendShape shape = *s;
   AttendOptions options = problem->options;
@@ -184,19 +207,39 @@ static void check_ragged(AttendContext *context, const AttendCache *cache,
     const Part part = plain_part(problem, b);
     Result plain = part_run(context, &part);
     for (size_t i = b == 1 ? N - 1 : 0; i < N; i++)
-      same_row("ragged", &shape, &ragged, 0, b == 1 ? 0 : 1 + i, &part.shape, &plain, 0, i);
+      same_row(label_of(label, "ragged", problem), &shape, &ragged, 0, b == 1 ? 0 : 1 + i,
+               &part.shape, &plain, 0, i);
     result_free(&plain);
   }
   result_free(&ragged);
   free(queries);
 }
 
+/* Makes what lies before the window of the first query NaN and infinite. In a tile, and in a block, it
+ * stands beside what is seen. */
+static void poison_problem(CoreProblem *problem) {
+  const AttendShape *const s = &problem->spec.shape;
+  const int64_t reach = problem->options.window_left + (int64_t)s->query_tokens;
+  for (size_t t = 0; problem->spec.poison && t < s->batch * s->key_tokens; t++)
+    for (size_t g = 0; g < s->kv_heads; g++) {
+      const size_t b = t / s->key_tokens, j = t % s->key_tokens;
+      if ((int64_t)j + reach >= (int64_t)length_of(problem, b)) continue;
+      float *const key = problem_row(&problem->key, b, j, g);
+      float *const value = problem_row(&problem->value, b, j, g);
+      for (size_t d = 0; d < s->head_dim; d++) key[d] = d % 2 ? INFINITY : NAN;
+      for (size_t d = 0; d < s->value_dim; d++) value[d] = d % 2 ? NAN : -INFINITY;
+    }
+}
+
 static void check_cached(const CachedCase *spec, uint64_t seed, Engine engine,
                          AttendStorage storage) {
   CoreCase core = spec->core;
   core.seed = seed;
+  core.poison = POISON_NONE; /* of views, which says nothing of sequences of other lengths */
   CoreProblem problem = problem_new(&core);
+  problem.spec.poison = spec->core.poison;
   problem_store(&problem, storage);
+  poison_problem(&problem);
   AttendContext *context = engine_open(engine, 1 + seed % 3);
   AttendCache *cache = open_cache(context, spec, storage);
   fill_cache(context, cache, spec, &problem);
