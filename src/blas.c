@@ -5,12 +5,18 @@
  * guards it, so that contexts in several threads can open and close scopes in any order and the
  * host's setting is back when the last one is closed. In the OpenMP build of OpenBLAS, setting the
  * count also changes the calling thread's OpenMP default, which each scope saves and restores, as it
- * does with OpenMP's leave to take fewer threads than asked for.
+ * does with OpenMP's leave to take fewer threads than asked for. Where the memory of a process with a
+ * limit has run out, a scope has one thread, because OpenBLAS ends the process if it gets none for the
+ * others.
  */
 #include "blas.h"
 
 #include <cblas.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "parallel.h"
 
@@ -20,6 +26,38 @@ static struct {
   int host;      /* OpenBLAS's count before the first */
   int current;   /* now */
 } shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* OpenBLAS mallocs so much for every pair of the threads that it was built for, whenever a product runs
+ * on several, and a malloc() of its size comes from the system: 512 KiB in Debian's build. */
+#define PAIR_BYTES 128
+#define MAX_BUILT_FOR 4096
+#define USUALLY_BUILT_FOR 64
+#define SPARE_BYTES ((size_t)64 << 10)
+
+static size_t threads_built_for(void) {
+  static const char key[] = "MAX_THREADS=";
+  const char *const found = strstr(openblas_get_config(), key);
+  const unsigned long threads = found ? strtoul(found + sizeof key - 1, NULL, 10) : 0;
+  return threads && threads <= MAX_BUILT_FOR ? threads : USUALLY_BUILT_FOR;
+}
+
+static bool is_limited(int resource) {
+  struct rlimit limit;
+  return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
+/* Whether the system would give that now. Without a limit it would, as a rule; under one it is asked
+ * for address space that nobody touches, which takes some microseconds. */
+static bool has_memory_for_threads(void) {
+  if (!is_limited(RLIMIT_AS) && !is_limited(RLIMIT_DATA)) return true;
+  const size_t threads = threads_built_for();
+  const size_t bytes = threads * threads * PAIR_BYTES + SPARE_BYTES;
+  void *const memory =
+      mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return false;
+  munmap(memory, bytes);
+  return true;
+}
 
 /* The OpenMP build runs a product on one thread where OpenMP's default is one, whatever its own
  * count, which then need not change under the products of other threads. */
@@ -55,6 +93,7 @@ static void leave_count(void) {
 void blas_begin(BlasScope *scope, size_t threads) {
   scope->openmp_threads = parallel_default_threads();
   scope->openmp_dynamic = parallel_is_dynamic();
+  if (threads > 1 && !has_memory_for_threads()) threads = 1;
   scope->counted = needs_count(threads);
   if (scope->counted) threads = share_count(threads);
   /* OpenBLAS's threads wait for each other, and for ever if OpenMP gives fewer than it asked for. */

@@ -17,7 +17,8 @@ typedef struct BlasScope {
 } BlasScope;
 
 /* Products between begin and end may use `threads` >= 1 threads; one, if another scope is open with
- * a different number, since OpenBLAS cannot change its count while a product runs. Called outside
+ * a different number, since OpenBLAS cannot change its count while a product runs, or if a limit of
+ * the process leaves no memory for what OpenBLAS takes for a product on several. Called outside
  * parallel regions, by the same thread. The host program's settings are back after the end:
  * OpenBLAS's when the last of several concurrent scopes ends, the thread's OpenMP defaults at once. */
 void blas_begin(BlasScope *scope, size_t threads);

@@ -27,7 +27,8 @@
  *   - A function that can fail returns AttendStatus. Unless its comment says otherwise, a failed
  *     call leaves outputs, caches and handles as they were, and attend_get_error() has a sentence.
  *   - The library never prints, exits or aborts. What it changes of OpenBLAS's or OpenMP's settings
- *     inside a call is restored before the call returns.
+ *     inside a call is restored before the call returns. (OpenBLAS and OpenMP end the process where
+ *     they get no memory or threads of their own: docs/security.md.)
  *   - A context (and the caches and taps used with it) is used by one thread at a time. Different
  *     contexts may be used at the same time; packed weights may be shared between them.
  */
@@ -210,8 +211,9 @@ ATTEND_API const char *attend_get_error(const AttendContext *context);
 ATTEND_API AttendStatus attend_set_workspace(AttendContext *context, void *memory, size_t bytes);
 
 /* Makes the context's own workspace at least `bytes` large (a plan's workspace_bytes), so that
- * later calls of that size allocate nothing. Returns OK; NULL_POINTER; WORKSPACE_TOO_SMALL (a
- * workspace supplied by the caller is smaller); OUT_OF_MEMORY (the old workspace is kept). */
+ * later calls of that size allocate nothing (what OpenBLAS and OpenMP take for their threads is
+ * theirs). Returns OK; NULL_POINTER; WORKSPACE_TOO_SMALL (a workspace supplied by the caller is
+ * smaller); OUT_OF_MEMORY (the old workspace is kept). */
 ATTEND_API AttendStatus attend_reserve_workspace(AttendContext *context, size_t bytes);
 
 /* ------------------------------------------------------------------------------------------------
