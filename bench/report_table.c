@@ -169,15 +169,6 @@ static int phase_width(size_t phase) {
   return head > PHASE_WIDTH ? head : PHASE_WIDTH;
 }
 
-/* The speed of the attention between the projections, without packing. */
-static void print_core_speed(const BenchRow *row, FILE *stream) {
-  const double seconds = row_core_seconds(row);
-  if (seconds > 0)
-    fprintf(stream, " %13.1f\n", 1e-9 * row->core_flops / seconds);
-  else
-    fprintf(stream, " %13s\n", "-");
-}
-
 static void print_phases(const BenchRow *row, FILE *stream) {
   double whole = row_other_seconds(row);
   for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++) whole += row->phase_seconds[p];
@@ -186,7 +177,7 @@ static void print_phases(const BenchRow *row, FILE *stream) {
     fprintf(stream, " %*s", phase_width(p),
             whole > 0 ? unit_share(row->phase_seconds[p] / whole).text : "-");
   fprintf(stream, " %6s", whole > 0 ? unit_share(row_other_seconds(row) / whole).text : "-");
-  print_core_speed(row, stream);
+  fprintf(stream, " %13.1f\n", row_core_gflops(row));
 }
 
 static void print_phase_table(const BenchRow *rows, size_t count, FILE *stream) {
@@ -235,8 +226,9 @@ static void print_footer(const BenchRun *run, FILE *stream) {
       "beyond 100%. "
       "scores: the part of the scratch that holds whole score "
       "matrices. error: the largest, against a float64 oracle, over all rows of the output or, "
-      "where there are many, over the first, the last and some between. core GFLOP/s: of "
-      "the attention between the projections; pairs outside of causality and the window do not "
+      "where there are many, over the first, the last and some between. other: "
+      "of no phase, such as threads that start or wait. core GFLOP/s: of the attention between the "
+      "projections, packing and waiting included; pairs outside of causality and the window do not "
       "count, those that a mask hides do.");
   print_cache_note(run, stream);
   fprintf(stream, "%zu rows measured, %zu skipped, %zu failed in %.0f s.\n",

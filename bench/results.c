@@ -55,13 +55,25 @@ double row_tokens_per_second(const BenchRow *row, const BenchConfig *config) {
   return ratio((double)config->batch * (double)tokens, row_seconds(row));
 }
 
+static double mean_seconds(const BenchRow *row) {
+  return ratio(samples_sum(&row->samples), (double)row->samples.count);
+}
+
+/* What remains, because only the other phases are timed by the clock on the wall: the mean over threads
+ * that a phase of the core has leaves out those that had nothing to do. */
 double row_core_seconds(const BenchRow *row) {
-  return row->phase_seconds[ATTEND_PHASE_SCORES] + row->phase_seconds[ATTEND_PHASE_SOFTMAX] +
-         row->phase_seconds[ATTEND_PHASE_WEIGHTED_SUM] + row->phase_seconds[ATTEND_PHASE_ATTENTION];
+  const double *const phases = row->phase_seconds;
+  const double core = mean_seconds(row) - phases[ATTEND_PHASE_QKV_PROJECTION] -
+                      phases[ATTEND_PHASE_QK_NORM_ROPE] - phases[ATTEND_PHASE_OUTPUT_PROJECTION];
+  return core > 0 ? core : 0;
+}
+
+double row_core_gflops(const BenchRow *row) {
+  return 1e-9 * ratio(row->core_flops, row_core_seconds(row));
 }
 
 double row_other_seconds(const BenchRow *row) {
-  double other = ratio(samples_sum(&row->samples), (double)row->samples.count);
+  double other = mean_seconds(row);
   for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++) other -= row->phase_seconds[p];
   return other > 0 ? other : 0;
 }

@@ -129,9 +129,12 @@ double row_sgemm_share(const BenchRow *row);
 double row_read_share(const BenchRow *row);
 /* Tokens that come out per second: B * N of a prefill, B of a decode step. */
 double row_tokens_per_second(const BenchRow *row, const BenchConfig *config);
-/* Seconds of a call between the projections, without packing; and that no phase accounts for. */
-double row_core_seconds(const BenchRow *row);
+/* Seconds of a call by the mean of its samples: that no phase accounts for, such as threads that start or
+ * wait for each other; and between the projections, those and packing included, so that the core of a
+ * layer and a core by itself compare. */
 double row_other_seconds(const BenchRow *row);
+double row_core_seconds(const BenchRow *row);
+double row_core_gflops(const BenchRow *row);
 
 BenchLimit row_limit(const BenchRow *row);
 double row_limit_share(const BenchRow *row);

@@ -88,6 +88,12 @@ static void figures_of_a_row(void **state) {
   assert_true(fabs(row_read_share(&row) - 0.5) < 1e-9);
   assert_true(fabs(row_tokens_per_second(&row, &config) - 1000) < 1e-9);
   assert_true(fabs(row_other_seconds(&row) - 0.04) < 1e-9);
+  /* 10 GFLOP/s of the core, not 1e9 FLOPs in the 60 ms in which a thread was busy on average. */
+  assert_true(fabs(row_core_seconds(&row) - 0.1) < 1e-9 && fabs(row_core_gflops(&row) - 10) < 1e-9);
+  row.phase_seconds[ATTEND_PHASE_QKV_PROJECTION] = 0.02;
+  row.phase_seconds[ATTEND_PHASE_QK_NORM_ROPE] = row.phase_seconds[ATTEND_PHASE_PACKING] = 0.005;
+  row.phase_seconds[ATTEND_PHASE_OUTPUT_PROJECTION] = 0.005;
+  assert_true(fabs(row_core_seconds(&row) - 0.07) < 1e-9);
   assert_int_equal(row_limit(&row), BENCH_BANDWIDTH); /* 50 ms of bytes, 40 ms of FLOPs */
   row.bytes = 0.5e9;
   assert_int_equal(row_limit(&row), BENCH_COMPUTE);

@@ -139,6 +139,7 @@ static void plain_loops(void **state) {
   open_case(&c, ATTEND_PATH_NAIVE);
   c.seconds[1] = 6.25;
   set_phases(&c, 2.5, 3, 0.75);
+  c.rows[0].phase_seconds[ATTEND_PHASE_SCORES] = 10;
   c.rows[0].score_bytes = MIB / 2;
   c.rows[1].score_bytes = 64 * MIB;
   assert_says(&c, 0, "Plain loops, which use little of the vector units: 10 GFLOP/s are 10% of",
@@ -149,8 +150,11 @@ static void plain_loops(void **state) {
   assert_silent(&c, 1, "hides");
   c.config.causal = true;
   c.rows[0].tokens = 2;
+  c.rows[0].phase_seconds[ATTEND_PHASE_SCORES] = 0.5;
+  c.rows[0].phase_seconds[ATTEND_PHASE_QKV_PROJECTION] = 9.5;
   assert_silent(&c, 0, "hides");
   c.rows[0].phase_seconds[ATTEND_PHASE_SCORES] = 5;
+  c.rows[0].phase_seconds[ATTEND_PHASE_QKV_PROJECTION] = 5;
   assert_says(&c, 0, "Plain loops", "of the pairs that they multiply the causal mask hides 25%");
 }
 
@@ -182,12 +186,13 @@ static void score_matrices_are_blamed_by_figures(void **state) {
   assert_says(&c, 1, "Attention between the projections: 50% of the time", "softmax alone");
   c.rows[0].threads = 2;
   c.rows[0].path = ATTEND_PATH_TILED;
+  c.seconds[0] = 0.2;
   c.rows[0].phase_seconds[ATTEND_PHASE_SCORES] = 0.2;
   assert_says(&c, 1, "Attention between the projections: 50% of the time", "still fit into its L2");
   c.rows[1].score_bytes = 8 * MIB;
   assert_says(&c, 1, "Its score matrices: 50% of the time is attention at 20 GFLOP/s",
               "tiled, which keeps none, needs 200 ms in place of 500 ms for the same attention.");
-  c.rows[0].phase_seconds[ATTEND_PHASE_SCORES] = 0.45;
+  c.seconds[0] = 0.45;
   assert_says(&c, 1, "Attention between the projections", "");
   assert_silent(&c, 1, "keeps none");
 }
@@ -206,8 +211,25 @@ static void none_of_them(void **state) {
   Case c;
   open_case(&c, ATTEND_PATH_TILED);
   set_phases(&c, 0.45, 0.05, 0);
-  c.rows[1].phase_seconds[ATTEND_PHASE_PACKING] = 0.5;
-  assert_says(&c, 1, "No single limit: 50% of the FMA peak", "packing, takes 50%");
+  c.rows[1].phase_seconds[ATTEND_PHASE_QK_NORM_ROPE] = 0.5;
+  assert_says(&c, 1, "No single limit: 50% of the FMA peak", "qk_norm_rope, takes 50%");
+}
+
+/* A short call of a core: its score matrices are not what three quarters of the time go to. */
+static void what_surrounds_the_work(void **state) {
+  (void)state;
+  Case c;
+  open_case(&c, ATTEND_PATH_BLAS);
+  c.rows[1].core_flops = c.rows[1].flops;
+  c.rows[1].score_bytes = 1024;
+  set_phases(&c, 0, 0.1, 0.15);
+  assert_says(&c, 1, "What surrounds the work: 75% of the time is in no phase",
+              "50% of the FMA peak");
+  set_phases(&c, 0, 0.4, 0.15);
+  c.rows[1].phase_seconds[ATTEND_PHASE_PACKING] = 0.2;
+  assert_says(&c, 1,
+              "Attention between the projections: 100% of the time is attention at 100 GFLOP/s",
+              "packing K and V takes 20%; threads that start and wait take 25%; the 512 B of");
 }
 
 static void a_row_without_samples(void **state) {
@@ -231,6 +253,7 @@ int main(void) {
       cmocka_unit_test(score_matrices_are_blamed_by_figures),
       cmocka_unit_test(projections_that_are_slow),
       cmocka_unit_test(none_of_them),
+      cmocka_unit_test(what_surrounds_the_work),
       cmocka_unit_test(a_row_without_samples),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

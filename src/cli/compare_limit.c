@@ -1,8 +1,8 @@
 /* compare_limit.c - one sentence on what limits a row, chosen and worded by its measured figures.
  *
  * The order of the questions: is the row near a limit of the machine, or near what OpenBLAS makes of it;
- * if not, is it the path that does not use vectors; else is it what stands between the projections, or
- * the projections, or the rest. No sentence is tied to a path's name alone: a naive path near the peak
+ * if not, is it nothing that was computed; is it the path that does not use vectors; else is it what stands
+ * between the projections, or the projections, or the rest. No sentence is tied to a path's name alone: a naive path near the peak
  * would be said to be there. A cause is named only where a figure of this run shows it.
  */
 #include <math.h>
@@ -26,11 +26,13 @@
 #define SCORES_COST 1.2
 /* What happens in a smaller share of the time is not worth a word. */
 #define WORTH_A_WORD 0.1
+/* From this share of the time on, what no phase accounts for is what limits the row. */
+#define MOSTLY_OTHER 0.5
 
 /* What the sentences draw on. */
 typedef struct Figures {
   double whole; /* seconds of a call by its phases */
-  double core, softmax, projections;
+  double core, softmax, packing, projections, other;
   double core_gflops, projection_gflops;
   double sgemm;
 } Figures;
@@ -45,10 +47,12 @@ static Figures read_figures(const BenchRow *row) {
   Figures figures = {.whole = row_other_seconds(row),
                      .core = row_core_seconds(row),
                      .softmax = row->phase_seconds[ATTEND_PHASE_SOFTMAX],
+                     .packing = row->phase_seconds[ATTEND_PHASE_PACKING],
+                     .other = row_other_seconds(row),
                      .projections = projections,
                      .sgemm = row->yardsticks->sgemm_gflops};
   for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++) figures.whole += row->phase_seconds[p];
-  figures.core_gflops = 1e-9 * ratio(row->core_flops, figures.core);
+  figures.core_gflops = row_core_gflops(row);
   figures.projection_gflops = 1e-9 * ratio(row->flops - row->core_flops, projections);
   return figures;
 }
@@ -148,6 +152,11 @@ static const BenchRow *without_scores(const BenchRun *run, const BenchRow *row) 
   return NULL;
 }
 
+static void append_part(double seconds, double whole, const char *what, char *sentence) {
+  if (seconds >= WORTH_A_WORD * whole)
+    append(sentence, "; %s %s", what, unit_share(ratio(seconds, whole)).text);
+}
+
 /* Between the projections: what is slow there, beside the projections' own speed. */
 static void explain_core(const BenchRun *run, const BenchRow *row, const Figures *figures,
                          char *sentence) {
@@ -168,6 +177,8 @@ static void explain_core(const BenchRun *run, const BenchRow *row, const Figures
   if (figures->softmax > 0)
     append(sentence, "; softmax alone, which multiplies nothing, takes %s of the time",
            unit_share(ratio(figures->softmax, figures->whole)).text);
+  append_part(figures->packing, figures->whole, "packing K and V takes", sentence);
+  append_part(figures->other, figures->whole, "threads that start and wait take", sentence);
   append(sentence, "; ");
   append_scores(run, row, sentence);
   if (costly)
@@ -188,6 +199,14 @@ static void explain_projections(const BenchRun *run, const BenchRow *row, const 
          unit_share(ratio(figures->projection_gflops, figures->sgemm)).text, square);
   if (rows < square) append(sentence, ", where these have %zu row%s", rows, rows == 1 ? "" : "s");
   append(sentence, ".");
+}
+
+static void explain_other(const BenchRow *row, const Figures *figures, char *sentence) {
+  append(
+      sentence,
+      "What surrounds the work: %s of the time is in no phase, because threads start and wait for "
+      "each other or the call is short; %s of the FMA peak.",
+      unit_share(ratio(figures->other, figures->whole)).text, unit_share(row_peak_share(row)).text);
 }
 
 /* The phase that takes longest, for a row that none of the other sentences fits. */
@@ -221,6 +240,8 @@ static void explain_measured(const BenchRun *run, const BenchRow *row, char *sen
            unit_share(row_read_share(row)).text);
   } else if (in_sgemm && row_sgemm_share(row) >= NEAR_SGEMM) {
     explain_near_sgemm(run, row, &figures, sentence);
+  } else if (figures.other >= MOSTLY_OTHER * figures.whole) {
+    explain_other(row, &figures, sentence);
   } else if (peak > 0 && peak < VECTORS_IDLE && row->path == ATTEND_PATH_NAIVE) {
     explain_loops(run, row, &figures, sentence);
   } else if (slow_core && figures.core >= figures.projections * (slow_projections ? 1 : 0.3)) {

@@ -137,14 +137,14 @@ static void write_case(Csv *csv, const BenchRun *run, const BenchRow *row) {
 
 static void write_figures(Csv *csv, const BenchRun *run, const BenchRow *row) {
   const bool ran = row->samples.count > 0;
-  const double speedup = compare_speedup(run, row), core = row_core_seconds(row);
+  const double speedup = compare_speedup(run, row), core = row_core_gflops(row);
   csv_figure(csv, "seconds_median", ran, row_seconds(row));
   csv_figure(csv, "seconds_min", ran, samples_min(&row->samples));
   csv_figure(csv, "speedup", speedup > 0, speedup);
   csv_figure(csv, "gflops", ran, row_gflops(row));
   csv_figure(csv, "peak_share", ran && row_compute_seconds(row) > 0, row_peak_share(row));
   csv_figure(csv, "sgemm_share", ran && row->yardsticks->sgemm_gflops > 0, row_sgemm_share(row));
-  csv_figure(csv, "core_gflops", core > 0, core > 0 ? 1e-9 * row->core_flops / core : 0);
+  csv_figure(csv, "core_gflops", core > 0, core);
   for (int p = 0; p < ATTEND_PHASE_COUNT; p++) {
     char name[64];
     snprintf(name, sizeof name, "%s_seconds", attend_phase_name((AttendPhase)p));
