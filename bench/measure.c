@@ -30,6 +30,10 @@
 #define PROBE_FLOPS 2e9
 #define PROBE_TOKENS 16
 #define PROBE_SECONDS 0.02
+#define PROBE_GROWTH 3
+#define PROBE_OF_LIMIT 0.1
+#define PROBE_TRIES 3
+#define PROBE_LONG_SECONDS 0.25
 
 /* One path of the group while it is measured. */
 typedef struct Contender {
@@ -121,25 +125,40 @@ static void reserve(Contender *contender) {
     drop(contender, BENCH_SKIPPED, "%s", attend_get_error(contender->context));
 }
 
+/* FLOPs and seconds of the first `tokens` rows, by the fastest of three calls: the first one also meets
+ * cold caches and starts its threads, and any may be interrupted by another program. One that takes
+ * long is not repeated. False if a call failed. */
+static bool try_prefix(const Contender *contender, size_t tokens, double *flops, double *seconds) {
+  *seconds = INFINITY;
+  for (size_t i = 0; i < PROBE_TRIES && !(i > 0 && *seconds >= PROBE_LONG_SECONDS); i++) {
+    attend_reset_profile(contender->context);
+    const double start = timer_seconds();
+    if (workload_call_prefix(&contender->workload, contender->context, tokens) != ATTEND_OK)
+      return false;
+    *seconds = fmin(*seconds, timer_seconds() - start);
+  }
+  AttendProfile profile;
+  attend_get_profile(contender->context, &profile);
+  *flops = 0;
+  for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++) *flops += profile.phases[p].flops;
+  return true;
+}
+
 /* Runs a few rows to learn the path's rate, and more of them until that takes long enough to say
- * something: the first call of a path also meets cold caches and starts its threads. False if a
- * call failed. */
+ * something and longer than fewer did: where other programs have the cores, starting threads takes
+ * milliseconds however few rows there are. False if a call failed. */
 static bool probe(const MeasureGroup *group, const Contender *contender) {
   const size_t most = group->workload->queries;
   size_t tokens = PROBE_TOKENS < most ? PROBE_TOKENS : most;
+  const double enough = PROBE_OF_LIMIT * group->config->time_limit_seconds;
+  double before = INFINITY; /* seconds of fewer tokens */
   for (;;) {
-    attend_reset_profile(contender->context);
-    const double start = timer_seconds();
-    if (workload_call_prefix(&contender->workload, contender->context, tokens) != ATTEND_OK) {
-      return false;
-    }
-    const double seconds = timer_seconds() - start;
-    AttendProfile profile;
-    attend_get_profile(contender->context, &profile);
-    double flops = 0;
-    for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++) flops += profile.phases[p].flops;
+    double flops, seconds;
+    if (!try_prefix(contender, tokens, &flops, &seconds)) return false;
     *contender->rate = (PathRate){flops / seconds, tokens};
-    if (seconds >= PROBE_SECONDS || tokens == most) return true;
+    const bool grown = seconds >= PROBE_SECONDS && seconds >= PROBE_GROWTH * before;
+    if (grown || seconds >= enough || tokens == most) return true;
+    before = seconds;
     tokens = 4 * tokens < most ? 4 * tokens : most;
   }
 }
