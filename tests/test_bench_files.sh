@@ -153,6 +153,22 @@ interrupt_leaves_rows() {
   disagree 'a row measured before the interrupt'
 }
 
+other_signals() {
+  local directory=$scratch/signals job
+  mkdir "$directory" && ran='attend bench, terminated' status=0
+  timeout --foreground --preserve-status -s TERM 4 "$tool" bench "${small[@]}" --tokens 20000 --time-limit 80000 --repeat 300 \
+    --paths tiled --csv --output "$directory/rows.csv" >"$out" 2>"$err" || status=$?
+  exits 143 && err_has '^attend: interrupted ' && [ "$(ls "$directory")" = rows.csv ] ||
+    disagree 'rows.csv and nothing beside it' || return
+  ran='attend bench, with SIGHUP ignored' status=0
+  (trap '' HUP && exec "$tool" bench "${small[@]}" --tokens 64 --paths tiled --repeat 300 --csv >"$out" 2>"$err") &
+  job=$!
+  sleep 0.5
+  kill -HUP "$job"
+  wait "$job" || status=$?
+  exits 0 && csv_is measured status
+}
+
 # --- usage ---
 
 # refuses PATTERN ARGUMENT...: exit status 2 and one sentence on stderr that matches.
@@ -211,6 +227,7 @@ check 'slow rows are skipped, judged by a shorter one' slow_rows_are_skipped
 check 'slow rows are skipped, judged by a few tokens' slow_rows_are_skipped_without_a_shorter_one
 check 'rows beyond the memory of the machine are skipped' rows_beyond_memory_are_skipped
 check 'Ctrl-C leaves the rows measured so far' interrupt_leaves_rows
+check 'SIGTERM is an interrupt, and SIGHUP under nohup is not' other_signals
 check 'wrong usage is refused' usage_is_checked
 check 'help names every option' help_names_every_option
 finish

@@ -52,6 +52,6 @@ void bench_print_help(void) {
         "\n"
         "Other:\n" COMMON_OPTIONS_HELP "\n"
         "Exit status: 0; 1 if a row failed or a file could not be written; 2 for wrong usage;\n"
-        "130 if Ctrl-C ended it, after the rows measured so far are printed.\n",
+        "130 if Ctrl-C ended it (143: SIGTERM), after the rows measured so far are printed.\n",
         stdout);
 }

@@ -58,7 +58,7 @@ int bench_run_status(const BenchRun *run, int status) {
   if (run->interrupted) {
     notice("interrupted with %zu of %zu rows not reached.", run_count(run, BENCH_PENDING),
            run->row_count);
-    status = EXIT_INTERRUPTED;
+    status = interrupt_status();
   }
   return status;
 }

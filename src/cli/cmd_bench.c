@@ -59,7 +59,7 @@ static int measure_kernels(const BenchOptions *options, BenchFiles *files) {
     status = write_kernels(&run, options->form, files);
   if (run.interrupted) {
     notice("interrupted; kernels that were not reached are left out.");
-    status = EXIT_INTERRUPTED;
+    status = interrupt_status();
   }
   kernel_sweep_close(&run);
   return status;
