@@ -101,13 +101,14 @@ static AttendStatus check_ragged(const Problem *p, Fault *fault) {
 }
 
 /* A ring keeps what the tokens of its last append need. Queries that begin earlier may have a window
- * that reaches behind what it still holds. */
+ * that reaches behind what it still holds. Where mask or bias end before the window begins, no query
+ * sees a key. */
 static AttendStatus check_kept(const Problem *p, Fault *fault) {
   for (size_t b = 0; p->appended && b < p->shape.batch; b++) {
     const Sequence s = problem_sequence(p, b);
     const size_t kept = attend_cache_first(p->cache, s.slot);
     const size_t begin = s.query_tokens ? problem_range(p, &s, 0).begin : kept;
-    if (begin < kept) {
+    if (begin < size_min(kept, s.key_limit)) {
       return fault_set(fault, ATTEND_STATUS_BAD_SIZE,
                        "the first of the %zu queries of sequence %zu sees keys from %zu on; the "
                        "cache keeps those from %zu on",

@@ -17,6 +17,7 @@
 
 #define SEQUENCES 3
 #define LAST_CHUNK 20
+#define RANDOM_CASES 300
 
 /* What a cache is, and how the calls over it see it. */
 typedef struct CachedCase {
@@ -264,6 +265,50 @@ static void from_a_cache_or_from_views(void **state) {
       }
 }
 
+/* Numbers of one case, in the order in which they are asked for. */
+typedef struct Draw {
+  uint64_t seed, next;
+} Draw;
+
+static size_t draw(Draw *d, size_t count) {
+  return case_draw(d->seed, d->next++, count);
+}
+
+static CoreCase random_core(Draw *d, size_t window) {
+  static const size_t dims[] = {1, 5, 16, 24, 33, 64};
+  const size_t heads = 1 + draw(d, 2), keys = 30 + draw(d, draw(d, 8) ? 370 : 1500);
+  const size_t D = dims[draw(d, COUNT_OF(dims))], Dv = dims[draw(d, COUNT_OF(dims))];
+  CoreCase core = {.shape = {SEQUENCES, 1 + draw(d, LAST_CHUNK), keys, heads, heads, D, Dv},
+                   .bidirectional = draw(d, 4) == 0};
+  CaseOptions *const o = &core.options;
+  core.shape.query_heads *= 1 + draw(d, 7);
+  if (window || draw(d, 2)) o->left = (CaseWindow){true, (int64_t)draw(d, window ? window : 150)};
+  if (draw(d, 4) == 0) o->right = (CaseWindow){true, (int64_t)draw(d, 10)};
+  if (draw(d, 4) == 0) o->softcap = 2.0f;
+  o->alibi = draw(d, 4) == 0;
+  o->sinks = draw(d, 4) == 0;
+  if (draw(d, 3) == 0) o->mask = (CaseGrid){true, 0, 30, 0, draw(d, 2) ? draw(d, keys) : 0};
+  if (draw(d, 3) == 0) o->bias = (CaseGrid){true, 0, 30, 0, draw(d, 2) ? draw(d, keys) : 0};
+  if (o->left.limited && draw(d, 2)) core.poison = POISON_HIDDEN;
+  return core;
+}
+
+/* Any cache under any options, each case on one engine and in one storage. */
+static void random_caches(void **state) {
+  (void)state;
+  Engine engines[MAX_TILED_ENGINES];
+  const size_t count = list_tiled_engines(engines);
+  for (uint64_t seed = 1; seed <= RANDOM_CASES; seed++) {
+    Draw d = {seed, 0};
+    CachedCase spec = {.block_tokens = (size_t)32 << draw(&d, 3)};
+    if (draw(&d, 3) == 0) spec.window = 1 + draw(&d, 150);
+    spec.pool = !spec.window && draw(&d, 2);
+    spec.core = random_core(&d, spec.window);
+    check_cached(&spec, seed, engines[draw(&d, count)],
+                 (AttendStorage)(1 + draw(&d, ATTEND_STORAGE_COUNT - 1)));
+  }
+}
+
 /* Every row over the cache against the oracle over `problem`. */
 static void check_oracle(AttendContext *context, const AttendCache *cache,
                          const CoreProblem *problem, const char *name) {
@@ -312,6 +357,7 @@ static void numbers_are_those_stored(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(from_a_cache_or_from_views),
+      cmocka_unit_test(random_caches),
       cmocka_unit_test(numbers_are_those_stored),
   };
   return cmocka_run_group_tests_name("same_bits_cached", tests, NULL, NULL);
