@@ -9,6 +9,7 @@
 #include "show_scores.h"
 
 #include "blas.h"
+#include "parallel.h"
 #include "path_naive.h"
 #include "size.h"
 #include "storage.h"
@@ -92,7 +93,7 @@ static void find_keys(Shown *x, float *scratch) {
 static void multiply_by_blas(const Shown *x) {
   const Problem *const p = x->problem;
   BlasScope scope;
-  blas_begin(&scope, x->context->settings.threads);
+  blas_begin(&scope, parallel_allowed(x->context->settings.threads));
   blas_gemm(x->rows.count, x->sequence.key_tokens, p->shape.head_dim, p->scale,
             problem_query(p, &x->sequence, x->rows.first, x->h), p->query.token_stride, x->key,
             x->key_stride, true, 0.0f, x->scores, x->stride);

@@ -153,6 +153,38 @@ static void child_after_the_host_used_threads(void **state) {
   host_free(&host);
 }
 
+static void count_matrix(void *user, const AttendMatrix *matrix) {
+  (void)matrix;
+  ++*(size_t *)user;
+}
+
+/* The scores that a tap is shown are a product of their own, here one that is worth several threads. */
+static enum Verdict show_on_one_thread(const Host *host) {
+  (void)host;
+  static float input[300 * 64], out[300 * 64];
+  const AttendShape shape = {1, 300, 300, 1, 1, 64, 64};
+  const AttendView view = attend_view_bnhd(input, 300, 1, 64);
+  const Engine engine = {ATTEND_PATH_BLAS, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32};
+  const AttendSettings settings = engine_settings(engine, THREADS);
+  size_t matrices = 0;
+  AttendContext *context = NULL;
+  const bool failed = attend_open(&context, &settings) ||
+                      attend_set_tap(context, count_matrix, &matrices) ||
+                      attend_core_forward(context, &shape, view, view, view, NULL,
+                                          attend_output_bnhd(out, 300, 1, 64), NULL);
+  attend_close(&context);
+  if (failed || matrices == 0) return FAILED;
+  return has_own_threads() || count_threads() == 1 ? RIGHT : THREADS_STARTED;
+}
+
+static void taps_in_a_child(void **state) {
+  (void)state;
+  Host host = host_new();
+  assert_int_equal(use(&host), RIGHT);
+  assert_int_equal(in_child(&host, show_on_one_thread), RIGHT);
+  host_free(&host);
+}
+
 static void grandchild(void **state) {
   (void)state;
   Host host = host_new();
@@ -199,6 +231,7 @@ int main(void) {
       cmocka_unit_test(child_of_one_thread_uses_all),
       cmocka_unit_test(child_after_the_library_used_threads),
       cmocka_unit_test(child_after_the_host_used_threads),
+      cmocka_unit_test(taps_in_a_child),
       cmocka_unit_test(grandchild),
       cmocka_unit_test(contexts_are_inherited),
   };
