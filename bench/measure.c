@@ -25,6 +25,7 @@
 #define ROW_SECONDS 0.25
 #define SAMPLES_LEAST 3
 #define SAMPLES_MOST 64
+#define ANNOUNCED_SECONDS 0.2
 #define CALLS_MOST 1000000
 /* A path without a rate is tried on a few rows first if a full call has more FLOPs than this. */
 #define PROBE_FLOPS 2e9
@@ -277,6 +278,15 @@ static void take_sample(Contender *contender) {
   contender->spent += seconds;
 }
 
+/* A terminal that draws takes a core: what is short is announced once, not between its samples. */
+static void announce(const MeasureGroup *group, const Contender *contender) {
+  const BenchRow *const row = contender->row;
+  const double seconds = contender->call_seconds * (double)row->calls_per_sample;
+  if (row->samples.count && seconds < ANNOUNCED_SECONDS) return;
+  progress_show(group->progress, "%s, N = %zu, %s: sample %zu", row->model->name, row->tokens,
+                attend_path_name(row->path), row->samples.count + 1);
+}
+
 /* Samples in turns until no path wants more. */
 static void sample_in_turns(const MeasureGroup *group, Contender *contenders) {
   bool sampled = true;
@@ -285,9 +295,7 @@ static void sample_in_turns(const MeasureGroup *group, Contender *contenders) {
     for (size_t i = 0; i < group->config->path_count && !interrupt_seen(); i++) {
       Contender *const contender = &contenders[i];
       if (!contender->active || !wants_more(group->config, contender)) continue;
-      progress_show(group->progress, "%s, N = %zu, %s: sample %zu", contender->row->model->name,
-                    contender->row->tokens, attend_path_name(contender->row->path),
-                    contender->row->samples.count + 1);
+      announce(group, contender);
       take_sample(contender);
       sampled = true;
     }

@@ -169,6 +169,18 @@ other_signals() {
   exits 0 && csv_is measured status
 }
 
+# On a terminal of 40 columns no line of the progress is longer; a dumb terminal gets none.
+progress_fits_the_terminal() {
+  local call
+  call="stty cols 40; '$tool' bench ${small[*]} --tokens 33 --repeat 9 --output /dev/null"
+  ran='attend bench on a terminal' status=0
+  TERM=xterm script -qec "$call" /dev/null >"$out" </dev/null || status=$?
+  exits 0 && out_has '0/3 rows' && tr '\r' '\n' <"$out" | sed 's/\x1b\[K//' |
+    awk 'length($0) > 39 { print; long = 1 } END { exit long }' || disagree 'lines of 39 columns' || return
+  TERM=dumb script -qec "$call" /dev/null >"$out" </dev/null || status=$?
+  exits 0 && out_is_empty
+}
+
 # --- usage ---
 
 # refuses PATTERN ARGUMENT...: exit status 2 and one sentence on stderr that matches.
@@ -227,6 +239,11 @@ check 'slow rows are skipped, judged by a shorter one' slow_rows_are_skipped
 check 'slow rows are skipped, judged by a few tokens' slow_rows_are_skipped_without_a_shorter_one
 check 'rows beyond the memory of the machine are skipped' rows_beyond_memory_are_skipped
 check 'Ctrl-C leaves the rows measured so far' interrupt_leaves_rows
+if command -v script >/dev/null; then
+  check 'progress fits into the terminal' progress_fits_the_terminal
+else
+  skip 'progress fits into the terminal' 'there is no script'
+fi
 check 'SIGTERM is an interrupt, and SIGHUP under nohup is not' other_signals
 check 'wrong usage is refused' usage_is_checked
 check 'help names every option' help_names_every_option
