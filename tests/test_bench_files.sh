@@ -17,6 +17,25 @@ json_of_a_layer() {
     rows.0.check.max_error rows.0.plan rows.11.threads=2 rows.11.path=naive rows.11.score_bytes
 }
 
+# Every member of the JSON, but for names of ISAs, and every column of the CSV stands in docs/bench-json.md.
+documentation_names_everything() {
+  local page=$here/../docs/bench-json.md form name names
+  for form in --json '--kernels --isa scalar --json' --csv '--kernels --isa scalar --csv'; do
+    local what=("${small[@]}" --tokens 5)
+    [[ $form == *kernels* ]] && what=(--repeat 1 "${brief[@]}")
+    # shellcheck disable=SC2086
+    run "${what[@]}" $form
+    exits 0 || return
+    case $form in
+    *json) names=$(sed -n 's/^ *"\([a-z0-9_]*\)": .*/\1/p' "$out" | sort -u) ;;
+    *) names=$(head -n 1 "$out" | tr -d '\r' | tr ',' '\n') ;;
+    esac
+    for name in $names; do
+      grep -qE "\`([a-z]+\.)?$name\`|\`${name%_seconds}\`" "$page" || disagree "$name in docs/bench-json.md" || return
+    done
+  done
+}
+
 plans_are_explained() {
   run "${small[@]}" --tokens 5 --paths tiled --explain
   exits 0 && out_has '^  Plan of +5  tiled' && out_has '^path tiled' && out_has 'naive no '
@@ -213,6 +232,7 @@ help_names_every_option() {
 }
 
 check 'JSON of a layer' json_of_a_layer
+check 'documentation names every member and column' documentation_names_everything
 check '--explain prints plans' plans_are_explained
 check '--output writes a file and nothing else' output_is_a_file
 check 'files that cannot be written are refused before measuring' unwritable_files_are_refused
