@@ -212,7 +212,11 @@ usage_is_checked() {
 
 files_are_checked() {
   refuses 1 'absent: the file cannot be opened' inspect "$scratch/absent" &&
-    refuses 1 'absent/config.json: the file' run --weights "$scratch/absent/" --input x.npy --no-restart &&
+    refuses 1 'absent/.*: the file cannot be opened' run --weights "$scratch/absent/" --input x.npy --no-restart &&
+    refuses 1 'absent.safetensors: the file cannot' run --weights "$scratch/absent.safetensors" --input x.npy \
+      --no-restart &&
+    refuses 1 'config.json: the file cannot be opened: .*; --model, --config or dimensions can stand in' \
+      run --weights "$scratch/alone.safetensors" --input x.npy --no-restart &&
     refuses 1 'the header would have' inspect "$scratch/x.npy.safetensors" &&
     refuses 1 'does not begin as a .npy' inspect "$scratch/alone.npy" &&
     refuses 1 '\[tokens, 48\] or \[batch, tokens, 48\] is expected' run --weights "$model" --layer 1 \

@@ -46,32 +46,44 @@ static int open_context(Run *run) {
   return failure("%s: %s.", attend_isa_name(settings.isa), attend_status_message(status));
 }
 
+static int read_model(const RunOptions *options, AttendModel *model) {
+  char error[ATTEND_FILE_ERROR_SIZE] = "";
+  const int read = model_read(&options->model, options->weights, model, error);
+  if (read != EXIT_SUCCESS) {
+    if (error[0] == '\0') return read;
+    return failure("%s%s.", error,
+                   model_ways(&options->model) > 0
+                       ? ""
+                       : "; --model, --config or dimensions can stand in for it");
+  }
+  /* Dimensions describe a layer, whichever of its model's it is. */
+  if (dimensions_given(&options->model.dimensions)) model->layers = options->layer + 1;
+  if (options->layer < model->layers) return EXIT_SUCCESS;
+  return failure("--layer %zu: the model %s has %zu layer%s, counted from 0.", options->layer,
+                 model->name, model->layers, model->layers == 1 ? "" : "s");
+}
+
 static int load_layer(Run *run) {
   const RunOptions *const options = run->options;
   char error[ATTEND_FILE_ERROR_SIZE] = "";
   AttendTensorFile *file = NULL;
   AttendModel model;
-  const int read = model_read(&options->model, options->weights, &model, error);
-  if (read != EXIT_SUCCESS) return error[0] == '\0' ? read : failure("%s.", error);
-  /* Dimensions describe a layer, whichever of its model's it is. */
-  if (dimensions_given(&options->model.dimensions)) model.layers = options->layer + 1;
-  if (options->layer >= model.layers) {
-    return failure("--layer %zu: the model %s has %zu layer%s, counted from 0.", options->layer,
-                   model.name, model.layers, model.layers == 1 ? "" : "s");
+  /* First, so that of weights that are not there the model is not what is missed. */
+  if (options->weights != NULL &&
+      attend_open_tensors(options->weights, &file, error, sizeof error) != ATTEND_OK) {
+    return failure("%s.", error);
   }
-  AttendStatus status;
-  if (options->weights == NULL) {
-    status = random_layer(run->context, &model, options->layer, options->seed, options->storage,
-                          options->save_weights, &run->layer, error);
-  } else {
-    status = attend_open_tensors(options->weights, &file, error, sizeof error);
-    if (status == ATTEND_OK) {
-      status = attend_load_layer_from(run->context, file, &model, options->layer, options->storage,
-                                      &run->layer, error, sizeof error);
-    }
-    attend_close_tensors(&file);
+  int result = read_model(options, &model);
+  if (result == EXIT_SUCCESS) {
+    const AttendStatus status =
+        file == NULL ? random_layer(run->context, &model, options->layer, options->seed,
+                                    options->storage, options->save_weights, &run->layer, error)
+                     : attend_load_layer_from(run->context, file, &model, options->layer,
+                                              options->storage, &run->layer, error, sizeof error);
+    if (status != ATTEND_OK) result = failure("%s.", error);
   }
-  return status == ATTEND_OK ? EXIT_SUCCESS : failure("%s.", error);
+  attend_close_tensors(&file);
+  return result;
 }
 
 static int load_input(Run *run) {
