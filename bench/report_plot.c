@@ -309,9 +309,10 @@ static void write_script(const ReportPlot *plot, const BenchRun *run, FILE *stre
   const BenchConfig *const config = run->config;
   char title[512], chunk[48] = "";
   if (config->chunk) snprintf(chunk, sizeof chunk, " in chunks of %zu", config->chunk);
-  snprintf(title, sizeof title, "attend %s: %s, %s%s, B = %zu, %s, OpenBLAS %s%s", run->command,
-           bench_part_name(config->part), bench_mode_name(config->mode), chunk, config->batch,
-           run->machine.processor, run->machine.blas_core, run->interrupted ? ", interrupted" : "");
+  snprintf(title, sizeof title, "attend %s: %s, %s%s, %s, B = %zu, %s, OpenBLAS %s%s", run->command,
+           bench_part_name(config->part), bench_mode_name(config->mode), chunk,
+           config->causal ? "causal" : "bidirectional", config->batch, run->machine.processor,
+           run->machine.blas_core, run->interrupted ? ", interrupted" : "");
   write_terminal(plot, run, stream);
   write_lengths(config, stream);
   fprintf(stream, "set multiplot layout %zu,%d title ", config->model_count, (int)PANEL_COUNT);

@@ -88,6 +88,7 @@ plot_is_drawn() {
     exits 0 && [ -s "$scratch/drawn.$form" ] || disagree "a picture in drawn.$form" || return
   done
   head -c 200 "$scratch/drawn.svg" | grep '<svg' >/dev/null &&
+    grep -q 'attend bench: layer, prefill, causal, B = 1' "$scratch/drawn.svg" &&
     head -c 4 "$scratch/drawn.png" | grep PNG >/dev/null && data_is_complete "$scratch/drawn.dat"
 }
 
