@@ -4,10 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "bench/others.h"
 #include "bench/units.h"
 
-/* Others had this share of the cores: more than a system at rest takes for itself. */
-#define OTHERS_OF_NOTE 0.05
 /* Below this share of what as many single threads would reach, threads do not have a core each. */
 #define CROWDED 0.75
 /* Limit and row are both timed; this much may be chance. */

@@ -12,6 +12,8 @@
 #include <stdio.h>
 
 #define OTHERS_UNKNOWN (-1.0)
+/* A share that is worth a word: more than a system at rest takes for itself. */
+#define OTHERS_OF_NOTE 0.05
 
 /* Seconds of processor time since some moment in the past, summed over the cores. */
 typedef struct OthersClock {

@@ -166,6 +166,19 @@ threads_beyond_cores() {
   exits 0 && out_has "finding  *$many OpenMP threads \(OMP_NUM_THREADS=$many\) share"
 }
 
+# Limits that were measured beside programs on every core are a finding, where the system counts their time.
+shared_cores_are_found() {
+  local busy=() core
+  for ((core = 0; core < 2 * $(nproc); core++)); do
+    while :; do :; done &
+    busy+=($!)
+  done
+  run info --measure --seconds 0.04 --json
+  kill "${busy[@]}"
+  wait "${busy[@]}" 2>/dev/null
+  exits 0 && grep -q '"code": "cores_shared"' "$out" || disagree 'the finding cores_shared'
+}
+
 # --- the core of OpenBLAS ---
 
 core_is_switched() {
@@ -323,6 +336,11 @@ check 'info as text' info_text
 check 'info as JSON' info_json
 check 'info lists the models' info_lists_models
 check 'more threads than cores is a finding' threads_beyond_cores
+if grep -qE '^cpu[0-9]+ .*[1-9]' /proc/stat 2>/dev/null; then
+  check 'cores shared with other programs' shared_cores_are_found
+else
+  skip 'cores shared with other programs' 'there is no /proc/stat'
+fi
 low_check '--blas-core NAME starts again under it' core_is_switched
 low_check '--blas-core with the core in use does nothing' core_in_use_needs_no_restart
 low_check 'an unknown core is an error' unknown_core

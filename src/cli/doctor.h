@@ -27,10 +27,12 @@ typedef struct DoctorFacts {
   size_t threads; /* asked for on the command line; 0 if not */
   const char *omp_num_threads, *openblas_num_threads;
   CoreComparison comparison;
+  double
+      others_share; /* of the cores' time that other programs had meanwhile; 0 or below: not known */
 } DoctorFacts;
 
 /* One thing that is wrong. code is a fixed word for programs: "core_held", "core_misdetected",
- * "core_not_selectable", "blas_pthreads", "blas_serial", "threads_exceed_cores". */
+ * "core_not_selectable", "blas_pthreads", "blas_serial", "threads_exceed_cores", "cores_shared". */
 typedef struct DoctorFinding {
   const char *code;
   char fault[DOCTOR_TEXT_SIZE];
