@@ -126,14 +126,13 @@ static void print_cost_head(BenchMode mode, FILE *stream) {
 }
 
 static void print_cost(const BenchRow *row, const BenchConfig *config, FILE *stream) {
-  char speed[16];
-  snprintf(speed, sizeof speed, "%.1f", row_gbps(row));
   const bool decode = config->mode == BENCH_DECODE;
   print_case(row, stream);
-  fprintf(stream, " %8s %8s %8s %8.1f", unit_seconds(row_seconds(row)).text,
+  fprintf(stream, " %8s %8s %8s %8s", unit_seconds(row_seconds(row)).text,
           unit_seconds(samples_min(&row->samples)).text,
-          unit_count(row_tokens_per_second(row, config)).text, row_gflops(row));
-  fprintf(stream, " %6s %6s %9s %5s", decode ? speed : unit_share(row_peak_share(row)).text,
+          unit_count(row_tokens_per_second(row, config)).text, unit_gflops(row_gflops(row)).text);
+  fprintf(stream, " %6s %6s %9s %5s",
+          decode ? unit_gflops(row_gbps(row)).text : unit_share(row_peak_share(row)).text,
           unit_share(decode ? row_read_share(row) : row_sgemm_share(row)).text,
           bench_limit_name(row_limit(row)), unit_share(row_limit_share(row)).text);
   fprintf(stream, " %8s %8s %8.1e\n", unit_bytes((double)row->scratch_bytes).text,
@@ -177,7 +176,7 @@ static void print_phases(const BenchRow *row, FILE *stream) {
     fprintf(stream, " %*s", phase_width(p),
             whole > 0 ? unit_share(row->phase_seconds[p] / whole).text : "-");
   fprintf(stream, " %6s", whole > 0 ? unit_share(row_other_seconds(row) / whole).text : "-");
-  fprintf(stream, " %13.1f\n", row_core_gflops(row));
+  fprintf(stream, " %13s\n", unit_gflops(row_core_gflops(row)).text);
 }
 
 static void print_phase_table(const BenchRow *rows, size_t count, FILE *stream) {

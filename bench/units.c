@@ -44,9 +44,17 @@ UnitText unit_count(double count) {
   return scaled(count, 1e3, units, 4);
 }
 
+UnitText unit_gflops(double gflops) {
+  UnitText text;
+  snprintf(text.text, sizeof text.text, "%.*f", gflops > 0 && gflops < 0.9995 ? 3 : 1, gflops);
+  return text;
+}
+
 UnitText unit_share(double share) {
   UnitText text;
-  if (share > 0)
+  if (share > 0 && share < 0.0005)
+    snprintf(text.text, sizeof text.text, "<0.1%%");
+  else if (share > 0)
     snprintf(text.text, sizeof text.text, share < 0.0995 ? "%.1f%%" : "%.0f%%", 100 * share);
   else
     snprintf(text.text, sizeof text.text, "-");

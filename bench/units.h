@@ -14,6 +14,7 @@ typedef struct UnitText {
 UnitText unit_seconds(double seconds); /* "1.234 ms" */
 UnitText unit_bytes(double bytes);     /* "1.50 MiB", "0" */
 UnitText unit_count(double count);     /* "12.3 k" */
-UnitText unit_share(double share);     /* "71%", "0.4%"; "-" for 0: nothing to compare with */
+UnitText unit_gflops(double gflops);   /* "101.2", "0.012"; of GB/s too; the unit is in the head */
+UnitText unit_share(double share); /* "71%", "0.4%", "<0.1%"; "-" for 0: nothing to compare with */
 
 #endif

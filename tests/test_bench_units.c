@@ -63,6 +63,11 @@ static void units_for_people(void **state) {
   assert_string_equal(unit_count(12345).text, "12.3 k");
   assert_string_equal(unit_share(0).text, "-");
   assert_string_equal(unit_share(0.0123).text, "1.2%");
+  assert_string_equal(unit_share(0.0005).text, "0.1%");
+  assert_string_equal(unit_share(0.0004).text, "<0.1%");
+  assert_string_equal(unit_gflops(0.0123).text, "0.012");
+  assert_string_equal(unit_gflops(0.9996).text, "1.0");
+  assert_string_equal(unit_gflops(101.23).text, "101.2");
   assert_string_equal(unit_share(0.714).text, "71%");
 }
 

@@ -9,7 +9,7 @@ void bench_print_help(void) {
         "\n"
         "Times attention layers by model, length, threads and path, holds every output against a\n"
         "float64 oracle, and compares with what the machine can do, measured in the same run.\n"
-        "Without options: qwen2.5-0.5b and llama-7b at four lengths, in about two minutes.\n"
+        "Without options: qwen2.5-0.5b and llama-7b at four lengths, in one to two minutes.\n"
         "\n"
         "What is measured (lists are separated by commas):\n"
         "  --model NAME,...       presets; `attend info --models` lists them\n"
