@@ -42,7 +42,7 @@ static void count_core(AttendContext *context, const Path *path, const Problem *
 
 void layer_run_core(AttendContext *context, const Path *path, const Problem *problem,
                     void *workspace) {
-  profile_gather(&context->profiler, path->run(context, problem, workspace));
+  path->run(context, problem, workspace);
   count_core(context, path, problem);
 }
 

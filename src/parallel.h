@@ -53,15 +53,16 @@ static inline size_t parallel_worth(size_t threads, double multiply_adds) {
 typedef void (*ParallelBody)(void *argument, size_t index, size_t thread);
 
 /* body(argument, i, thread) for every i < count, each index taken by the next free thread in rising
- * order: put the longest work first. */
-static inline void parallel_for(size_t threads, size_t count, ParallelBody body, void *argument) {
+ * order: put the longest work first. Returns the threads that there were for it, at least 1. */
+static inline size_t parallel_for(size_t threads, size_t count, ParallelBody body, void *argument) {
   const size_t allowed = parallel_allowed(threads < count ? threads : count);
   if (allowed <= 1) {
     for (size_t i = 0; i < count; i++) body(argument, i, 0);
-    return;
+    return 1;
   }
 #pragma omp parallel for num_threads((int)allowed) schedule(dynamic, 1)
   for (size_t i = 0; i < count; i++) body(argument, i, (size_t)omp_get_thread_num());
+  return allowed;
 }
 
 #endif

@@ -26,9 +26,9 @@ typedef struct Path {
   AttendStatus (*consider)(const AttendContext *context, const Problem *problem, PathNeeds *needs,
                            Fault *reason);
 
-  /* Computes the problem. `workspace` is aligned and as large as consider() said. Returns the threads
-   * whose clocks ran, so that phases are means over them. */
-  size_t (*run)(AttendContext *context, const Problem *problem, void *workspace);
+  /* Computes the problem and gathers the clocks of its threads. `workspace` is aligned and as large as
+   * consider() said. */
+  void (*run)(AttendContext *context, const Problem *problem, void *workspace);
 
   /* Bytes of scratch that a projection of so many rows may need, whatever the weights' storage. Null:
    * none. */

@@ -373,16 +373,17 @@ static void run_head(void *argument, size_t index, size_t thread) {
   }
 }
 
-static size_t run(AttendContext *context, const Problem *p, void *workspace) {
+static void run(AttendContext *context, const Problem *p, void *workspace) {
   Job job = {context, p, scratch_layout(p), workspace};
   const size_t over_heads = parallel_allowed(threads_over_heads(context, p));
   const size_t inside = over_heads > 1 ? 1 : parallel_allowed(context->settings.threads);
   BlasScope scope;
   blas_begin(&scope, inside);
-  parallel_for(over_heads, p->shape.batch * p->shape.query_heads, run_head, &job);
+  const size_t threads =
+      parallel_for(over_heads, p->shape.batch * p->shape.query_heads, run_head, &job);
   blas_end(&scope);
+  profile_gather(&context->profiler, threads);
   show_scores(context, p, SHOW_BY_BLAS, workspace);
-  return over_heads;
 }
 
 const Path path_blas = {

@@ -316,12 +316,12 @@ static void run_head(void *argument, size_t index, size_t thread) {
   if (job->context->tap) show(job->context, &x);
 }
 
-static size_t run(AttendContext *context, const Problem *p, void *workspace) {
+static void run(AttendContext *context, const Problem *p, void *workspace) {
   Head unplaced = {0};
   Job job = {context, p, workspace, place(p, NULL, &unplaced).bytes};
   const size_t threads = threads_over_heads(context, p);
-  parallel_for(threads, p->shape.batch * p->shape.query_heads, run_head, &job);
-  return parallel_allowed(threads);
+  profile_gather(&context->profiler,
+                 parallel_for(threads, p->shape.batch * p->shape.query_heads, run_head, &job));
 }
 
 const Path path_naive = {

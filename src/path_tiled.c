@@ -326,7 +326,7 @@ static void merge_piece(void *argument, size_t index, size_t thread) {
   profile_add(profiler, thread, ATTEND_PHASE_ATTENTION, clock);
 }
 
-static size_t run(AttendContext *context, const Problem *p, void *workspace) {
+static void run(AttendContext *context, const Problem *p, void *workspace) {
   Job job = {.context = context,
              .kernels = context->kernels,
              .problem = p,
@@ -335,11 +335,11 @@ static size_t run(AttendContext *context, const Problem *p, void *workspace) {
   job.cuts = tiling_cuts(context, &job.tiling, p, workspace);
   const double depth = (double)(p->shape.head_dim + p->shape.value_dim);
   const size_t threads = parallel_worth(context->settings.threads, job.tiling.pairs / 2.0 * depth);
-  parallel_for(threads, job.tiling.packs, pack_piece, &job);
-  parallel_for(threads, job.tiling.pieces, attend_piece, &job);
-  parallel_for(threads, job.tiling.merges, merge_piece, &job);
+  Profiler *const profiler = &context->profiler;
+  profile_gather(profiler, parallel_for(threads, job.tiling.packs, pack_piece, &job));
+  profile_gather(profiler, parallel_for(threads, job.tiling.pieces, attend_piece, &job));
+  profile_gather(profiler, parallel_for(threads, job.tiling.merges, merge_piece, &job));
   if (rows_are_shown(context)) show_scores(context, p, SHOW_BY_KERNELS, workspace);
-  return parallel_allowed(size_min(threads, job.tiling.pieces));
 }
 
 const Path path_tiled = {
