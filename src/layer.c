@@ -24,6 +24,7 @@
 static void count_core(AttendContext *context, const Path *path, const Problem *p) {
   Profiler *const profiler = &context->profiler;
   const AttendShape *const s = &p->shape;
+  if (!profiler->on) return; /* the visible pairs are counted row by row */
   const double pairs = (double)s->query_heads * problem_visible_pairs(p);
   const double queries = (double)s->query_heads * problem_query_count(p) * sizeof(float);
   const double keys = (double)s->kv_heads * problem_key_count(p) * sizeof(float);

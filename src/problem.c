@@ -92,8 +92,6 @@ LongestSequence problem_longest(const Problem *p) {
   return longest;
 }
 
-/* The ranges of most calls rise by one key a row; windows and lengths are left to the general rule,
- * row by row. */
 double problem_visible_pairs(const Problem *p) {
   double pairs = 0.0;
   for (size_t b = 0; b < p->shape.batch; b++) {

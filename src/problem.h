@@ -153,7 +153,7 @@ typedef struct LongestSequence {
 LongestSequence problem_longest(const Problem *problem);
 
 /* Sum over the query tokens of all sequences of the keys in their ranges, for one head. What a mask
- * or a bias hides is counted. */
+ * or a bias hides is counted. Goes through all rows. */
 double problem_visible_pairs(const Problem *problem);
 
 /* Sum over sequences of query tokens, and of keys that any of their rows may see. */
