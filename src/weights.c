@@ -222,7 +222,13 @@ AttendStatus attend_pack_weights(AttendContext *context, const AttendLayerShape 
   const Parts parts = parts_of(source, shape, &c);
   const AttendStorage storage = storage_resolve(source->storage, context->settings.precision);
   const Places at = lay_out(source, shape, &c, storage, parts.biased);
-  AttendWeights *const packed = at.layout.overflow ? NULL : memory_allocate(at.layout.bytes);
+  if (at.layout.overflow) {
+    return fault_set(fault, ATTEND_STATUS_OVERFLOW,
+                     "weights of width %zu with RoPE tables of %zu positions "
+                     "(source.rope.table_positions) cannot be counted in bytes",
+                     shape->width, source->rope.table_positions);
+  }
+  AttendWeights *const packed = memory_allocate(at.layout.bytes);
   if (!packed) {
     return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY,
                      "%zu bytes for packed weights could not be allocated", at.layout.bytes);

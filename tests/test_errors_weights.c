@@ -209,6 +209,10 @@ static void rope_tables(void **state) {
   pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "table_positions is 0", "no position");
   s.rope.table_positions = SIZE_MAX / 4;
   pack_refused(&layer_shape, &s, ATTEND_STATUS_OVERFLOW, "4611686018427387903", "endless tables");
+  s.rope.dims = 2;
+  s.rope.table_positions = PTRDIFF_MAX / 8;
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_OVERFLOW, "1152921504606846975",
+               "tables that leave no room for the weights");
   free(data);
 }
 
