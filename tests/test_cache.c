@@ -287,6 +287,37 @@ static void the_core_reads_the_cache(void **state) {
   problem_free(&problem);
 }
 
+/* Nothing is written, so that one sequence may serve several of the batch: hypotheses of one prompt, or
+ * an encoder's tokens for several decoders. */
+static void one_sequence_is_read_by_several(void **state) {
+  (void)state;
+  static const size_t sequences[] = {1, 1};
+  const CoreCase spec = {.shape = {2, 3, 50, 4, 2, 16, 24}, .q_start = 47};
+  const AttendLayerShape shape = {64, 4, 2, 16, 24};
+  const size_t floats = 2 * 3 * 4 * 24;
+  Engine engines[MAX_ENGINES];
+  const size_t engine_count = list_engines(engines);
+  CoreProblem problem = problem_new(&spec);
+  problem.key.batch_stride = problem.value.batch_stride = 0;
+  problem_expect(&problem);
+  AttendOptions options;
+  attend_default_options(&options);
+  options.cache_sequences = sequences;
+  for (size_t e = 0; e < engine_count; e++) {
+    AttendContext *context = engine_open(engines[e], 2);
+    AttendCache *cache = cache_open(context, &shape, 2, 50);
+    assert_ok(context, attend_append_cache(context, cache, 1, 50, problem.key, problem.value));
+    float *const out = guarded_new(floats * sizeof *out, 4);
+    assert_ok(context, attend_cached_forward(context, &spec.shape, cache, problem.query, &options,
+                                             attend_output_bnhd(out, 3, 4, 24), NULL));
+    check_close(attend_path_name(engines[e].path), out, problem.out, floats);
+    guarded_free(out, "out");
+    attend_close_cache(&cache);
+    attend_close(&context);
+  }
+  problem_free(&problem);
+}
+
 /* As floats, as planes and as fp16. */
 static void random_operations_agree_with_the_model(void **state) {
   (void)state;
@@ -320,6 +351,7 @@ int main(void) {
       cmocka_unit_test(tokens_are_read_into_any_view),
       cmocka_unit_test(reading_that_is_refused),
       cmocka_unit_test(the_core_reads_the_cache),
+      cmocka_unit_test(one_sequence_is_read_by_several),
       cmocka_unit_test(random_operations_agree_with_the_model),
   };
   return cmocka_run_group_tests_name("cache", tests, NULL, NULL);

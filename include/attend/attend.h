@@ -338,8 +338,8 @@ typedef struct AttendOptions {
   const size_t *key_offsets;   /* [B + 1] */
 
   /* Layer and cache calls only. */
-  const size_t *cache_sequences; /* [B]: which sequence of the cache each of the batch is, none
-                                    twice; null (default): 0, 1, 2, ... */
+  const size_t *cache_sequences; /* [B]: the cache's sequence of each of the batch, in a layer call
+                                    none twice; null (default): 0, 1, 2, ... */
   const int64_t *positions;      /* [B, N] (ragged: [total]) for RoPE; null (default): p, as above.
                                Visibility does not depend on them, and calls without RoPE do not
                                look at them. */
@@ -532,7 +532,8 @@ typedef struct AttendCacheSettings {
   size_t window;       /* 0 (default): all tokens are kept. w >= 1: a ring. Only the last w tokens
                           are kept for sure, a sequence grows without end, and `capacity` is what it
                           holds at a time: an append of n tokens needs w + n <= capacity. Not
-                          together with pool_blocks. */
+                          together with pool_blocks. The naive path and taps still form rows over
+                          all tokens so far; the tiled and blas paths look at the window alone. */
   AttendStorage storage; /* default AUTO */
 } AttendCacheSettings;
 
@@ -594,7 +595,7 @@ ATTEND_API AttendStatus attend_fork_cache(AttendContext *context, AttendCache *c
  * their sequences: query i of Nq stands at position length - Nq + i (negative: before the first
  * key).
  *   shape  as in attend_core_forward(); key_tokens is not used; kv_heads, head_dim and value_dim are
- *          the cache's; sequence b is options.cache_sequences[b]
+ *          the cache's; sequence b is options.cache_sequences[b], and may be that of another b too
  *   query [B, Nq, Hq, D]   out [B, Nq, Hq, Dv]   lse [B, Hq, Nq] or null
  * Returns what attend_core_forward() returns, SHAPE_MISMATCH, BAD_OPTION as in
  * attend_layer_forward(), and BAD_SIZE where the first queries see tokens that a ring has dropped. */
