@@ -21,12 +21,13 @@ size_t linear_reserve(Layout *layout, size_t in, size_t out, AttendStorage stora
   return layout_floats(layout, columns, panel);
 }
 
-/* to[in, first..first+columns) = part's matrix, whichever way round it lies. */
-static void copy_columns(const LinearPart *part, AttendOrientation orientation, size_t in,
-                         float *to, size_t to_stride) {
+/* to[inputs, first..first+columns) = part's matrix, whichever way round it lies. */
+static void copy_columns(const LinearPart *part, const LinearSource *source, float *to,
+                         size_t to_stride) {
   const size_t block = 32; /* rows and columns at a time, so that both sides stay in cache lines */
+  const size_t in = source->inputs;
   float *const first = to + part->first_column;
-  if (orientation == ATTEND_IN_OUT) {
+  if (source->orientation == ATTEND_IN_OUT) {
     for (size_t i = 0; i < in; i++) {
       memcpy(first + i * to_stride, part->weight + i * part->columns,
              part->columns * sizeof *first);
@@ -47,8 +48,8 @@ static void copy_columns(const LinearPart *part, AttendOrientation orientation, 
 typedef struct PanelJob {
   const Kernels *kernels;
   const LinearSource *source;
-  size_t in, out, planes, pairs;
-  KernelNumber number;
+  const Linear *linear;
+  size_t first; /* panel */
   uint32_t *panels;
 } PanelJob;
 
@@ -59,61 +60,70 @@ static void gather_part(const PanelJob *job, const LinearPart *part, size_t i, s
   const size_t to = size_min(end, part->first_column + part->columns);
   if (from >= to) return;
   const size_t column = from - part->first_column, count = to - from;
+  const size_t at = i - job->source->first_input;
   float *const first = tile + (from - begin);
   for (size_t k = 0; job->source->orientation == ATTEND_IN_OUT && k < inputs; k++) {
-    memcpy(first + k * KERNEL_PANEL, part->weight + (i + k) * part->columns + column,
+    memcpy(first + k * KERNEL_PANEL, part->weight + (at + k) * part->columns + column,
            count * sizeof *tile);
   }
   for (size_t c = 0; job->source->orientation == ATTEND_OUT_IN && c < count; c++) {
-    const float *const row = part->weight + (column + c) * job->in + i;
+    const float *const row = part->weight + (column + c) * job->source->inputs + at;
     for (size_t k = 0; k < inputs; k++) first[k * KERNEL_PANEL + c] = row[k];
   }
 }
 
 static void pack_panel(void *argument, size_t index, size_t thread) {
   const PanelJob *const job = argument;
-  const size_t begin = index * KERNEL_PANEL, end = size_min(begin + KERNEL_PANEL, job->out);
-  const size_t plane = job->pairs * KERNEL_PANEL;
-  uint32_t *const panel = job->panels + index * job->planes * plane;
+  const KernelPairs *const panels = &job->linear->panels;
+  const size_t number = job->first + index, begin = number * KERNEL_PANEL;
+  const size_t end = size_min(begin + KERNEL_PANEL, job->linear->out);
+  const size_t first = job->source->first_input, last = first + job->source->inputs;
+  uint32_t *const panel = job->panels + number * panels->stride;
   _Alignas(KERNEL_ALIGNMENT) float tile[GATHERED * KERNEL_PANEL];
   (void)thread;
-  for (size_t i = 0; i < job->in; i += GATHERED) {
-    const size_t inputs = size_min(GATHERED, job->in - i);
+  for (size_t i = first; i < last; i += GATHERED) {
+    const size_t inputs = size_min(GATHERED, last - i);
     for (size_t p = 0; p < job->source->count; p++) {
       gather_part(job, &job->source->parts[p], i, inputs, begin, end, tile);
     }
-    job->kernels->split_values(inputs, end - begin, tile, KERNEL_PANEL, job->number, job->planes,
-                               plane, panel + i / 2 * KERNEL_PANEL);
+    job->kernels->split_values(inputs, end - begin, tile, KERNEL_PANEL, panels->number,
+                               panels->planes, panels->plane_stride, panel + i / 2 * KERNEL_PANEL);
   }
 }
 
-static void pack_bias(const LinearSource *source, float *bias) {
-  for (size_t p = 0; p < source->count; p++) {
-    const LinearPart *const part = &source->parts[p];
-    float *const to = bias + part->first_column;
-    for (size_t o = 0; o < part->columns; o++) to[o] = part->bias ? part->bias[o] : 0.0f;
+void linear_fill_bias(const LinearPart *parts, size_t count, float *bias) {
+  for (size_t p = 0; p < count; p++) {
+    float *const to = bias + parts[p].first_column;
+    for (size_t o = 0; o < parts[p].columns; o++) to[o] = parts[p].bias ? parts[p].bias[o] : 0.0f;
   }
 }
 
-Linear linear_pack(const AttendContext *context, const LinearSource *source, size_t in, size_t out,
-                   AttendStorage storage, void *matrix, float *bias) {
+Linear linear_at(size_t in, size_t out, AttendStorage storage, void *matrix, const float *bias) {
+  const size_t planes = storage_planes(storage), plane = linear_pairs(in) * KERNEL_PANEL;
   Linear linear = {.in = in, .out = out, .storage = storage, .bias = bias};
-  if (bias) pack_bias(source, bias);
-  const size_t planes = storage_planes(storage), pairs = linear_pairs(in);
-  if (!planes) {
-    for (size_t p = 0; p < source->count; p++) {
-      copy_columns(&source->parts[p], source->orientation, in, matrix, out);
-    }
+  if (planes) {
+    linear.panels = (KernelPairs){matrix, planes, plane, planes * plane, storage_number(storage)};
+  } else {
     linear.weight = matrix;
-    return linear;
   }
-  const size_t plane = pairs * KERNEL_PANEL;
-  const KernelNumber number = storage_number(storage);
-  PanelJob job = {context->kernels, source, in, out, planes, pairs, number, matrix};
-  const size_t threads = parallel_worth(context->settings.threads, (double)in * (double)out);
-  parallel_for(threads, size_ceil_divide(out, KERNEL_PANEL), pack_panel, &job);
-  linear.panels = (KernelPairs){matrix, planes, plane, planes * plane, number};
   return linear;
+}
+
+void linear_fill(const AttendContext *context, const LinearSource *source, const Linear *linear,
+                 void *matrix) {
+  const LinearPart *const last = &source->parts[source->count - 1];
+  const size_t begin = source->parts[0].first_column, end = last->first_column + last->columns;
+  if (linear->storage == ATTEND_STORAGE_FP32) {
+    for (size_t p = 0; p < source->count; p++) {
+      copy_columns(&source->parts[p], source, (float *)matrix + source->first_input * linear->out,
+                   linear->out);
+    }
+    return;
+  }
+  PanelJob job = {context->kernels, source, linear, begin / KERNEL_PANEL, matrix};
+  const size_t threads =
+      parallel_worth(context->settings.threads, (double)source->inputs * (double)(end - begin));
+  parallel_for(threads, size_ceil_divide(end - begin, KERNEL_PANEL), pack_panel, &job);
 }
 
 double linear_bytes(const Linear *linear) {

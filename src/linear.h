@@ -27,11 +27,12 @@ typedef struct LinearPart {
   size_t columns, first_column;
 } LinearPart;
 
-/* Where the numbers of a Linear come from: parts side by side. */
+/* Numbers of a Linear: parts side by side, which hold some of its inputs. */
 typedef struct LinearSource {
   const LinearPart *parts;
   size_t count;
   AttendOrientation orientation;
+  size_t first_input, inputs;
 } LinearSource;
 
 /* Pairs of inputs in a panel, whole steps of the kernels. */
@@ -42,9 +43,16 @@ static inline size_t linear_pairs(size_t in) {
 /* Reserves the matrix's place in a layout and returns its offset. */
 size_t linear_reserve(Layout *layout, size_t in, size_t out, AttendStorage storage);
 
-/* Fills the place at `matrix`, and `bias` if it is not null, and returns what they are. */
-Linear linear_pack(const AttendContext *context, const LinearSource *source, size_t in, size_t out,
-                   AttendStorage storage, void *matrix, float *bias);
+/* The matrix at its place and with its bias, or null, both to be filled. */
+Linear linear_at(size_t in, size_t out, AttendStorage storage, void *matrix, const float *bias);
+
+/* Fills the columns and inputs that the source has, of a Linear at `matrix`. Both begin at multiples of
+ * KERNEL_PANEL and end at one, or with the matrix. */
+void linear_fill(const AttendContext *context, const LinearSource *source, const Linear *linear,
+                 void *matrix);
+
+/* Fills the bias with those of all parts, zeros where one has none. */
+void linear_fill_bias(const LinearPart *parts, size_t count, float *bias);
 
 /* Bytes of the matrix in its storage, without padding. */
 double linear_bytes(const Linear *linear);

@@ -77,11 +77,14 @@
 #define layer_find_tensors attend_private_layer_find_tensors
 #define layer_first_row attend_private_layer_first_row
 #define layer_plan attend_private_layer_plan
+#define layer_read_matrices attend_private_layer_read_matrices
 #define layer_run attend_private_layer_run
 #define layer_run_core attend_private_layer_run_core
 #define layer_set_problem attend_private_layer_set_problem
+#define linear_at attend_private_linear_at
 #define linear_bytes attend_private_linear_bytes
-#define linear_pack attend_private_linear_pack
+#define linear_fill attend_private_linear_fill
+#define linear_fill_bias attend_private_linear_fill_bias
 #define linear_reserve attend_private_linear_reserve
 #define linear_weight attend_private_linear_weight
 #define memory_allocate attend_private_memory_allocate
@@ -190,6 +193,7 @@
 #define tensors_add_index attend_private_tensors_add_index
 #define tensors_add_shard attend_private_tensors_add_shard
 #define tensors_compare attend_private_tensors_compare
+#define tensors_read_part attend_private_tensors_read_part
 #define tile_at attend_private_tile_at
 #define tile_copy_visible attend_private_tile_copy_visible
 #define tile_gather attend_private_tile_gather
@@ -210,6 +214,7 @@
 #define weigh_avx2 attend_private_weigh_avx2
 #define weigh_avx512 attend_private_weigh_avx512
 #define weigh_scalar attend_private_weigh_scalar
+#define weights_begin attend_private_weights_begin
 #define widen_avx2 attend_private_widen_avx2
 #define widen_avx512 attend_private_widen_avx512
 #define widen_numbers attend_private_widen_numbers

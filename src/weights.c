@@ -113,7 +113,7 @@ static Parts parts_of(const AttendWeightSource *source, const AttendLayerShape *
   Parts parts = {.output = {source->output, source->output_bias, shape->width, 0},
                  .biased = source->qkv_bias || source->query_bias || source->key_bias ||
                            source->value_bias};
-  if (source->qkv) {
+  if (source->qkv || source->qkv_bias) {
     parts.qkv[parts.qkv_count++] = (LinearPart){source->qkv, source->qkv_bias, c->qkv, 0};
     return parts;
   }
@@ -176,28 +176,56 @@ static Rope pack_rope(const AttendRope *from, size_t head_dim, void *memory, con
   return rope;
 }
 
-static void fill_weights(const AttendContext *context, const AttendWeightSource *source,
-                         const AttendLayerShape *shape, const LayerColumns *c, const Parts *parts,
-                         AttendStorage storage, const Places *at, AttendWeights *packed) {
+static void fill_weights(const AttendWeightSource *source, const AttendLayerShape *shape,
+                         const LayerColumns *c, const Parts *parts, AttendStorage storage,
+                         const Places *at, UnfilledWeights *unfilled) {
+  AttendWeights *const packed = unfilled->weights;
   void *const memory = packed;
   float *const bias = parts->biased ? layout_at(memory, at->qkv_bias) : NULL;
   float *const output_bias = source->output_bias ? layout_at(memory, at->output_bias) : NULL;
-  const LinearSource qkv = {parts->qkv, parts->qkv_count, source->orientation};
-  const LinearSource output = {&parts->output, 1, source->orientation};
   const size_t D = shape->head_dim;
+  unfilled->qkv = layout_at(memory, at->qkv);
+  unfilled->output = layout_at(memory, at->output);
+  if (bias) linear_fill_bias(parts->qkv, parts->qkv_count, bias);
+  if (output_bias) linear_fill_bias(&parts->output, 1, output_bias);
   *packed = (AttendWeights){
       .shape = *shape,
       .columns = *c,
       .bytes = at->layout.bytes,
-      .qkv = linear_pack(context, &qkv, shape->width, c->qkv, storage, layout_at(memory, at->qkv),
-                         bias),
-      .output = linear_pack(context, &output, c->context, shape->width, storage,
-                            layout_at(memory, at->output), output_bias),
+      .qkv = linear_at(shape->width, c->qkv, storage, unfilled->qkv, bias),
+      .output = linear_at(c->context, shape->width, storage, unfilled->output, output_bias),
       .query_norm = copy_floats(memory, at->query_norm, source->query_norm, D),
       .key_norm = copy_floats(memory, at->key_norm, source->key_norm, D),
       .norm_epsilon = (double)source->norm_epsilon,
       .rope = pack_rope(&source->rope, D, memory, at),
   };
+}
+
+AttendStatus weights_begin(AttendContext *context, const AttendLayerShape *shape,
+                           const AttendWeightSource *source, UnfilledWeights *unfilled) {
+  Fault *const fault = &context->fault;
+  LayerColumns c;
+  if (shape_check_layer(shape, &c, fault) || check_settings(source, fault) ||
+      check_norms(source, shape->head_dim, fault) ||
+      rope_check(&source->rope, shape->head_dim, fault)) {
+    return fault->status;
+  }
+  const Parts parts = parts_of(source, shape, &c);
+  const AttendStorage storage = storage_resolve(source->storage, context->settings.precision);
+  const Places at = lay_out(source, shape, &c, storage, parts.biased);
+  if (at.layout.overflow) {
+    return fault_set(fault, ATTEND_STATUS_OVERFLOW,
+                     "weights of width %zu with RoPE tables of %zu positions "
+                     "(source.rope.table_positions) cannot be counted in bytes",
+                     shape->width, source->rope.table_positions);
+  }
+  unfilled->weights = memory_allocate(at.layout.bytes);
+  if (!unfilled->weights) {
+    return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY,
+                     "%zu bytes for packed weights could not be allocated", at.layout.bytes);
+  }
+  fill_weights(source, shape, &c, &parts, storage, &at, unfilled);
+  return ATTEND_OK;
 }
 
 AttendStatus attend_pack_weights(AttendContext *context, const AttendLayerShape *shape,
@@ -213,28 +241,18 @@ AttendStatus attend_pack_weights(AttendContext *context, const AttendLayerShape 
                                : "weights");
   }
   LayerColumns c;
+  UnfilledWeights unfilled;
   if (shape_check_layer(shape, &c, fault) || check_settings(source, fault) ||
       check_choice(source, fault) || check_addresses(source, fault) ||
-      check_norms(source, shape->head_dim, fault) ||
-      rope_check(&source->rope, shape->head_dim, fault)) {
+      weights_begin(context, shape, source, &unfilled)) {
     return fault->status;
   }
   const Parts parts = parts_of(source, shape, &c);
-  const AttendStorage storage = storage_resolve(source->storage, context->settings.precision);
-  const Places at = lay_out(source, shape, &c, storage, parts.biased);
-  if (at.layout.overflow) {
-    return fault_set(fault, ATTEND_STATUS_OVERFLOW,
-                     "weights of width %zu with RoPE tables of %zu positions "
-                     "(source.rope.table_positions) cannot be counted in bytes",
-                     shape->width, source->rope.table_positions);
-  }
-  AttendWeights *const packed = memory_allocate(at.layout.bytes);
-  if (!packed) {
-    return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY,
-                     "%zu bytes for packed weights could not be allocated", at.layout.bytes);
-  }
-  fill_weights(context, source, shape, &c, &parts, storage, &at, packed);
-  *weights = packed;
+  const LinearSource qkv = {parts.qkv, parts.qkv_count, source->orientation, 0, shape->width};
+  const LinearSource output = {&parts.output, 1, source->orientation, 0, c.context};
+  *weights = unfilled.weights;
+  linear_fill(context, &qkv, &(*weights)->qkv, unfilled.qkv);
+  linear_fill(context, &output, &(*weights)->output, unfilled.output);
   return ATTEND_OK;
 }
 

@@ -18,4 +18,15 @@ struct AttendWeights {
   Rope rope; /* its frequencies or tables lie in this block too */
 };
 
+/* Weights that are whole but for their matrices, and where these go. */
+typedef struct UnfilledWeights {
+  AttendWeights *weights;
+  void *qkv, *output;
+} UnfilledWeights;
+
+/* Checks all of a source but its matrices, at which it does not look, and takes the memory. The matrices
+ * weights->qkv and weights->output are then to be linear_fill()ed. */
+AttendStatus weights_begin(AttendContext *context, const AttendLayerShape *shape,
+                           const AttendWeightSource *source, UnfilledWeights *unfilled);
+
 #endif

@@ -7,12 +7,13 @@
 #include "tests/allocation_hook.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static struct {
-  atomic_size_t made, live;
+  atomic_size_t made, live, bytes, most_bytes;
   atomic_bool failing, and_all_later;
   atomic_size_t asked, passed, failed; /* since hook_fail_after() */
 } hook;
@@ -46,6 +47,18 @@ size_t hook_live(void) {
   return atomic_load(&hook.live);
 }
 
+size_t hook_bytes(void) {
+  return atomic_load(&hook.bytes);
+}
+
+size_t hook_most_bytes(void) {
+  return atomic_load(&hook.most_bytes);
+}
+
+void hook_watch_bytes(void) {
+  atomic_store(&hook.most_bytes, atomic_load(&hook.bytes));
+}
+
 void hook_fail_after(size_t passed, bool and_all_later) {
   atomic_store(&hook.asked, 0);
   atomic_store(&hook.failed, 0);
@@ -75,33 +88,49 @@ static void *count_live(void *memory) {
   return memory;
 }
 
+static void *count_bytes(void *memory) {
+  const size_t more = malloc_usable_size(memory);
+  const size_t bytes = atomic_fetch_add(&hook.bytes, more) + more;
+  size_t most = atomic_load(&hook.most_bytes);
+  while (bytes > most && !atomic_compare_exchange_weak(&hook.most_bytes, &most, bytes)) {
+  }
+  return memory;
+}
+
+static void discount_bytes(void *memory) {
+  atomic_fetch_sub(&hook.bytes, malloc_usable_size(memory));
+}
+
 void *__wrap_malloc(size_t bytes) {
-  return admit() ? count_live(__real_malloc(bytes)) : NULL;
+  return admit() ? count_live(count_bytes(__real_malloc(bytes))) : NULL;
 }
 
 void *__wrap_calloc(size_t count, size_t bytes) {
-  return admit() ? count_live(__real_calloc(count, bytes)) : NULL;
+  return admit() ? count_live(count_bytes(__real_calloc(count, bytes))) : NULL;
 }
 
 void *__wrap_realloc(void *memory, size_t bytes) {
   if (!admit()) return NULL;
+  discount_bytes(memory);
   void *const moved = __real_realloc(memory, bytes);
+  count_bytes(moved ? moved : memory);
   return memory ? moved : count_live(moved);
 }
 
 void *__wrap_aligned_alloc(size_t alignment, size_t bytes) {
-  return admit() ? count_live(__real_aligned_alloc(alignment, bytes)) : NULL;
+  return admit() ? count_live(count_bytes(__real_aligned_alloc(alignment, bytes))) : NULL;
 }
 
 int __wrap_posix_memalign(void **memory, size_t alignment, size_t bytes) {
   if (!admit()) return ENOMEM;
   const int error = __real_posix_memalign(memory, alignment, bytes);
-  if (!error) count_live(*memory);
+  if (!error) count_live(count_bytes(*memory));
   return error;
 }
 
 void __wrap_free(void *memory) {
   if (memory) atomic_fetch_sub(&hook.live, 1);
+  discount_bytes(memory);
   __real_free(memory);
 }
 

@@ -15,6 +15,12 @@
 size_t hook_made(void);
 size_t hook_live(void);
 
+/* Bytes of the allocations that are live, and the most that there have been since hook_watch_bytes(). What
+ * an fopen() takes is not known and not counted. */
+size_t hook_bytes(void);
+size_t hook_most_bytes(void);
+void hook_watch_bytes(void);
+
 /* From now on lets the next `passed` allocations through and fails the one after them, or it and
  * all that follow. */
 void hook_fail_after(size_t passed, bool and_all_later);

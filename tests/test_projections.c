@@ -70,13 +70,16 @@ static AttendContext *open_precise(AttendIsa isa, AttendPrecision precision, siz
 /* A packed matrix in guarded memory of exactly the size that was reserved. */
 static Linear pack(const AttendContext *context, const Projection *p, AttendStorage storage,
                    float **memory) {
-  const LinearSource source = {p->given, 3, p->orientation};
+  const LinearSource source = {p->given, 3, p->orientation, 0, p->in};
   Layout layout = {0};
   linear_reserve(&layout, p->in, p->out, storage);
   assert_false(layout.overflow);
   const size_t bias = layout_floats(&layout, p->out, 1);
   *memory = guarded_new(layout.bytes, 0);
-  return linear_pack(context, &source, p->in, p->out, storage, *memory, layout_at(*memory, bias));
+  linear_fill_bias(p->given, 3, layout_at(*memory, bias));
+  const Linear linear = linear_at(p->in, p->out, storage, *memory, layout_at(*memory, bias));
+  linear_fill(context, &source, &linear, *memory);
+  return linear;
 }
 
 /* y in guarded memory, with a scratch of exactly the size that is asked for. */

@@ -189,8 +189,8 @@ typedef struct AttendLayer {
 } AttendLayer;
 
 /* Loads layer `index` of a model from a path as attend_open_tensors() takes it, with the config.json
- * that lies beside the weights. The weights are widened to fp32 and packed; for a moment they are in
- * memory twice.
+ * that lies beside the weights. Matrices are read, widened and packed in blocks, so that beside the packed
+ * weights about 2 MiB are in memory at a time.
  *   storage as in AttendWeightSource: weights of a BF16 file are the same numbers in each of them but
  *           FP16, and those of an F16 file in each but BF16
  *   layer  filled on success, to be freed with attend_free_layer(); untouched on failure

@@ -1,12 +1,14 @@
 /* load_layer.c - an attention layer of a published model from its files to packed weights.
  *
- * layer_tensors.c has found and checked every tensor before the first one is read. They are widened
- * into memory of the call's own, packed, and released; the caller gets the whole layer or nothing.
+ * layer_tensors.c has found and checked every tensor before the first one is read. Biases, norms and
+ * sinks are widened into memory of the call's own; layer_matrices.c reads and packs the matrices. The
+ * caller gets the whole layer or nothing.
  */
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "io/layer_tensors.h"
+#include "context.h"
+#include "io/layer_matrices.h"
 #include "io/tensor_parts.h"
 
 /* The path of config.json in or beside `path`; null if memory is short. */
@@ -31,7 +33,7 @@ AttendStatus attend_read_config_beside(const char *path, AttendModel *model, cha
   return status;
 }
 
-/* The numbers of a layer's tensors, by role; null where there is none. */
+/* The numbers of a layer's tensors but the matrices, by role; null where there is none. */
 typedef struct LayerData {
   float *roles[LAYER_ROLES];
 } LayerData;
@@ -43,7 +45,7 @@ static void free_data(LayerData *data) {
 static AttendStatus read_data(const AttendTensorFile *file, const LayerTensors *tensors,
                               LayerData *data, char *error, size_t error_size) {
   for (size_t i = 0; i < LAYER_ROLES; i++) {
-    if (tensors->roles[i] == NULL) continue;
+    if (tensors->roles[i] == NULL || tensors->roles[i]->rank > 1) continue;
     data->roles[i] = malloc(tensors->counts[i] * sizeof(float));
     if (data->roles[i] == NULL) {
       const FileReport report = file_report(file->path, "", error, error_size);
@@ -58,19 +60,14 @@ static AttendStatus read_data(const AttendTensorFile *file, const LayerTensors *
   return ATTEND_OK;
 }
 
-static AttendStatus pack(AttendContext *context, const AttendModel *model,
-                         const LayerTensors *tensors, const LayerData *data, AttendStorage storage,
-                         AttendWeights **weights) {
+/* All that is packed but the matrices. */
+static AttendWeightSource source_of(const AttendModel *model, const LayerTensors *tensors,
+                                    const LayerData *data, AttendStorage storage) {
   AttendWeightSource source;
   attend_default_weight_source(&source);
   attend_model_source(model, &source);
   source.orientation = tensors->orientation;
   source.storage = storage;
-  source.query = data->roles[LAYER_QUERY];
-  source.key = data->roles[LAYER_KEY];
-  source.value = data->roles[LAYER_VALUE];
-  source.qkv = data->roles[LAYER_QKV];
-  source.output = data->roles[LAYER_OUTPUT];
   source.query_bias = data->roles[LAYER_QUERY_BIAS];
   source.key_bias = data->roles[LAYER_KEY_BIAS];
   source.value_bias = data->roles[LAYER_VALUE_BIAS];
@@ -78,7 +75,25 @@ static AttendStatus pack(AttendContext *context, const AttendModel *model,
   source.output_bias = data->roles[LAYER_OUTPUT_BIAS];
   source.query_norm = data->roles[LAYER_QUERY_NORM];
   source.key_norm = data->roles[LAYER_KEY_NORM];
-  return attend_pack_weights(context, &model->shape, &source, weights);
+  return source;
+}
+
+static AttendStatus pack(AttendContext *context, const AttendTensorFile *file,
+                         const AttendModel *model, const LayerTensors *tensors,
+                         const AttendWeightSource *source, AttendWeights **weights, char *error,
+                         size_t error_size) {
+  UnfilledWeights unfilled;
+  fault_clear(&context->fault);
+  AttendStatus status = weights_begin(context, &model->shape, source, &unfilled);
+  if (status != ATTEND_OK) {
+    const FileReport report = file_report(file->path, "", error, error_size);
+    return file_refuse(&report, status, "the layer cannot be packed: %s",
+                       attend_get_error(context));
+  }
+  *weights = unfilled.weights;
+  status = layer_read_matrices(context, file, tensors, &unfilled, error, error_size);
+  if (status != ATTEND_OK) attend_free_weights(weights);
+  return status;
 }
 
 AttendStatus attend_load_layer_from(AttendContext *context, const AttendTensorFile *file,
@@ -98,11 +113,8 @@ AttendStatus attend_load_layer_from(AttendContext *context, const AttendTensorFi
 
   status = read_data(file, &tensors, &data, error, error_size);
   if (status == ATTEND_OK) {
-    status = pack(context, model, &tensors, &data, storage, &weights);
-    if (status != ATTEND_OK) {
-      file_refuse(&report, status, "layer %zu cannot be packed: %s", index,
-                  attend_get_error(context));
-    }
+    const AttendWeightSource source = source_of(model, &tensors, &data, storage);
+    status = pack(context, file, model, &tensors, &source, &weights, error, error_size);
   }
   if (status == ATTEND_OK) {
     *layer = (AttendLayer){*model, index, weights, data.roles[LAYER_SINKS]};

@@ -46,6 +46,10 @@ AttendStatus tensors_add_shard(const FileReport *report, AttendTensorFile *file)
 /* Adds the files that the index at report->path names, and keeps the tensors that it names. */
 AttendStatus tensors_add_index(const FileReport *report, AttendTensorFile *file);
 
+/* Reads numbers first .. first + count of a tensor, which must have them, as attend_read_tensor() does. */
+AttendStatus tensors_read_part(const AttendTensorFile *file, const char *name, size_t first,
+                               size_t count, float *to, char *error, size_t error_size);
+
 /* Order of names, then of shards. */
 int tensors_compare(const void *a, const void *b);
 

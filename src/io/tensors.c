@@ -136,34 +136,58 @@ const char *attend_tensor_metadata(const AttendTensorFile *file, const char *key
   return json_string_value(json_object_get(file->metadata, key));
 }
 
+/* Finds a tensor whose elements can be read as fp32, and the file that it is in. */
+static AttendStatus find_floats(const AttendTensorFile *file, const char *name, FileReport *report,
+                                const TensorEntry **found, NumberKind *kind) {
+  const TensorEntry *const entry = find_entry(file, name);
+  if (entry == NULL) {
+    return file_refuse(report, ATTEND_STATUS_FILE_INVALID, "there is no tensor \"%.*s\"",
+                       FILE_SHOWN(name));
+  }
+  report->path = file->shards[entry->shard].path;
+  *found = entry;
+  if (tensor_type_floats(entry->tensor.dtype, kind)) return ATTEND_OK;
+  return file_refuse(report, ATTEND_STATUS_FILE_INVALID,
+                     "tensor \"%.*s\" is of dtype %.*s; F32, F16 or BF16 is expected",
+                     FILE_SHOWN(name), FILE_SHOWN(entry->tensor.dtype));
+}
+
+static AttendStatus read_floats(const AttendTensorFile *file, const FileReport *report,
+                                const TensorEntry *entry, NumberKind kind, size_t first,
+                                size_t count, float *to) {
+  const Shard *const shard = &file->shards[entry->shard];
+  const size_t offset = shard->first + entry->begin + first * widen_bytes(kind);
+  return file_read_floats(report, &shard->file, offset, kind, count, to);
+}
+
 AttendStatus attend_read_tensor(const AttendTensorFile *file, const char *name, float *to,
                                 size_t count, char *error, size_t error_size) {
   FileReport report =
       file_report(file == NULL ? NULL : file->path, "the tensors", error, error_size);
+  const TensorEntry *entry = NULL;
+  NumberKind kind = NUMBER_F32;
   if (file == NULL || name == NULL || (to == NULL && count > 0)) {
     return file_refuse(&report, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
                        file == NULL   ? "the handle"
                        : name == NULL ? "the name"
                                       : "the memory to read to");
   }
-  const TensorEntry *const entry = find_entry(file, name);
-  if (entry == NULL) {
-    return file_refuse(&report, ATTEND_STATUS_FILE_INVALID, "there is no tensor \"%.*s\"",
-                       FILE_SHOWN(name));
-  }
-  const Shard *const shard = &file->shards[entry->shard];
-  NumberKind kind = NUMBER_F32;
-  report.path = shard->path;
-  if (!tensor_type_floats(entry->tensor.dtype, &kind)) {
-    return file_refuse(&report, ATTEND_STATUS_FILE_INVALID,
-                       "tensor \"%.*s\" is of dtype %.*s; F32, F16 or BF16 is expected",
-                       FILE_SHOWN(name), FILE_SHOWN(entry->tensor.dtype));
-  }
+  const AttendStatus status = find_floats(file, name, &report, &entry, &kind);
+  if (status != ATTEND_OK) return status;
   const size_t numbers = entry->tensor.bytes / widen_bytes(kind);
   if (count != numbers) {
     return file_refuse(&report, ATTEND_STATUS_SHAPE_MISMATCH,
                        "tensor \"%.*s\" has %zu numbers; room for %zu is given", FILE_SHOWN(name),
                        numbers, count);
   }
-  return file_read_floats(&report, &shard->file, shard->first + entry->begin, kind, count, to);
+  return read_floats(file, &report, entry, kind, 0, count, to);
+}
+
+AttendStatus tensors_read_part(const AttendTensorFile *file, const char *name, size_t first,
+                               size_t count, float *to, char *error, size_t error_size) {
+  FileReport report = file_report(file->path, "the tensors", error, error_size);
+  const TensorEntry *entry = NULL;
+  NumberKind kind = NUMBER_F32;
+  const AttendStatus status = find_floats(file, name, &report, &entry, &kind);
+  return status ? status : read_floats(file, &report, entry, kind, first, count, to);
 }

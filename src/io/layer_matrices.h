@@ -1,0 +1,14 @@
+/* layer_matrices.h - fills packed weights from a layer's tensors. */
+#ifndef ATTEND_SRC_IO_LAYER_MATRICES_H
+#define ATTEND_SRC_IO_LAYER_MATRICES_H
+
+#include "io/layer_tensors.h"
+#include "weights.h"
+
+/* Reads and packs W_qkv and W_o. Takes the memory of one block beside that of the weights: 2 MiB, or 32
+ * rows of a tensor if these are longer. On failure the matrices hold nothing that counts. */
+AttendStatus layer_read_matrices(AttendContext *context, const AttendTensorFile *file,
+                                 const LayerTensors *tensors, const UnfilledWeights *unfilled,
+                                 char *error, size_t error_size);
+
+#endif
