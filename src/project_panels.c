@@ -36,6 +36,8 @@
 #define PIECE_ROWS 256
 #define INPUTS 512
 #define GROUP_PANELS 4
+/* So few rows take W at the speed of the memory. */
+#define FEW_ROWS 4
 /* Floats by which rows of x are apart beyond their length: one cache line. */
 #define ROW_PAD 16
 /* Rows that a thread lays out at a time. */
@@ -82,6 +84,7 @@ typedef struct Job {
   Places at;
   void *scratch;
   size_t rows, columns; /* of the block; of a piece, whole panels */
+  size_t inputs;        /* of a piece's step */
   const float *x;
   float *y;
 } Job;
@@ -205,9 +208,9 @@ static void project_piece(void *argument, size_t index, size_t thread) {
     memset(sums, 0, piece.columns * sizeof *sums);
     if (linear->bias) memcpy(sums, linear->bias + column, columns * sizeof *sums);
   }
-  for (size_t i = 0; i < linear->in; i += INPUTS) {
+  for (size_t i = 0; i < linear->in; i += job->inputs) {
     (job->order ? multiply_pairs : multiply_floats)(job, &piece, i,
-                                                    size_min(INPUTS, linear->in - i));
+                                                    size_min(job->inputs, linear->in - i));
   }
   for (size_t r = 0; r < piece.rows; r++) {
     memcpy(job->y + (row + r) * linear->out + column, piece.sums + r * piece.columns,
@@ -215,8 +218,16 @@ static void project_piece(void *argument, size_t index, size_t thread) {
   }
 }
 
+/* Few rows take W as it lies panel by panel, each from its first input to its last: one stream, which
+ * the processor's prefetchers follow. */
+static bool takes_whole_panels(const Job *job) {
+  const Linear *const linear = job->linear;
+  return job->rows <= FEW_ROWS && (job->order ? in_planes(linear) : linear->panels.planes == 1);
+}
+
 /* Columns of a piece: as many panels as go together best, but several pieces for each thread. */
 static size_t piece_columns(const Job *job, size_t threads) {
+  if (takes_whole_panels(job)) return KERNEL_PANEL;
   const size_t panels = size_ceil_divide(job->linear->out, KERNEL_PANEL);
   const size_t fair = panels * groups_of_rows(job) / (4 * threads);
   const size_t most = size_min(panels, GROUP_PANELS);
@@ -238,6 +249,7 @@ void project_panels(AttendContext *context, const Linear *linear, size_t rows, c
     job.y = y + row * linear->out;
     const size_t threads = parallel_worth(context->settings.threads, (double)job.rows * weights);
     job.columns = piece_columns(&job, threads);
+    job.inputs = takes_whole_panels(&job) ? linear->in : INPUTS;
     const size_t groups = size_ceil_divide(linear->out, job.columns);
     parallel_for(threads, size_ceil_divide(job.rows, LAID_ROWS), lay_rows, &job);
     parallel_for(threads, groups * groups_of_rows(&job), project_piece, &job);

@@ -83,10 +83,10 @@ static void check_values(const Kernels *kernels, size_t rows, size_t pairs, size
 /* A row has the bits that it has among all others, whatever their number and wherever it stands. */
 static void check_rows(const Kernels *kernels, size_t order) {
   const size_t pairs = KERNEL_CHAIN + KERNEL_STEP, width = KERNEL_PANEL + kernels->tile;
-  MultiplyCall all = multiply_new(KERNEL_MAX_ROWS, pairs, width, order, 2, 3);
+  MultiplyCall all = multiply_new(KERNEL_MAX_ROWS, pairs, width, order, 3, 3);
   float *const expected = multiply_run(kernels, &all, true);
   for (size_t rows = 1; rows < KERNEL_MAX_ROWS; rows++) {
-    MultiplyCall call = multiply_new(rows, pairs, width, order, 2, 3);
+    MultiplyCall call = multiply_new(rows, pairs, width, order, 3, 3);
     float *const c = multiply_run(kernels, &call, true);
     same_sums(kernels, &call, 0, rows, c, expected);
     compare_sums(kernels, &call, true, c);
@@ -96,7 +96,7 @@ static void check_rows(const Kernels *kernels, size_t order) {
   for (size_t r = 0; r < KERNEL_MAX_ROWS; r++) {
     float *const c = new_packed(all.c_floats);
     memcpy(c, all.before, all.c_floats * sizeof *c);
-    const KernelPairs row = {pair_of_row(&all, 0, r, 0), 2, all.a.plane_stride, all.a.stride,
+    const KernelPairs row = {pair_of_row(&all, 0, r, 0), 3, all.a.plane_stride, all.a.stride,
                              KERNEL_BF16};
     kernels->multiply(1, pairs, width, order, row, all.b, all.rescale + r, c + r * all.c_stride,
                       all.c_stride);
@@ -149,7 +149,7 @@ static void clear_pairs(const MultiplyCall *call) {
  * count together, because they come first. And a chain of products of 2^-25 counts beside c = 1,
  * because it is summed on its own. */
 static void check_small_first(const Kernels *kernels, size_t order) {
-  MultiplyCall call = multiply_new(1, KERNEL_CHAIN, KERNEL_PANEL, order, 2, 2);
+  MultiplyCall call = multiply_new(1, KERNEL_CHAIN, KERNEL_PANEL, order, order, order);
   clear_pairs(&call);
   for (size_t i = 1; i < 2 * KERNEL_CHAIN; i++) {
     set_pair_element(pair_of_row(&call, 1, 0, i / 2), i % 2, 0x1p-13);
@@ -183,7 +183,7 @@ static void check_poison(const Kernels *kernels, size_t order) {
   static const double poisons[] = {NAN, INFINITY};
   const size_t rows = 19, width = KERNEL_PANEL;
   for (size_t at = 0; at < rows + width; at++) {
-    MultiplyCall call = multiply_new(rows, KERNEL_STEP, width, order, 1, 1);
+    MultiplyCall call = multiply_new(rows, KERNEL_STEP, width, order, order, order);
     float *const clean = multiply_run(kernels, &call, false);
     const size_t i = at % KERNEL_STEP, j = at - rows;
     set_pair_element(at < rows ? pair_of_row(&call, 0, at, i) : pair_of_column(&call, 0, j, i),
@@ -208,7 +208,7 @@ static void check_poison(const Kernels *kernels, size_t order) {
 static void check_range(const Kernels *kernels, size_t order) {
   static const double factors[] = {0x1p63, 0x1p-30, 0x1p-63, 0x1p-100, 0x1p-130};
   for (size_t f = 0; f < COUNT_OF(factors); f++) {
-    MultiplyCall call = multiply_new(3, KERNEL_STEP, KERNEL_PANEL, order, 1, 1);
+    MultiplyCall call = multiply_new(3, KERNEL_STEP, KERNEL_PANEL, order, order, order);
     clear_pairs(&call);
     const double x = factors[f];
     for (size_t j = 0; j < call.width; j++)
@@ -229,7 +229,7 @@ void check_multiply(const Kernels *kernels) {
   static const size_t counts[] = {KERNEL_STEP, 3 * KERNEL_STEP, KERNEL_CHAIN,
                                   KERNEL_CHAIN + KERNEL_STEP, 2 * KERNEL_CHAIN};
   for (size_t order = 1; order <= KERNEL_MAX_PLANES; order++) {
-    for (size_t p = 1; p <= KERNEL_MAX_PLANES; p++)
+    for (size_t p = order; p <= KERNEL_MAX_PLANES; p++)
       for (size_t q = 1; q <= KERNEL_MAX_PLANES; q++)
         check_values(kernels, 5 + 6 * p, KERNEL_CHAIN + KERNEL_STEP, KERNEL_PANEL, order, p, q);
     for (size_t k = 0; k < COUNT_OF(counts); k++)

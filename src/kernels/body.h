@@ -49,8 +49,10 @@ BODY_INLINE void body_prefetch_panel_row(const float *row) {
 
 #if defined(__clang__)
 #  define BODY_UNROLL _Pragma("clang loop unroll(full)")
+#  define BODY_ROLLED _Pragma("clang loop unroll(disable)")
 #else
 #  define BODY_UNROLL _Pragma("GCC unroll 24")
+#  define BODY_ROLLED _Pragma("GCC unroll 1")
 #endif
 
 /* Calls CALL(n) with n a constant equal to rows. */

@@ -107,14 +107,16 @@
  * widen: the float panel [2*pairs][P] that a panel of pairs stands for: the sum of its planes, the last
  *   one first. Exact in fp16.
  *
- * multiply: a and b in bf16. c[r*c_stride + j] = rescale[r] * c[...] + sum over i < pairs, and over planes p of a and q
- *   of b with p + q < order, of the two products of pair i of row r and pair i of column j.
+ * multiply: a and b in bf16. c[r*c_stride + j] = rescale[r] * c[...] + sum over i < pairs, and over
+ *   planes p of a and q of b with p + q < order, of the two products of pair i of row r and pair i of
+ *   column j.
  *   0 < rows <= KERNEL_MAX_ROWS; pairs a multiple of KERNEL_STEP, not 0; j < width, a multiple of W.
- *   rescale null: c is not read, and the sum is all.  Products are exact. With order 1 an element is one
- *   chain of additions that starts from rescale * c. With order 2 and 3 each KERNEL_CHAIN pairs are a
- *   chain of their own, the small products (p + q > 0) before the large ones, so that only the large
- *   ones round as fp32 does; the chains are then added to rescale * c one after the other.  So cuts
- *   between steps (order 1) or chains (else) do not change a bit.
+ *   a has `order` planes or more.  rescale null: c is not read, and the sum is all.  Products are exact.
+ *   With order 1 an element is one chain of additions that starts from rescale * c. With order 2 and 3
+ *   each KERNEL_CHAIN pairs are summed on their own, and in them the small products (p + q > 0) before
+ *   the large ones are added, so that only the large ones round as fp32 does; these sums are then added
+ *   to rescale * c one after the other.  So cuts between steps (order 1) or chains (else) do not change
+ *   a bit.
  *   An ISA's own dot product may round the two products of a pair together, may add up a step before
  *   it adds it to the chain, and may take denormals for zero.
  * multiply_wide: the same with a in fp32, a[r*a_stride + i] for i < depth, and one plane b of either kind:

@@ -7,99 +7,149 @@
  *      ...
  *
  * Order 1 keeps its sums in registers from the first pair to the last. Orders 2 and 3 begin anew for
- * each KERNEL_CHAIN pairs: the products of small planes first, while the sums are small and round
- * little, those of the large planes at last, and then all is added to c, which stays in L1. So the sum
- * of three products rounds no more often at its full size than fp32 does, and that of six neither.
+ * each KERNEL_CHAIN pairs, with sums of their own for each level p + q of planes, so that small
+ * products round little; the levels are added up, the smallest first, and then all is added to c, which
+ * stays in L1. So the sum of three products rounds no more often at its full size than fp32 does, and
+ * that of six neither.
+ *
+ * The levels share the registers: a block has ROWS / order rows. A pair of each plane is loaded once
+ * for all its products, so that planes come from memory side by side, each as a stream, and a row that
+ * is alone has as many chains of dot products under way as there are levels.
  */
 #include "kernels/multiply.h"
 
-BODY_INLINE void multiply_step(const size_t rows, const uint32_t *a, size_t a_stride,
-                               const uint32_t *b, vfloat sum[ROWS][VECTORS]) {
-  for (size_t i = 0; i < KERNEL_STEP; i++) {
-    const uint32_t *const at = b + i * KERNEL_PANEL;
-    vpair column[VECTORS];
-    if (BODY_PREFETCHES(rows)) body_prefetch_panel_row((const float *)(const void *)at);
-    BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) column[v] = v_load_pair(at + v * LANES);
+/* With several planes as in body.h, but for two rows or more: the second block of rows finds a chain in
+ * L1, and the processor's prefetchers rest meanwhile. */
+#define MULTIPLY_PREFETCHES(rows, order)                                                           \
+  ((order) == 1 ? BODY_PREFETCHES(rows)                                                            \
+                : (rows) * (order) < ROWS && ((rows) >= 2 || TILE < KERNEL_PANEL))
+
+/* Adds the products of all pairs to the sums of their levels, those of a pair in the order of the
+ * planes of a. Not unrolled: the processor's prefetchers follow each load as one stream, and one row in
+ * steps of sixteen pairs read 24 GB/s where this reads 30. */
+BODY_INLINE void multiply_levels(const size_t rows, const size_t order, const size_t planes,
+                                 size_t pairs, KernelPairs a, KernelPairs b,
+                                 vfloat sum[][ROWS][VECTORS]) {
+  BODY_ROLLED for (size_t i = 0; i < pairs; i++) {
+    vpair column[KERNEL_MAX_PLANES][VECTORS];
+    BODY_UNROLL for (size_t q = 0; q < planes; q++) {
+      const uint32_t *const at = b.pairs + q * b.plane_stride + i * KERNEL_PANEL;
+      for (size_t line = 0; MULTIPLY_PREFETCHES(rows, order) && line < TILE; line += 16) {
+        __builtin_prefetch(at + BODY_AHEAD + line, 0, 2);
+      }
+      BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) column[q][v] = v_load_pair(at + v * LANES);
+    }
     BODY_UNROLL for (size_t r = 0; r < rows; r++) {
-      const vpair row = v_set1_pair(a[r * a_stride + i]);
-      BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
-        sum[r][v] = v_dot(row, column[v], sum[r][v]);
+      BODY_UNROLL for (size_t p = 0; p < order; p++) {
+        const vpair row = v_set1_pair(a.pairs[p * a.plane_stride + r * a.stride + i]);
+        const size_t factors = order - p < planes ? order - p : planes;
+        BODY_UNROLL for (size_t q = 0; q < factors; q++) {
+          BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
+            sum[p + q][r][v] = v_dot(row, column[q][v], sum[p + q][r][v]);
+          }
+        }
       }
     }
-  }
-}
-
-/* The products of pairs from .. to of planes p of a and q of b. */
-BODY_INLINE void multiply_planes(const size_t rows, size_t from, size_t to, KernelPairs a, size_t p,
-                                 KernelPairs b, size_t q, vfloat sum[ROWS][VECTORS]) {
-  for (size_t i = from; i < to; i += KERNEL_STEP) {
-    multiply_step(rows, a.pairs + p * a.plane_stride + i, a.stride,
-                  b.pairs + q * b.plane_stride + i * KERNEL_PANEL, sum);
   }
 }
 
 /* One tile of c, whose columns b.pairs points to. */
 BODY_INLINE void multiply_chain(const size_t rows, size_t pairs, KernelPairs a, KernelPairs b,
                                 const float *rescale, float *c, size_t c_stride) {
-  vfloat sum[ROWS][VECTORS];
-  load_sums(rows, rescale, c, c_stride, sum);
-  multiply_planes(rows, 0, pairs, a, 0, b, 0, sum);
-  store_sums(rows, c, c_stride, sum);
+  vfloat sum[1][ROWS][VECTORS];
+  load_sums(rows, rescale, c, c_stride, sum[0]);
+  multiply_levels(rows, 1, 1, pairs, a, b, sum);
+  store_sums(rows, c, c_stride, sum[0]);
 }
 
-/* The same with more than one plane. */
-BODY_INLINE void multiply_chains(const size_t rows, size_t pairs, size_t order, KernelPairs a,
-                                 KernelPairs b, const float *rescale, float *c, size_t c_stride) {
-  for (size_t from = 0; from < pairs; from += KERNEL_CHAIN) {
-    const size_t to = pairs - from < KERNEL_CHAIN ? pairs : from + KERNEL_CHAIN;
-    vfloat sum[ROWS][VECTORS];
-    load_sums(rows, NULL, c, c_stride, sum);
-    for (size_t level = order; level-- > 0;) {
-      for (size_t p = 0; p <= level; p++) {
-        if (p < a.planes && level - p < b.planes) {
-          multiply_planes(rows, from, to, a, p, b, level - p, sum);
-        }
+/* One tile of c with more than one plane, and no more pairs than a chain has. */
+BODY_INLINE void multiply_planes(const size_t rows, const size_t order, const size_t planes,
+                                 size_t pairs, KernelPairs a, KernelPairs b, bool add,
+                                 const float *rescale, float *c, size_t c_stride) {
+  vfloat sum[KERNEL_MAX_PLANES][ROWS][VECTORS];
+  BODY_UNROLL for (size_t level = 0; level < order; level++) {
+    load_sums(rows, NULL, c, c_stride, sum[level]);
+  }
+  multiply_levels(rows, order, planes, pairs, a, b, sum);
+  BODY_UNROLL for (size_t level = order - 1; level > 0; level--) {
+    BODY_UNROLL for (size_t r = 0; r < rows; r++) {
+      BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
+        sum[level - 1][r][v] = v_add(sum[level - 1][r][v], sum[level][r][v]);
       }
     }
-    if (from > 0) {
-      add_sums(rows, NULL, c, c_stride, sum);
-    } else if (rescale) {
-      add_sums(rows, rescale, c, c_stride, sum);
-    }
-    store_sums(rows, c, c_stride, sum);
   }
+  if (add) add_sums(rows, rescale, c, c_stride, sum[0]);
+  store_sums(rows, c, c_stride, sum[0]);
 }
 
-/* `width` columns of one panel. */
-BODY_INLINE void multiply_rows(const size_t rows, size_t pairs, size_t width, size_t order,
-                               KernelPairs a, KernelPairs b, const float *rescale, float *c,
-                               size_t c_stride) {
+/* `width` columns of one panel, for as many rows as have room for the sums of all levels. */
+BODY_INLINE void multiply_rows(const size_t rows, const size_t order, const size_t planes,
+                               size_t pairs, size_t width, KernelPairs a, KernelPairs b, bool add,
+                               const float *rescale, float *c, size_t c_stride) {
+  if (rows * order > ROWS) return;
   for (size_t j = 0; j < width; j += TILE) {
     KernelPairs columns = b;
     columns.pairs += j;
     if (order == 1) {
       multiply_chain(rows, pairs, a, columns, rescale, c + j, c_stride);
     } else {
-      multiply_chains(rows, pairs, order, a, columns, rescale, c + j, c_stride);
+      multiply_planes(rows, order, planes, pairs, a, columns, add, rescale, c + j, c_stride);
     }
   }
 }
 
-/* Panel by panel, so that one that comes from memory is in cache for the second block of rows. */
+/* All rows, in blocks as even as can be. add: to c, times rescale if there is one. */
+BODY_INLINE void multiply_blocks(const size_t order, const size_t planes, size_t rows, size_t pairs,
+                                 size_t width, KernelPairs a, KernelPairs b, bool add,
+                                 const float *rescale, float *c, size_t c_stride) {
+  const size_t most = ROWS / order, blocks = (rows + most - 1) / most;
+  for (size_t k = 0, r = 0; k < blocks; k++) {
+    const size_t here = (rows - r + blocks - k - 1) / (blocks - k);
+    const float *const factors = rescale ? rescale + r : NULL;
+    KernelPairs from = a;
+    from.pairs += r * a.stride;
+#define MULTIPLY(n)                                                                                \
+  multiply_rows(n, order, planes, pairs, width, from, b, add, factors, c + r * c_stride, c_stride)
+    BODY_FOR_ROWS(here, MULTIPLY)
+#undef MULTIPLY
+    r += here;
+  }
+}
+
+/* One panel, and chain by chain, so that what comes from memory is in cache for the second block. */
+BODY_INLINE void multiply_panel(const size_t order, const size_t planes, size_t rows, size_t pairs,
+                                size_t width, KernelPairs a, KernelPairs b, const float *rescale,
+                                float *c, size_t c_stride) {
+  const size_t chain = order == 1 ? pairs : KERNEL_CHAIN;
+  for (size_t from = 0; from < pairs; from += chain) {
+    const size_t here = pairs - from < chain ? pairs - from : chain;
+    multiply_blocks(order, planes, rows, here, width, a, b, from > 0 || rescale,
+                    from > 0 ? NULL : rescale, c, c_stride);
+    a.pairs += here;
+    b.pairs += here * KERNEL_PANEL;
+  }
+}
+
 void MEMBER(multiply)(size_t rows, size_t pairs, size_t width, size_t order, KernelPairs a,
                       KernelPairs b, const float *rescale, float *c, size_t c_stride) {
   for (size_t j = 0; j < width; j += KERNEL_PANEL) {
     const size_t columns = width - j < KERNEL_PANEL ? width - j : KERNEL_PANEL;
-    KernelPairs from = a;
-    for (size_t r = 0; r < rows; r += ROWS) {
-      const size_t here = rows - r < ROWS ? rows - r : ROWS;
-      const float *const factors = rescale ? rescale + r : NULL;
-#define MULTIPLY(n)                                                                                \
-  multiply_rows(n, pairs, columns, order, from, b, factors, c + r * c_stride + j, c_stride)
-      BODY_FOR_ROWS(here, MULTIPLY)
-#undef MULTIPLY
-      from.pairs += ROWS * a.stride;
+#define PANEL(order, planes)                                                                       \
+  multiply_panel(order, planes, rows, pairs, columns, a, b, rescale, c + j, c_stride)
+    if (order == 1) {
+      PANEL(1, 1);
+    } else if (order == 2 && b.planes == 1) {
+      PANEL(2, 1);
+    } else if (order == 2) {
+      PANEL(2, 2);
+    } else if (b.planes == 1) {
+      PANEL(3, 1);
+    } else if (b.planes == 2) {
+      PANEL(3, 2);
+    } else {
+      PANEL(3, 3);
     }
+#undef PANEL
     b.pairs += b.stride;
   }
 }

@@ -10,7 +10,8 @@
  * the lower half is left alone. Four loads feed four dot products of 16 x 16 x 16 pairs.
  *
  * A step of pairs is one dot product of tiles and begins no matter how many went before, so that cuts
- * between steps change nothing. Orders and chains are those of multiply_body.h.
+ * between steps change nothing. Chains are those of multiply_body.h; the levels of one
+ * are added to one sum, the smallest products first.
  */
 #include "kernels/body.h"
 
