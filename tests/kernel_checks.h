@@ -43,6 +43,9 @@ CHECKED_FAMILIES(DECLARE_CHECK)
 /* The body of AMX's `multiply`, on tiles that are emulated. */
 void check_emulated_tiles(void);
 
+/* The bits of AMX's `multiply` against those of its body on emulated tiles; nothing for other kernels. */
+void check_tiles_of_processor(const Kernels *kernels);
+
 /* Fails the test with the kernels, the check, the place and both values. */
 #define fail_kernel(kernels, ...) fail_check((kernels), __func__, __VA_ARGS__)
 void fail_check(const Kernels *kernels, const char *check, const char *what, size_t row,
