@@ -207,6 +207,13 @@ static KernelWork multiply(const KernelCase *self, const Kernels *kernels, Kerne
   return (KernelWork){.flops = 2.0 * (double)(rows * self->depth * KERNEL_KEYS)};
 }
 
+/* The same alone, so that it pays for what other calls keep from one to the next. */
+static KernelWork multiply_end(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const KernelWork work = multiply(self, kernels, data);
+  kernels->multiply_end();
+  return work;
+}
+
 /* One plane of W as packed pairs, out of memory. */
 static KernelPairs next_weight(KernelNumber number, KernelData *data) {
   const float *const far = next_piece(data, (size_t)KERNEL_IN * KERNEL_OUT / 2);
@@ -314,6 +321,7 @@ static const KernelCase cases[] = {
     {"multiply", "1 row, 4096 x 12288", multiply_weight, .rows = 1},
     {"multiply", "4 rows, 4096 x 12288", multiply_weight, .rows = 4},
     {"multiply", "8 rows, 4096 x 12288", multiply_weight, .rows = 8},
+    {"multiply_end", "R rows, D 64, order 1", multiply_end, .depth = 64, .planes = 1},
     {"multiply_wide", "R rows, D 128, 128 keys", multiply_wide, .depth = 128},
     {"multiply_wide", "R rows, D 128, fp16", multiply_wide, .depth = 128, .number = KERNEL_FP16},
     {"multiply_wide", "1 row, 4096 x 12288", multiply_wide_weight, .rows = 1},

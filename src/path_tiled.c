@@ -273,8 +273,7 @@ static const Cut *find_cut(const Job *job, size_t index, size_t member) {
 }
 
 /* A piece of work. Within a head the last query tile, which sees the most keys, comes first. */
-static void attend_piece(void *argument, size_t index, size_t thread) {
-  const Job *const job = argument;
+static void attend_part(const Job *job, size_t index, size_t thread) {
   Profiler *const profiler = &job->context->profiler;
   const Cut *const cut = find_cut(job, index, offsetof(Cut, first_piece));
   const size_t piece = index - cut->first_piece;
@@ -292,6 +291,12 @@ static void attend_piece(void *argument, size_t index, size_t thread) {
     attend_query_tile(job, &s, cut, g, cut->query_tiles - 1 - part);
   }
   profile_add(profiler, thread, ATTEND_PHASE_ATTENTION, clock);
+}
+
+static void attend_piece(void *argument, size_t index, size_t thread) {
+  const Job *const job = argument;
+  attend_part(job, index, thread);
+  job->kernels->multiply_end();
 }
 
 /* One panel of keys and values of all kv heads of a sequence. With heads side by side in memory a

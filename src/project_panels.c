@@ -212,6 +212,7 @@ static void project_piece(void *argument, size_t index, size_t thread) {
     (job->order ? multiply_pairs : multiply_floats)(job, &piece, i,
                                                     size_min(job->inputs, linear->in - i));
   }
+  job->kernels->multiply_end();
   for (size_t r = 0; r < piece.rows; r++) {
     memcpy(job->y + (row + r) * linear->out + column, piece.sums + r * piece.columns,
            columns * sizeof *job->y);

@@ -143,6 +143,7 @@ static void multiply_by_pairs(const Shown *x) {
                         x->stride);
     }
   }
+  kernels->multiply_end();
   for (size_t e = 0; e < x->rows.count * x->stride; e++) x->scores[e] *= LN_2;
 }
 

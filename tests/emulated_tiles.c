@@ -42,6 +42,16 @@ void emulated_configure(const void *config) {
   unit.configured = true;
 }
 
+void emulated_configuration(void *config) {
+  unsigned char *const bytes = config;
+  memset(bytes, 0, 64);
+  bytes[0] = unit.configured;
+  for (size_t t = 0; t < TILES; t++) {
+    bytes[16 + 2 * t] = (unsigned char)unit.tile[t].bytes;
+    bytes[48 + t] = (unsigned char)unit.tile[t].rows;
+  }
+}
+
 void emulated_release(void) {
   memset(&unit, 0, sizeof unit);
 }

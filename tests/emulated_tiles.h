@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #define TILE_CONFIGURE(config) emulated_configure(config)
+#define TILE_CONFIGURATION(config) emulated_configuration(config)
 #define TILE_RELEASE() emulated_release()
 #define TILE_ZERO(tile) emulated_zero(tile)
 #define TILE_LOAD(tile, from, stride) emulated_load((tile), (from), (stride))
@@ -17,13 +18,14 @@
 #define TILE_DOT(c, a, b) emulated_dot((c), (a), (b))
 
 void emulated_configure(const void *config);
+void emulated_configuration(void *config);
 void emulated_release(void);
 void emulated_zero(size_t tile);
 void emulated_load(size_t tile, const void *from, size_t stride);
 void emulated_store(size_t tile, void *to, size_t stride);
 void emulated_dot(size_t c, size_t a, size_t b);
 
-/* Whether tiles are configured: after a kernel they must not be. */
+/* Whether tiles are configured: after `multiply_end` they must not be. */
 _Bool emulated_is_configured(void);
 
 #endif

@@ -31,6 +31,7 @@
   X(split_rows)                                                                                    \
   X(widen)                                                                                         \
   X(multiply)                                                                                      \
+  X(multiply_end)                                                                                  \
   X(multiply_wide)                                                                                 \
   X(exp2)                                                                                          \
   X(peak)                                                                                          \

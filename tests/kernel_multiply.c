@@ -225,6 +225,22 @@ static void check_range(const Kernels *kernels, size_t order) {
   }
 }
 
+/* Ending may come at any time and changes no sum. */
+void check_multiply_end(const Kernels *kernels) {
+  MultiplyCall call = multiply_new(17, 3 * KERNEL_STEP, KERNEL_PANEL, 1, 1, 1);
+  kernels->multiply_end();
+  float *const first = multiply_run(kernels, &call, true);
+  kernels->multiply_end();
+  kernels->multiply_end();
+  float *const again = multiply_run(kernels, &call, true);
+  kernels->multiply_end();
+  compare_sums(kernels, &call, true, first);
+  same_sums(kernels, &call, 0, call.rows, again, first);
+  guarded_free(first, "sums");
+  guarded_free(again, "sums");
+  multiply_free(&call);
+}
+
 void check_multiply(const Kernels *kernels) {
   static const size_t counts[] = {KERNEL_STEP, 3 * KERNEL_STEP, KERNEL_CHAIN,
                                   KERNEL_CHAIN + KERNEL_STEP, 2 * KERNEL_CHAIN};

@@ -19,7 +19,12 @@
 static void multiply_and_look(size_t rows, size_t pairs, size_t width, size_t order, KernelPairs a,
                               KernelPairs b, const float *rescale, float *c, size_t c_stride) {
   multiply_emulated(rows, pairs, width, order, a, b, rescale, c, c_stride);
-  if (emulated_is_configured()) fail_msg("the tiles are still configured after the call");
+  if (!emulated_is_configured()) fail_msg("the next call will not find its tiles configured");
+}
+
+static void end_and_look(void) {
+  multiply_end_emulated();
+  if (emulated_is_configured()) fail_msg("the tiles are still configured after multiply_end");
 }
 
 static Kernels emulated_kernels(void) {
@@ -28,12 +33,14 @@ static Kernels emulated_kernels(void) {
   kernels.tile = KERNEL_PANEL;
   kernels.pair_rows = KERNEL_MAX_ROWS;
   kernels.multiply = multiply_and_look;
+  kernels.multiply_end = end_and_look;
   return kernels;
 }
 
 void check_emulated_tiles(void) {
   const Kernels kernels = emulated_kernels();
   check_multiply(&kernels);
+  check_multiply_end(&kernels);
 }
 
 /* Rows of random bits, the finite ones, whose exponents reach the higher the further down a row stands:

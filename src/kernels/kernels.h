@@ -119,6 +119,9 @@
  *   a bit.
  *   An ISA's own dot product may round the two products of a pair together, may add up a step before
  *   it adds it to the chain, and may take denormals for zero.
+ * multiply_end: gives back what `multiply` keeps in the processor from call to call, which is the
+ *   configuration of AMX's tiles and nothing elsewhere. Every thread that has multiplied calls it before
+ *   it goes on to code that is not the library's.
  * multiply_wide: the same with a in fp32, a[r*a_stride + i] for i < depth, and one plane b of either kind:
  *   the chain of multiply-adds of `scores` and `weigh` over the widened panel, with the same bits.
  *   rows <= KERNEL_MAX_ROWS.

@@ -153,3 +153,6 @@ void MEMBER(multiply)(size_t rows, size_t pairs, size_t width, size_t order, Ker
     b.pairs += b.stride;
   }
 }
+
+void MEMBER(multiply_end)(void) {
+}

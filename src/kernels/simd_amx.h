@@ -8,8 +8,9 @@
  * goes into it so that what was written there is not optimised away.
  *
  * The System V ABI makes tile registers and their configuration scratch: a callee may change them and
- * a caller that needs them saves them. What has been configured is released before a kernel returns,
- * so that the kernel of the operating system has no tiles to save when it switches threads.
+ * a caller that needs them saves them. What has been configured is released by `multiply_end`, so that
+ * after a call of the library the kernel of the operating system has no tiles to save when it switches
+ * threads.
  */
 #ifndef ATTEND_SRC_KERNELS_SIMD_AMX_H
 #define ATTEND_SRC_KERNELS_SIMD_AMX_H
@@ -28,6 +29,11 @@
   do {                                                                                             \
     TILE_IS_WRITTEN(config);                                                                       \
     _tile_loadconfig(config);                                                                      \
+  } while (0)
+#define TILE_CONFIGURATION(config)                                                                 \
+  do {                                                                                             \
+    _tile_storeconfig(config);                                                                     \
+    TILE_IS_WRITTEN(config);                                                                       \
   } while (0)
 #define TILE_RELEASE() _tile_release()
 #define TILE_ZERO(tile) _tile_zero(tile)
