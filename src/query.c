@@ -84,7 +84,7 @@ Query query_of(const Job *job, const Cut *cut, float *packed, size_t row, size_t
   const size_t D = job->problem->shape.head_dim;
   if (t->order) {
     return (Query){.pairs = {words_as_pairs(packed) + row * t->key_pairs, t->order,
-                             t->query_tile * t->key_pairs, t->key_pairs}};
+                             t->query_tile * t->key_pairs, t->key_pairs, KERNEL_BF16}};
   }
   return (Query){.floats = packed + (is_wide(job, cut) ? row * D : number * t->R * D)};
 }
