@@ -61,8 +61,8 @@ void MEMBER(pack_values)(size_t keys, size_t columns, const float *value, size_t
 
 _Static_assert(ROWS <= LANES, "pack_queries turns one block of LANES rows");
 
-void MEMBER(pack_queries)(size_t rows, size_t depth, const float *const *query, float scale,
-                          float *packed) {
+BODY_INLINE void pack_queries_of(const size_t rows, size_t depth, const float *const *query,
+                                 float scale, float *packed) {
   const vfloat factor = v_set1(scale);
   for (size_t d = 0; d < depth; d += LANES) {
     const size_t left = depth - d < LANES ? depth - d : LANES;
@@ -77,5 +77,14 @@ void MEMBER(pack_queries)(size_t rows, size_t depth, const float *const *query, 
     BODY_UNROLL for (size_t i = 0; i < LANES; i++) {
       if (i < left) v_store_first(rows, packed + (d + i) * ROWS, block[i]);
     }
+  }
+}
+
+void MEMBER(pack_queries)(size_t rows, size_t depth, const float *const *query, float scale,
+                          float *packed) {
+  if (rows == ROWS) {
+    pack_queries_of(ROWS, depth, query, scale, packed);
+  } else {
+    pack_queries_of(rows, depth, query, scale, packed);
   }
 }

@@ -39,8 +39,24 @@ static inline vfloat v_load_first(size_t n, const float *p) {
   return _mm256_maskload_ps(p, v_mask_first(n));
 }
 
+/* By halves: some processors take dozens of cycles for a masked store. */
 static inline void v_store_first(size_t n, float *p, vfloat x) {
-  _mm256_maskstore_ps(p, v_mask_first(n), x);
+  __m128 rest = _mm256_castps256_ps128(x);
+  if (n >= LANES) {
+    _mm256_storeu_ps(p, x);
+    return;
+  }
+  if (n & 4) {
+    _mm_storeu_ps(p, rest);
+    rest = _mm256_extractf128_ps(x, 1);
+    p += 4;
+  }
+  if (n & 2) {
+    _mm_storel_pi((__m64 *)(void *)p, rest);
+    rest = _mm_movehl_ps(rest, rest);
+    p += 2;
+  }
+  if (n & 1) _mm_store_ss(p, rest);
 }
 
 static inline vfloat v_set1(float x) {
