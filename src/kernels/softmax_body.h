@@ -1,4 +1,9 @@
-/* softmax_body.h - one step of the online softmax over the scores of a tile. */
+/* softmax_body.h - one step of the online softmax over the scores of a tile.
+ *
+ * Three passes over the scores, which lie in L1: the maxima of all rows side by side, the weights, row
+ * by row and several vectors side by side, and the sums of all rows side by side. In each there is
+ * enough to do at once that nothing waits for the latency of an operation.
+ */
 #include <math.h>
 
 #include "kernels/exp2_body.h"
@@ -16,66 +21,100 @@ void MEMBER(exp2)(size_t count, const float *x, float *y) {
   }
 }
 
-/* The largest visible score, NaN left out; hidden scores are overwritten with -inf on the way. */
-BODY_INLINE float row_maximum(size_t width, size_t first, size_t visible, float *scores) {
+/* Scores outside first .. visible become -inf, so that they are no maximum and weigh 0. */
+BODY_INLINE void hide_scores(size_t width, size_t first, size_t visible, float *scores) {
   const vfloat nothing = v_set1(-INFINITY);
-  vfloat top = nothing;
+  size_t j = 0;
+  for (; j < first; j += LANES) {
+    v_store(scores + j, v_first(first - j, nothing, v_load(scores + j)));
+  }
+  for (j = visible / LANES * LANES; j < width; j += LANES) {
+    v_store(scores + j, v_first(visible > j ? visible - j : 0, v_load(scores + j), nothing));
+  }
+}
+
+/* The largest score of each row, NaN left out. Like the sums below, those of all rows are found
+ * together, because those of one row wait for each other. */
+BODY_INLINE void find_maxima(const size_t rows, size_t width, const float *scores,
+                             size_t score_stride, float maximum[ROWS]) {
+  vfloat top[ROWS];
+  BODY_UNROLL for (size_t r = 0; r < rows; r++) top[r] = v_set1(-INFINITY);
   for (size_t j = 0; j < width; j += LANES) {
-    vfloat x = v_load(scores + j);
-    if (visible < j + LANES || first > j) {
-      x = v_first(visible > j ? visible - j : 0, x, nothing);
-      x = v_first(first > j ? first - j : 0, nothing, x);
-      v_store(scores + j, x);
+    BODY_UNROLL for (size_t r = 0; r < rows; r++) {
+      top[r] = v_max(v_load(scores + r * score_stride + j), top[r]);
     }
-    top = v_max(x, top);
   }
-  return v_reduce_max(top);
+  BODY_UNROLL for (size_t r = 0; r < rows; r++) maximum[r] = v_reduce_max(top[r]);
 }
 
-/* scores := exp2(scores - shift); returns their sum. */
-BODY_INLINE float row_weights(size_t width, float shift, float *scores) {
-  const vfloat shifts = v_set1(shift);
-  vfloat sum = v_set1(0.0f);
+BODY_INLINE void find_sums(const size_t rows, size_t width, const float *weights,
+                           size_t weight_stride, float sums[ROWS]) {
+  vfloat sum[ROWS];
+  BODY_UNROLL for (size_t r = 0; r < rows; r++) sum[r] = v_set1(0.0f);
   for (size_t j = 0; j < width; j += LANES) {
-    const vfloat w = exp2_of(v_sub(v_load(scores + j), shifts));
-    v_store(scores + j, w);
-    sum = v_add(sum, w);
+    BODY_UNROLL for (size_t r = 0; r < rows; r++) {
+      sum[r] = v_add(sum[r], v_load(weights + r * weight_stride + j));
+    }
   }
-  return v_reduce_add(sum);
+  BODY_UNROLL for (size_t r = 0; r < rows; r++) sums[r] = v_reduce_add(sum[r]);
 }
 
-/* visible null: every row sees all of `width`. While a row has seen only scores of -inf its maximum
- * is -inf, and 0 stands in for it as the shift, so that all weights come out 0 and not NaN. */
-BODY_INLINE void softmax_step(size_t rows, size_t width, const size_t *first, const size_t *visible,
-                              float *scores, size_t score_stride, float *row_max, float *row_sum,
-                              float *rescale) {
-  float shift[ROWS], drop[ROWS] = {0};
-  for (size_t r = 0; r < rows; r++) {
-    const size_t begin = first ? first[r] : 0, end = visible ? visible[r] : width;
-    const float top = row_maximum(width, begin, end, scores + r * score_stride);
-    const float after = top > row_max[r] ? top : row_max[r];
+/* Scores := exp2(scores - shift). */
+BODY_INLINE void weigh_row(size_t width, float shift, float *scores) {
+  const vfloat shifts = v_set1(shift);
+  for (size_t j = 0; j < width; j += TILE) {
+    vfloat x[VECTORS];
+    BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
+      x[v] = v_sub(v_load(scores + j + v * LANES), shifts);
+    }
+    exp2_of_vectors(VECTORS, x);
+    BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) v_store(scores + j + v * LANES, x[v]);
+  }
+}
+
+/* While a row has seen only scores of -inf its maximum is -inf, and 0 stands in for it as the shift,
+ * so that all weights come out 0 and not NaN. */
+BODY_INLINE void softmax_step(const size_t rows, size_t width, float *scores, size_t score_stride,
+                              float *row_max, float *row_sum, float *rescale) {
+  float found[ROWS], shift[ROWS], drop[LANES] = {0}, factor[LANES];
+  find_maxima(rows, width, scores, score_stride, found);
+  BODY_UNROLL for (size_t r = 0; r < rows; r++) {
+    const float after = found[r] > row_max[r] ? found[r] : row_max[r];
     shift[r] = after == -INFINITY ? 0.0f : after;
     drop[r] = row_max[r] - shift[r];
     row_max[r] = after;
   }
-  MEMBER(exp2)(rows, drop, rescale);
-  for (size_t r = 0; r < rows; r++) {
-    const float sum = row_weights(width, shift[r], scores + r * score_stride);
-    if (visible && visible[r] <= (first ? first[r] : 0)) {
-      rescale[r] = 1.0f;
-    } else {
-      row_sum[r] = row_sum[r] * rescale[r] + sum;
-    }
+  v_store(factor, exp2_of(v_load(drop)));
+  for (size_t r = 0; r < rows; r++) weigh_row(width, shift[r], scores + r * score_stride);
+  find_sums(rows, width, scores, score_stride, found);
+  BODY_UNROLL for (size_t r = 0; r < rows; r++) {
+    rescale[r] = factor[r];
+    row_sum[r] = row_sum[r] * factor[r] + found[r];
   }
 }
 
+_Static_assert(ROWS <= LANES, "the factors of a block are one vector");
+
 void MEMBER(softmax_full)(size_t rows, size_t width, float *scores, size_t score_stride,
                           float *row_max, float *row_sum, float *rescale) {
-  softmax_step(rows, width, NULL, NULL, scores, score_stride, row_max, row_sum, rescale);
+#define SOFTMAX(n) softmax_step(n, width, scores, score_stride, row_max, row_sum, rescale)
+  BODY_FOR_ROWS(rows, SOFTMAX)
+#undef SOFTMAX
 }
 
+/* A row that sees no key has no score left: it keeps m and l, and is not to be rescaled. */
 void MEMBER(softmax_ragged)(size_t rows, size_t width, const size_t *first, const size_t *visible,
                             float *scores, size_t score_stride, float *row_max, float *row_sum,
                             float *rescale) {
-  softmax_step(rows, width, first, visible, scores, score_stride, row_max, row_sum, rescale);
+  float before[ROWS];
+  for (size_t r = 0; r < rows; r++) {
+    hide_scores(width, first ? first[r] : 0, visible[r], scores + r * score_stride);
+    before[r] = row_sum[r];
+  }
+  MEMBER(softmax_full)(rows, width, scores, score_stride, row_max, row_sum, rescale);
+  for (size_t r = 0; r < rows; r++) {
+    if (visible[r] > (first ? first[r] : 0)) continue;
+    row_sum[r] = before[r];
+    rescale[r] = 1.0f;
+  }
 }
