@@ -41,6 +41,19 @@ static inline bool online_is_empty(Online state, size_t row) {
   return state.max[row] == -INFINITY && state.sum[row] == 0.0f;
 }
 
+/* a := a * x + b * y. Loops over columns take their factors by value, so that they can run in vectors. */
+static inline void online_add(float *restrict a, float x, const float *restrict b, float y,
+                              size_t columns) {
+#pragma omp simd
+  for (size_t c = 0; c < columns; c++) a[c] = a[c] * x + b[c] * y;
+}
+
+static inline void online_scale(float *restrict to, const float *restrict from, float factor,
+                                size_t columns) {
+#pragma omp simd
+  for (size_t c = 0; c < columns; c++) to[c] = from[c] * factor;
+}
+
 /* into := into and from, whose keys come after. Both have the same stride. */
 static inline void online_merge(const Kernels *kernels, Online into, Online from, size_t rows) {
   for (size_t r = 0; r < rows; r++) {
@@ -59,7 +72,7 @@ static inline void online_merge(const Kernels *kernels, Online into, Online from
     kernels->exp2(2, drop, factor);
     into.max[r] = m;
     into.sum[r] = into.sum[r] * factor[0] + from.sum[r] * factor[1];
-    for (size_t c = 0; c < into.columns; c++) a[c] = a[c] * factor[0] + b[c] * factor[1];
+    online_add(a, factor[0], b, factor[1], into.columns);
   }
 }
 
@@ -80,10 +93,10 @@ static inline void online_add_logit(const Kernels *kernels, Online state, size_t
 
 /* One row's result: acc / l, or zero where no key was seen. */
 static inline void online_finish(Online state, size_t row, float *out) {
-  const float *const acc = state.acc + row * state.stride;
-  const float inverse = state.sum[row] == 0.0f ? 0.0f : 1.0f / state.sum[row];
-  for (size_t c = 0; c < state.columns; c++) {
-    out[c] = state.sum[row] == 0.0f ? 0.0f : acc[c] * inverse;
+  if (state.sum[row] == 0.0f) {
+    memset(out, 0, state.columns * sizeof *out);
+  } else {
+    online_scale(out, state.acc + row * state.stride, 1.0f / state.sum[row], state.columns);
   }
 }
 
