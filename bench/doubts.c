@@ -11,7 +11,8 @@
 #define CROWDED 0.75
 /* Limit and row are both timed; this much may be chance. */
 #define BEATEN 1.02
-/* Of data this many times the last level of cache, so little stays there that memory is the limit. */
+/* Of data this many times the last level of cache, so little stays there that memory is the
+ * limit. */
 #define CACHES_OF_MEMORY 4
 
 static void doubt(Doubts *doubts, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -94,8 +95,8 @@ static const Yardsticks *most_threads(const BenchRun *run, const Yardsticks **al
   return most;
 }
 
-/* Threads that share cores with other programs, or with each other, say little of the paths. Loops in
- * registers have no other reason to be slower together; sgemm has, and no cause is named. */
+/* Threads that share cores with other programs, or with each other, say little of the paths. Loops
+ * in registers have no other reason to be slower together; sgemm has, and no cause is named. */
 static void doubt_threads(const BenchRun *run, Doubts *doubts) {
   const Yardsticks *alone, *const most = most_threads(run, &alone);
   if (!most) return;

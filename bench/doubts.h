@@ -1,8 +1,8 @@
 /* doubts.h - what a run's own figures say against it.
  *
- * On a quiet machine there is nothing to say. Else a sentence each: other programs had part of the cores,
- * threads had no core each, or a limit was beaten, so that it is none. Nothing here changes a figure
- * or hides a row.
+ * On a quiet machine there is nothing to say. Else a sentence each: other programs had part of the
+ * cores, threads had no core each, or a limit was beaten, so that it is none. Nothing here changes
+ * a figure or hides a row.
  */
 #ifndef BENCH_DOUBTS_H
 #define BENCH_DOUBTS_H
@@ -19,8 +19,8 @@ typedef struct Doubts {
 
 void run_doubts(const BenchRun *run, Doubts *doubts);
 
-/* Whether sgemm or a row was faster than the FMA peak, or a row read more than memory gives: the limit
- * was measured at a bad moment, and it pays to measure it again. */
+/* Whether sgemm or a row was faster than the FMA peak, or a row read more than memory gives: the
+ * limit was measured at a bad moment, and it pays to measure it again. */
 bool run_beats_limits(const BenchRun *run);
 
 #endif

@@ -1,7 +1,7 @@
 /* gnuplot.c - starts gnuplot by its name, with the script as its standard input, and waits for it.
  *
- * Owns what its exit status means, and whether a picture is whole: on a full disk gnuplot ends as if all
- * were well. `-d` keeps the user's settings out of the picture.
+ * Owns what its exit status means, and whether a picture is whole: on a full disk gnuplot ends as
+ * if all were well. `-d` keeps the user's settings out of the picture.
  */
 #include "bench/gnuplot.h"
 

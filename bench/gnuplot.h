@@ -17,9 +17,9 @@ typedef enum PlotOutcome {
 /* Writes text as a string of a script. Control characters become spaces. */
 void gnuplot_quote(FILE *script, const char *text);
 
-/* Runs gnuplot on a script that was just written and can be read again (a tmpfile()). `image` is the
- * file that the script draws into, under whatever name, open for reading too if it is a regular one; if
- * it does not end as a picture does, it was not drawn. */
+/* Runs gnuplot on a script that was just written and can be read again (a tmpfile()). `image` is
+ * the file that the script draws into, under whatever name, open for reading too if it is a regular
+ * one; if it does not end as a picture does, it was not drawn. */
 PlotOutcome gnuplot_run(FILE *script, FILE *image);
 
 #endif

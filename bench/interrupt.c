@@ -1,8 +1,8 @@
 /* interrupt.c - the flag, which is global because signals are.
  *
  * SA_RESETHAND gives the second signal its default action back. System calls are restarted, so that
- * a report that is being written is not cut short. A signal that is ignored stays so: nohup and shells
- * that put a command in the background mean it.
+ * a report that is being written is not cut short. A signal that is ignored stays so: nohup and
+ * shells that put a command in the background mean it.
  */
 #include "bench/interrupt.h"
 

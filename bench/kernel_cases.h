@@ -1,11 +1,11 @@
 /* kernel_cases.h - the sizes at which each kernel family is timed.
  *
  * A case is one call, or a loop over the panels of one tile, as the tiled path makes it: a register
- * block of all R rows (of `multiply`: as many as it takes best) against a tile of KERNEL_KEYS keys at
- * D = Dv = 64 and 128, and projections of a LLaMA-7B layer. FLOPs of products of planes are those of
- * the product that they stand for. Kernels that live on what a caller has just packed find it in cache, where
- * it is on every call; kernels that stream (packing, direct, project, read) find memory that no
- * cache holds, another piece on each call.
+ * block of all R rows (of `multiply`: as many as it takes best) against a tile of KERNEL_KEYS keys
+ * at D = Dv = 64 and 128, and projections of a LLaMA-7B layer. FLOPs of products of planes are
+ * those of the product that they stand for. Kernels that live on what a caller has just packed find
+ * it in cache, where it is on every call; kernels that stream (packing, direct, project, read) find
+ * memory that no cache holds, another piece on each call.
  */
 #ifndef BENCH_KERNEL_CASES_H
 #define BENCH_KERNEL_CASES_H

@@ -83,8 +83,9 @@ static char *plan_text(const AttendPlan *plan) {
 }
 
 /* Which ISA's fp32 peak the FLOPs are held against: that of the kernels that do them, or AVX-512's
- * where they are of bf16 products and wider. What is left to OpenBLAS or to the compiler counts as the
- * widest, whatever --isa holds the kernels to: a core of OpenBLAS that is too low shows as a low share.
+ * where they are of bf16 products and wider. What is left to OpenBLAS or to the compiler counts as
+ * the widest, whatever --isa holds the kernels to: a core of OpenBLAS that is too low shows as a
+ * low share.
  */
 static void judge_by(const MeasureGroup *group, BenchRow *row) {
   const size_t rows = group->config->batch * group->workload->step;
@@ -126,9 +127,9 @@ static void reserve(Contender *contender) {
     drop(contender, BENCH_SKIPPED, "%s", attend_get_error(contender->context));
 }
 
-/* FLOPs and seconds of the first `tokens` rows, by the fastest of three calls: the first one also meets
- * cold caches and starts its threads, and any may be interrupted by another program. One that takes
- * long is not repeated. False if a call failed. */
+/* FLOPs and seconds of the first `tokens` rows, by the fastest of three calls: the first one also
+ * meets cold caches and starts its threads, and any may be interrupted by another program. One that
+ * takes long is not repeated. False if a call failed. */
 static bool try_prefix(const Contender *contender, size_t tokens, double *flops, double *seconds) {
   *seconds = INFINITY;
   for (size_t i = 0; i < PROBE_TRIES && !(i > 0 && *seconds >= PROBE_LONG_SECONDS); i++) {

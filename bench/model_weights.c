@@ -1,5 +1,5 @@
-/* model_weights.c - owns a layer's weights; a matrix's numbers depend on the seed, its stream and its
- * size alone, so that every path and every number of threads sees the same.
+/* model_weights.c - owns a layer's weights; a matrix's numbers depend on the seed, its stream and
+ * its size alone, so that every path and every number of threads sees the same.
  */
 #include "bench/model_weights.h"
 
@@ -11,8 +11,8 @@
 #include "bench/random.h"
 
 #define BIAS_SCALE 0.5f
-/* Weights of a norm differ from their mean by up to so much of it. A normed head has elements of the
- * size of 1: a mean of 2 for queries gives scores a deviation of 2. */
+/* Weights of a norm differ from their mean by up to so much of it. A normed head has elements of
+ * the size of 1: a mean of 2 for queries gives scores a deviation of 2. */
 #define NORM_SPREAD 0.25f
 #define QUERY_NORM_MEAN 2.0f
 #define KEY_NORM_MEAN 1.0f

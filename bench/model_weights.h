@@ -20,8 +20,9 @@ typedef struct ModelWeights {
   AttendWeights *packed[ATTEND_STORAGE_COUNT]; /* in each storage that a row has */
 } ModelWeights;
 
-/* Fills the weights and packs them in the storages of the config's paths, with the model's RoPE; does nothing for a core. On failure *weights is
- * zero and reason (BENCH_REASON_SIZE) has the sentence. */
+/* Fills the weights and packs them in the storages of the config's paths, with the model's RoPE;
+ * does nothing for a core. On failure *weights is zero and reason (BENCH_REASON_SIZE) has the
+ * sentence. */
 bool weights_open(const BenchConfig *config, const AttendModel *model, ModelWeights *weights,
                   char *reason);
 void weights_close(ModelWeights *weights);

@@ -1,8 +1,8 @@
 /* others.h - how much of this process's cores other programs had while something was measured.
  *
- * Read before and after; the difference says what a time alone cannot: whether a row is slow, or was
- * kept waiting. What the host of a virtual machine takes counts as others. A system that does not
- * say (no /proc/stat, or one that is not kept) gives OTHERS_UNKNOWN, never 0.
+ * Read before and after; the difference says what a time alone cannot: whether a row is slow, or
+ * was kept waiting. What the host of a virtual machine takes counts as others. A system that does
+ * not say (no /proc/stat, or one that is not kept) gives OTHERS_UNKNOWN, never 0.
  */
 #ifndef BENCH_OTHERS_H
 #define BENCH_OTHERS_H
@@ -25,7 +25,8 @@ typedef struct OthersClock {
 
 OthersClock others_clock(void);
 
-/* The part of it that is in /proc/stat, of the cores in the set; for others_clock() and its test. */
+/* The part of it that is in /proc/stat, of the cores in the set; for others_clock() and its
+ * test. */
 OthersClock others_read_cores(FILE *stat, const cpu_set_t *cores, double ticks_per_second);
 
 /* Share of the cores' time between the two that others had, from 0 to 1, or OTHERS_UNKNOWN. */

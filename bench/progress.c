@@ -23,7 +23,8 @@ static bool can_erase(void) {
   return isatty(STDERR_FILENO) && terminal && *terminal && strcmp(terminal, "dumb") != 0;
 }
 
-/* Columns of the terminal, one of which stays free for the cursor: a line that wraps is not erased. */
+/* Columns of the terminal, one of which stays free for the cursor: a line that wraps is not
+ * erased. */
 static int line_width(void) {
   struct winsize size;
   const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;

@@ -1,7 +1,7 @@
 /* progress.h - one line on a terminal that says how far the run is.
  *
- * Nothing is printed unless stderr is a terminal that can erase, so that logs and pipes stay clean. The
- * line is cut at the terminal's width, and erased before anything else is printed.
+ * Nothing is printed unless stderr is a terminal that can erase, so that logs and pipes stay clean.
+ * The line is cut at the terminal's width, and erased before anything else is printed.
  */
 #ifndef BENCH_PROGRESS_H
 #define BENCH_PROGRESS_H

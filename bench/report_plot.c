@@ -140,8 +140,8 @@ static bool is_serial(const Series *series) {
   return config->serial && config->serial[series->path];
 }
 
-/* Paths and precisions by colour, numbers of threads by the shape of their points; a serial path has both of its
- * own. */
+/* Paths and precisions by colour, numbers of threads by the shape of their points; a serial path
+ * has both of its own. */
 static const char *series_colour(const Series *series) {
   static const char *const colours[ATTEND_PATH_COUNT] = {"#555555", "#0072b2", "#d55e00",
                                                          "#009e73"};

@@ -66,8 +66,8 @@ typedef enum BenchStatus {
 } BenchStatus;
 
 /* The limit that no implementation can beat on this machine is the longer of two times: that of the
- * FLOPs at the fp32 FMA peak of the ISA that does them, and that of the bytes at the read bandwidth. A
- * row's share of it is that time by the row's own; products of bf16 can exceed it. */
+ * FLOPs at the fp32 FMA peak of the ISA that does them, and that of the bytes at the read
+ * bandwidth. A row's share of it is that time by the row's own; products of bf16 can exceed it. */
 typedef enum BenchLimit { BENCH_COMPUTE, BENCH_BANDWIDTH } BenchLimit;
 
 typedef struct BenchRow {
@@ -129,9 +129,9 @@ double row_sgemm_share(const BenchRow *row);
 double row_read_share(const BenchRow *row);
 /* Tokens that come out per second: B * N of a prefill, B of a decode step. */
 double row_tokens_per_second(const BenchRow *row, const BenchConfig *config);
-/* Seconds of a call by the mean of its samples: that no phase accounts for, such as threads that start or
- * wait for each other; and between the projections, those and packing included, so that the core of a
- * layer and a core by itself compare. */
+/* Seconds of a call by the mean of its samples: that no phase accounts for, such as threads that
+ * start or wait for each other; and between the projections, those and packing included, so that
+ * the core of a layer and a core by itself compare. */
 double row_other_seconds(const BenchRow *row);
 double row_core_seconds(const BenchRow *row);
 double row_core_gflops(const BenchRow *row);
@@ -146,7 +146,8 @@ double row_limit_share(const BenchRow *row);
 AttendPrecision config_precision(const BenchConfig *config, size_t p);
 AttendStorage config_storage(const BenchConfig *config, size_t p);
 
-/* Bytes of a stored number, and those of them that a precision reads: no more planes than it multiplies.
+/* Bytes of a stored number, and those of them that a precision reads: no more planes than it
+ * multiplies.
  */
 size_t bench_storage_bytes(AttendStorage storage);
 size_t bench_moved_bytes(AttendPrecision precision, AttendStorage storage);

@@ -1,5 +1,5 @@
-/* scoring.c - puts the model's word and the command line's together; owns the data of masks, biases,
- * slopes and sinks, and the sizes of their random numbers.
+/* scoring.c - puts the model's word and the command line's together; owns the data of masks,
+ * biases, slopes and sinks, and the sizes of their random numbers.
  */
 #include "bench/scoring.h"
 

@@ -1,5 +1,5 @@
-/* scoring.h - what a workload does to its scores: what the model's layer does, and what was asked for
- * in its place.
+/* scoring.h - what a workload does to its scores: what the model's layer does, and what was asked
+ * for in its place.
  *
  * Slopes are those of the ALiBi paper (Press et al. 2022); sinks, masks and biases are random,
  * reproducible from the seed. One mask or bias is shared by all sequences and heads.
@@ -9,7 +9,8 @@
 
 #include "bench/results.h"
 
-/* The scale, softcap, window and causality of a model's scores. What points to data is left null. */
+/* The scale, softcap, window and causality of a model's scores. What points to data is left
+ * null. */
 AttendOptions scoring_options(const BenchConfig *config, const AttendModel *model);
 
 /* The factor of q.k, the default put in. */

@@ -91,8 +91,8 @@ void sweep_close(BenchRun *run) {
 }
 
 /* Measures every number of threads and keeps the best so far. Done again after each model that
- * took its time, and at the end if a row beat a limit, because a limit that was measured while another
- * program ran is none. */
+ * took its time, and at the end if a row beat a limit, because a limit that was measured while
+ * another program ran is none. */
 static void measure_yardsticks(BenchRun *run, const Progress *progress) {
   const double seconds = run->config->yardstick_seconds;
   for (size_t t = 0; t < run->yardstick_count && !interrupt_seen(); t++) {

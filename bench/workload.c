@@ -1,7 +1,7 @@
 /* workload.c - owns the buffers that calls read and write, and says how a pass is cut into calls.
  *
- * Streams of random numbers are numbered here for the inputs; a buffer's contents depend on the seed,
- * its stream and its size, so that every path and every number of threads sees the same data.
+ * Streams of random numbers are numbered here for the inputs; a buffer's contents depend on the
+ * seed, its stream and its size, so that every path and every number of threads sees the same data.
  */
 #include "bench/workload.h"
 
@@ -51,7 +51,8 @@ static double x_rows(const Workload *workload) {
   return (double)workload->config->batch * (double)workload->queries;
 }
 
-/* A layer takes [B, tokens, E] without gaps: of several sequences, a chunk must be gathered first. */
+/* A layer takes [B, tokens, E] without gaps: of several sequences, a chunk must be gathered
+ * first. */
 static bool is_staged(const Workload *workload) {
   return !is_core(workload) && workload->config->chunk > 0 && workload->config->batch > 1;
 }
@@ -143,7 +144,8 @@ static AttendStatus truncate_cache(const Workload *workload, size_t length) {
   return status;
 }
 
-/* A cache with room for N tokens that holds the past ones, as a context of path number p stores it. */
+/* A cache with room for N tokens that holds the past ones, as a context of path number p stores
+ * it. */
 static bool open_cache(Workload *workload, size_t p, char *reason) {
   const AttendStorage storage = config_storage(workload->config, p);
   AttendCache **const cache = &workload->caches[storage];

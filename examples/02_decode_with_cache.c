@@ -1,4 +1,5 @@
-/* A prompt in one call, then token by token: the KV cache gives what one call over all would give. */
+/* A prompt in one call, then token by token: the KV cache gives what one call over all would
+ * give. */
 #include <attend/attend.h>
 #include <math.h>
 #include <stdio.h>

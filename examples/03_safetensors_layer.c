@@ -1,5 +1,6 @@
 /* The attention layer of a model on disk: 03_safetensors_layer [DIRECTORY]. Without a directory of
- * Hugging Face, with its config.json, it first writes a layer of Qwen2.5-0.5B with random weights. */
+ * Hugging Face, with its config.json, it first writes a layer of Qwen2.5-0.5B with random
+ * weights. */
 #include <attend/io.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -34,7 +34,8 @@ static void print_profile(const AttendContext *context) {
 }
 
 int main(void) {
-  /* Q, K and V side by side in one buffer [TOKENS, 3, HEADS, DIM], as a fused projection leaves them. */
+  /* Q, K and V side by side in one buffer [TOKENS, 3, HEADS, DIM], as a fused projection leaves
+   * them. */
   float qkv[TOKENS * 3 * HEADS * DIM], out[TOKENS * HEADS * DIM];
   for (size_t i = 0; i < sizeof qkv / sizeof *qkv; i++)
     qkv[i] = 4 * ((float)rand() / (float)RAND_MAX - 0.5f);

@@ -35,7 +35,8 @@ static inline KernelAdjust adjustment_of(const Problem *p, const Sequence *s, si
   };
 }
 
-/* The sink of query head h in the log2 domain, -inf where there is none. A finite one stays finite. */
+/* The sink of query head h in the log2 domain, -inf where there is none. A finite one stays
+ * finite. */
 static inline float adjustment_sink(const Problem *p, size_t h) {
   if (!p->options.sinks) return -__builtin_inff();
   const float sink = p->options.sinks[h], scaled = sink * 1.44269504088896340736f;

@@ -20,7 +20,8 @@ static AttendStatus add_alignment(size_t *bytes, Fault *fault) {
   return fault_set(fault, ATTEND_STATUS_OVERFLOW, "the workspace cannot be counted in bytes");
 }
 
-/* What both plans check of their arguments before anything else; an empty plan where that is right. */
+/* What both plans check of their arguments before anything else; an empty plan where that is
+ * right. */
 static AttendStatus check_plan_arguments(const void *shape, AttendPlan *plan, Fault *fault) {
   if (!shape || !plan) {
     return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "%s is null", shape ? "plan" : "shape");

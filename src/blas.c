@@ -4,10 +4,10 @@
  * how many scopes of ours are open, and what the host had set before the first of them. A lock
  * guards it, so that contexts in several threads can open and close scopes in any order and the
  * host's setting is back when the last one is closed. In the OpenMP build of OpenBLAS, setting the
- * count also changes the calling thread's OpenMP default, which each scope saves and restores, as it
- * does with OpenMP's leave to take fewer threads than asked for. Where the memory of a process with a
- * limit has run out, a scope has one thread, because OpenBLAS ends the process if it gets none for the
- * others.
+ * count also changes the calling thread's OpenMP default, which each scope saves and restores, as
+ * it does with OpenMP's leave to take fewer threads than asked for. Where the memory of a process
+ * with a limit has run out, a scope has one thread, because OpenBLAS ends the process if it gets
+ * none for the others.
  */
 #include "blas.h"
 
@@ -27,8 +27,8 @@ static struct {
   int current;   /* now */
 } shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* OpenBLAS mallocs so much for every pair of the threads that it was built for, whenever a product runs
- * on several, and a malloc() of its size comes from the system: 512 KiB in Debian's build. */
+/* OpenBLAS mallocs so much for every pair of the threads that it was built for, whenever a product
+ * runs on several, and a malloc() of its size comes from the system: 512 KiB in Debian's build. */
 #define PAIR_BYTES 128
 #define MAX_BUILT_FOR 4096
 #define USUALLY_BUILT_FOR 64
@@ -46,8 +46,8 @@ static bool is_limited(int resource) {
   return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
 }
 
-/* Whether the system would give that now. Without a limit it would, as a rule; under one it is asked
- * for address space that nobody touches, which takes some microseconds. */
+/* Whether the system would give that now. Without a limit it would, as a rule; under one it is
+ * asked for address space that nobody touches, which takes some microseconds. */
 static bool has_memory_for_threads(void) {
   if (!is_limited(RLIMIT_AS) && !is_limited(RLIMIT_DATA)) return true;
   const size_t threads = threads_built_for();
@@ -96,7 +96,8 @@ void blas_begin(BlasScope *scope, size_t threads) {
   if (threads > 1 && !has_memory_for_threads()) threads = 1;
   scope->counted = needs_count(threads);
   if (scope->counted) threads = share_count(threads);
-  /* OpenBLAS's threads wait for each other, and for ever if OpenMP gives fewer than it asked for. */
+  /* OpenBLAS's threads wait for each other, and for ever if OpenMP gives fewer than it asked
+   * for. */
   parallel_set_dynamic(false);
   parallel_set_default_threads(threads);
 }

@@ -20,7 +20,8 @@ typedef struct BlasScope {
  * a different number, since OpenBLAS cannot change its count while a product runs, or if a limit of
  * the process leaves no memory for what OpenBLAS takes for a product on several. Called outside
  * parallel regions, by the same thread. The host program's settings are back after the end:
- * OpenBLAS's when the last of several concurrent scopes ends, the thread's OpenMP defaults at once. */
+ * OpenBLAS's when the last of several concurrent scopes ends, the thread's OpenMP defaults at
+ * once. */
 void blas_begin(BlasScope *scope, size_t threads);
 void blas_end(const BlasScope *scope);
 

@@ -5,11 +5,11 @@
  * of a panel.
  *
  * A hidden key's score is overwritten with -inf, so its weight is exactly 0. That hides its value
- * too, as long as the value is finite; 0 * NaN would be NaN. So values that some rows do not see are
- * looked at first, and if one of them is not finite each row adds up its own visible values. The
- * bits are the same: adding 0 times a finite value changes nothing. Pairs are multiplied in whole
- * steps, so there the values of a step are looked at, and each row is given a copy of the tile in which
- * those that it does not see are 0.
+ * too, as long as the value is finite; 0 * NaN would be NaN. So values that some rows do not see
+ * are looked at first, and if one of them is not finite each row adds up its own visible values.
+ * The bits are the same: adding 0 times a finite value changes nothing. Pairs are multiplied in
+ * whole steps, so there the values of a step are looked at, and each row is given a copy of the
+ * tile in which those that it does not see are 0.
  */
 #include "block.h"
 
@@ -75,8 +75,8 @@ static void adjust(const Job *job, const Block *block, const Tile *tile, const S
   }
 }
 
-/* Each row adds up exactly the values that it sees, run by run. One that sees none has kept its maximum,
- * and there is nothing to rescale. */
+/* Each row adds up exactly the values that it sees, run by run. One that sees none has kept its
+ * maximum, and there is nothing to rescale. */
 static void weigh_by_row(const Job *job, const Scratch *s, const Block *block, const Tile *tile,
                          const Seen *seen, bool masked, Online state) {
   for (size_t r = 0; r < block->rows; r++) {

@@ -34,8 +34,8 @@ static inline TapRows context_tap_rows(const AttendContext *context, size_t quer
   return (TapRows){first, size_min(context->tap_count, query_tokens - first)};
 }
 
-/* Aligned memory out of a workspace of `bytes`, which include SIZE_ALIGNMENT for the alignment. Valid
- * until the next call that needs more. */
+/* Aligned memory out of a workspace of `bytes`, which include SIZE_ALIGNMENT for the alignment.
+ * Valid until the next call that needs more. */
 AttendStatus context_workspace(AttendContext *context, size_t bytes, void **memory, Fault *fault);
 
 #endif

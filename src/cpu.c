@@ -1,8 +1,8 @@
 /* cpu.c - asks the processor what it can do.
  *
  * The compiler's feature test reads CPUID and XGETBV, so a feature counts only when the operating
- * system saves its registers; for AMX, which that test does not know, the same is done here. F16C, which
- * it may not know either, uses AVX's registers. Nothing
+ * system saves its registers; for AMX, which that test does not know, the same is done here. F16C,
+ * which it may not know either, uses AVX's registers. Nothing
  * is cached: a context asks once, when it is opened.
  */
 #include "cpu.h"
@@ -45,8 +45,8 @@ static bool tiles_supported(void) {
          states_include_tiles(states);
 }
 
-/* The permission is the process's, also for threads that run already; it is refused where a thread's
- * alternative signal stack is too small for the larger state. */
+/* The permission is the process's, also for threads that run already; it is refused where a
+ * thread's alternative signal stack is too small for the larger state. */
 static bool tiles_enabled(void) {
   uint64_t states = 0;
   return syscall(SYS_arch_prctl, REQUEST_STATE, STATE_TILE_DATA) == 0 &&
@@ -56,8 +56,8 @@ static bool tiles_enabled(void) {
 #endif
 
 #if defined(__x86_64__)
-/* CPUID leaf 1, ECX: F16C, which not every compiler's feature test knows. Every processor with AVX2 has
- * it, but a hypervisor may hide it alone. */
+/* CPUID leaf 1, ECX: F16C, which not every compiler's feature test knows. Every processor with AVX2
+ * has it, but a hypervisor may hide it alone. */
 static bool converts_halves(void) {
   unsigned a, b, c, d;
   return __get_cpuid(1, &a, &b, &c, &d) && (c & 1u << 29);

@@ -10,12 +10,13 @@ bool cpu_supports(AttendIsa isa);
 /* cpu_supports() and kernels of that ISA are in this build. */
 bool cpu_usable(AttendIsa isa);
 
-/* Asks the operating system for what it gives a process only on request, which for AMX is the state of
- * its tiles; true if the usable ISA can now run in every thread of the process. Asking again is cheap. */
+/* Asks the operating system for what it gives a process only on request, which for AMX is the state
+ * of its tiles; true if the usable ISA can now run in every thread of the process. Asking again is
+ * cheap. */
 bool cpu_enable(AttendIsa isa);
 
-/* The widest ISA for a precision that is usable and enabled: in fp32 AVX512 at most, since wider ones add nothing there.
- * SCALAR is always usable. */
+/* The widest ISA for a precision that is usable and enabled: in fp32 AVX512 at most, since wider
+ * ones add nothing there. SCALAR is always usable. */
 AttendIsa cpu_best(AttendPrecision precision);
 
 /* The processor's brand string, "" if unknown. */

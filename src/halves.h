@@ -1,8 +1,8 @@
 /* halves.h - a number of 16 bits to fp32, exactly.
  *
- * fp16 and bf16 are subsets of fp32. Their conversion is exact for every pattern of bits, also where the
- * host has switched subnormals off, because it is done on integers. Many numbers at a time are the
- * kernels' work (simd_<isa>.h).
+ * fp16 and bf16 are subsets of fp32. Their conversion is exact for every pattern of bits, also
+ * where the host has switched subnormals off, because it is done on integers. Many numbers at a
+ * time are the kernels' work (simd_<isa>.h).
  */
 #ifndef ATTEND_SRC_HALVES_H
 #define ATTEND_SRC_HALVES_H

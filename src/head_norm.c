@@ -1,9 +1,9 @@
 /* head_norm.c - QK-norm: RMSNorm of one head.
  *
  * The square of a float is exact in double and cannot overflow there, so the sum of squares has the
- * rounding of dim sums in double alone, and an element is rounded to float once, at the end. The order
- * of the sum depends on dim alone. A head of zeros with an epsilon of 0 has no direction: it becomes
- * NaN, as the formula says.
+ * rounding of dim sums in double alone, and an element is rounded to float once, at the end. The
+ * order of the sum depends on dim alone. A head of zeros with an epsilon of 0 has no direction: it
+ * becomes NaN, as the formula says.
  */
 #include "head_norm.h"
 

@@ -1,7 +1,7 @@
 /* kvcache.c - a cache as a whole: its settings, its one block of memory, what it says of itself.
  *
- * Everything a cache will ever need is taken when it is opened: the pool of pages, the tables and the
- * list of free pages. Nothing is allocated afterwards, and what does not fit then is refused.
+ * Everything a cache will ever need is taken when it is opened: the pool of pages, the tables and
+ * the list of free pages. Nothing is allocated afterwards, and what does not fit then is refused.
  */
 #include "kvcache.h"
 

@@ -13,7 +13,8 @@
  *
  * so that the kernels read a cache as they read a tile that they packed themselves. Each sequence
  * has a table from its own page numbers to those of the pool. What stands in a page behind the last
- * token, or before the first one kept, means nothing: it may be NaN, also in the other half of a pair.
+ * token, or before the first one kept, means nothing: it may be NaN, also in the other half of a
+ * pair.
  *
  * In a ring a token takes the place of the one `capacity` tokens before it and of no other, so that
  * the page in which a sequence ends also holds the tokens with which what is kept begins. With
@@ -128,8 +129,8 @@ typedef struct CacheRows {
 void kvcache_store(AttendCache *cache, const Kernels *kernels, size_t sequence, size_t kv_head,
                    size_t first, size_t tokens, CacheRows rows);
 
-/* The same for tokens of one page, and the copies, in a cache in pairs. unused: what stands behind the
- * tokens in their page is not kept. */
+/* The same for tokens of one page, and the copies, in a cache in pairs. unused: what stands behind
+ * the tokens in their page is not kept. */
 void kvcache_store_pairs(const AttendCache *cache, const Kernels *kernels, CachePlace place,
                          size_t tokens, bool unused, CacheRows rows);
 void kvcache_widen_key(const AttendCache *cache, CachePlace place, float *to);

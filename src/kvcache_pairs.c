@@ -1,10 +1,10 @@
 /* kvcache_pairs.c - tokens into pages of bf16 or fp16 pairs and out of them.
  *
- * A token writes its own column of pairs among the keys and its own halves of pairs among the values,
- * and nothing else: the other half, and the places behind it, may be those of a token that is still
- * kept. Where none can be, the first token of a step makes the rest of it zeros, so that a step of which a
- * token is kept never holds what nobody wrote. Only a whole step of tokens, KERNEL_PANEL of them, is left to the kernels that turn and pair
- * up many rows at once.
+ * A token writes its own column of pairs among the keys and its own halves of pairs among the
+ * values, and nothing else: the other half, and the places behind it, may be those of a token that
+ * is still kept. Where none can be, the first token of a step makes the rest of it zeros, so that a
+ * step of which a token is kept never holds what nobody wrote. Only a whole step of tokens,
+ * KERNEL_PANEL of them, is left to the kernels that turn and pair up many rows at once.
  *
  * A number is stored as the sum of its planes; what is read back is that sum.
  */

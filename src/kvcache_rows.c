@@ -1,8 +1,8 @@
 /* kvcache_rows.c - tokens into pages and out of them: between the caller's rows and packed panels.
  *
  * A token that is stored writes its own places and those of no other token: in a ring the places
- * next to it may hold tokens that are still kept. A whole panel of keys is turned by the kernel, any
- * other key goes in element by element. Values stay rows, cut into panels. Pages in pairs are
+ * next to it may hold tokens that are still kept. A whole panel of keys is turned by the kernel,
+ * any other key goes in element by element. Values stay rows, cut into panels. Pages in pairs are
  * kvcache_pairs.c's.
  */
 #include "kvcache.h"

@@ -1,7 +1,7 @@
 /* linear.h - a weight matrix with its bias, as projections read it.
  *
- * In FP32 storage it lies row-major. In the others it lies in panels of KERNEL_PANEL columns, each of
- * which holds all of its planes one after the other:
+ * In FP32 storage it lies row-major. In the others it lies in panels of KERNEL_PANEL columns, each
+ * of which holds all of its planes one after the other:
  *
  *   [ceil(out / P)][planes][pairs of inputs][P]
  *
@@ -46,8 +46,8 @@ size_t linear_reserve(Layout *layout, size_t in, size_t out, AttendStorage stora
 /* The matrix at its place and with its bias, or null, both to be filled. */
 Linear linear_at(size_t in, size_t out, AttendStorage storage, void *matrix, const float *bias);
 
-/* Fills the columns and inputs that the source has, of a Linear at `matrix`. Both begin at multiples of
- * KERNEL_PANEL and end at one, or with the matrix. */
+/* Fills the columns and inputs that the source has, of a Linear at `matrix`. Both begin at
+ * multiples of KERNEL_PANEL and end at one, or with the matrix. */
 void linear_fill(const AttendContext *context, const LinearSource *source, const Linear *linear,
                  void *matrix);
 

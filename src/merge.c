@@ -1,8 +1,8 @@
 /* merge.c - attention over all keys from attention over parts of them.
  *
- * A part is its output and its LSE. Each row is merged on its own, in double: with m the largest LSE
- * of the row's parts, a part weighs exp(lse - m). Parts are few and rows are read once, so the cost
- * is that of the memory.
+ * A part is its output and its LSE. Each row is merged on its own, in double: with m the largest
+ * LSE of the row's parts, a part weighs exp(lse - m). Parts are few and rows are read once, so the
+ * cost is that of the memory.
  */
 #include <math.h>
 #include <string.h>

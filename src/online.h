@@ -41,7 +41,8 @@ static inline bool online_is_empty(Online state, size_t row) {
   return state.max[row] == -INFINITY && state.sum[row] == 0.0f;
 }
 
-/* a := a * x + b * y. Loops over columns take their factors by value, so that they can run in vectors. */
+/* a := a * x + b * y. Loops over columns take their factors by value, so that they can run in
+ * vectors. */
 static inline void online_add(float *restrict a, float x, const float *restrict b, float y,
                               size_t columns) {
 #pragma omp simd

@@ -100,9 +100,9 @@ static AttendStatus check_ragged(const Problem *p, Fault *fault) {
   return check_offsets("key_offsets", o->key_offsets, p->shape.batch, p->shape.key_tokens, fault);
 }
 
-/* A ring keeps what the tokens of its last append need. Queries that begin earlier may have a window
- * that reaches behind what it still holds. Where mask or bias end before the window begins, no query
- * sees a key. */
+/* A ring keeps what the tokens of its last append need. Queries that begin earlier may have a
+ * window that reaches behind what it still holds. Where mask or bias end before the window begins,
+ * no query sees a key. */
 static AttendStatus check_kept(const Problem *p, Fault *fault) {
   for (size_t b = 0; p->appended && b < p->shape.batch; b++) {
     const Sequence s = problem_sequence(p, b);

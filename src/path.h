@@ -26,12 +26,12 @@ typedef struct Path {
   AttendStatus (*consider)(const AttendContext *context, const Problem *problem, PathNeeds *needs,
                            Fault *reason);
 
-  /* Computes the problem and gathers the clocks of its threads. `workspace` is aligned and as large as
-   * consider() said. */
+  /* Computes the problem and gathers the clocks of its threads. `workspace` is aligned and as large
+   * as consider() said. */
   void (*run)(AttendContext *context, const Problem *problem, void *workspace);
 
-  /* Bytes of scratch that a projection of so many rows may need, whatever the weights' storage. Null:
-   * none. */
+  /* Bytes of scratch that a projection of so many rows may need, whatever the weights' storage.
+   * Null: none. */
   size_t (*project_bytes)(const AttendContext *context, size_t in, size_t out, size_t rows,
                           bool *overflow);
 

@@ -29,8 +29,9 @@
  *   cached   the cache holds them packed. Every (kv head, query tile) is a piece of work. Where it
  *            stores them in another form than the precision multiplies, each tile is brought into it
  *            in scratch when its turn comes: widened, split, or gathered from several pages.
- * In the precisions of bf16, queries, K, V and the weights of softmax are packed as pairs in planes,
- * and one kernel, `multiply`, makes the scores and the weighted sums; what is between them is fp32.
+ * In the precisions of bf16, queries, K, V and the weights of softmax are packed as pairs in
+ * planes, and one kernel, `multiply`, makes the scores and the weighted sums; what is between them
+ * is fp32.
  *
  * Where one query tile holds all rows and heads are too few for the threads, each split is a piece
  * of work of its own, and the partial states merge afterwards. Sequences with the most work come
@@ -54,7 +55,8 @@ static bool rows_are_shown(const AttendContext *context) {
   return context->tap && context->tap_count > 0;
 }
 
-/* Planes of K and V in which the kernels find them; 0: they are floats, or those of the cache in fp16. */
+/* Planes of K and V in which the kernels find them; 0: they are floats, or those of the cache in
+ * fp16. */
 static size_t planes_multiplied(const Problem *p, const Tiling *t) {
   const Source source = t->first.source;
   const bool stored = source == SOURCE_CACHED || source == SOURCE_GATHERED;
@@ -63,8 +65,8 @@ static size_t planes_multiplied(const Problem *p, const Tiling *t) {
   return t->order ? size_min(t->order, p->cache->planes) : p->cache->planes;
 }
 
-/* What numbers K and V are, as the end of a sentence on where they come from; "" if they are floats all
- * along. */
+/* What numbers K and V are, as the end of a sentence on where they come from; "" if they are floats
+ * all along. */
 static void describe_numbers(const Problem *p, const Tiling *t, char *text, size_t size) {
   const bool fp16 = p->cache && p->cache->number == KERNEL_FP16;
   const size_t planes = planes_multiplied(p, t);
@@ -256,8 +258,8 @@ static void attend_one_split(const Job *job, const Scratch *s, const Cut *cut, s
   attend_split(job, s, cut, g, 0, cut->rows, split, state);
 }
 
-/* The cut that entry `index` of a list of work belongs to: the last one that begins at or before it.
- * `member` is the offset of first_piece, first_pack or first_merge. */
+/* The cut that entry `index` of a list of work belongs to: the last one that begins at or before
+ * it. `member` is the offset of first_piece, first_pack or first_merge. */
 static const Cut *find_cut(const Job *job, size_t index, size_t member) {
   size_t low = 0, high = job->problem->shape.batch;
   while (high - low > 1) {

@@ -94,7 +94,8 @@ __attribute__((format(printf, 2, 3))) static void write_text(Writer *writer, con
   if (more > 0) writer->length += (size_t)more;
 }
 
-/* In the unit that leaves one to three digits before the point, from a handout's 32 FLOP upwards. */
+/* In the unit that leaves one to three digits before the point, from a handout's 32 FLOP
+ * upwards. */
 static void write_flops(Writer *writer, double flops) {
   static const char *const units[] = {"FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"};
   size_t unit = 0;

@@ -226,8 +226,8 @@ AttendStatus problem_set_views(Problem *problem, AttendView query, AttendView ke
   if (shape_check_apart(lse_span, spans[3], fault)) return fault->status;
   if (options_check_arrays(problem, spans[3], lse_span, fault)) return fault->status;
 
-  /* Where there is one token its stride is never stepped; give it the value of a dense row, which is
-   * what the BLAS asks of a matrix with one row. */
+  /* Where there is one token its stride is never stepped; give it the value of a dense row, which
+   * is what the BLAS asks of a matrix with one row. */
   if (s->query_tokens <= 1) query.token_stride = s->head_dim;
   if (s->key_tokens <= 1) key.token_stride = s->head_dim;
   if (s->key_tokens <= 1) value.token_stride = s->value_dim;

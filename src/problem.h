@@ -3,8 +3,9 @@
  * The rule of visibility stands here and nowhere else. In a problem that problem.c accepted, every
  * product of sizes and strides fits, pointers are aligned and the output overlaps nothing.
  *
- * A batch is a list of sequences, each with its own numbers of queries and keys and its own place in
- * the operands; problem_sequence() computes them from the shape and the options, in constant time.
+ * A batch is a list of sequences, each with its own numbers of queries and keys and its own place
+ * in the operands; problem_sequence() computes them from the shape and the options, in constant
+ * time.
  */
 #ifndef ATTEND_SRC_PROBLEM_H
 #define ATTEND_SRC_PROBLEM_H
@@ -174,8 +175,8 @@ typedef struct ProblemSizes {
 AttendStatus problem_set_sizes(Problem *problem, const ProblemSizes *sizes,
                                const AttendOptions *options, Fault *fault);
 
-/* Checks the views, their strides and overlaps, and puts them in. Of a problem with a cache, key and
- * value are not looked at. */
+/* Checks the views, their strides and overlaps, and puts them in. Of a problem with a cache, key
+ * and value are not looked at. */
 AttendStatus problem_set_views(Problem *problem, AttendView query, AttendView key, AttendView value,
                                AttendOutputView out, float *lse, Fault *fault);
 

@@ -19,8 +19,8 @@ static struct {
   bool lost_threads;
 } state;
 
-/* Field 20 of /proc/self/stat counts the threads; the names before it are skipped from the last ")",
- * which closes field 2. True where it cannot be read. Handlers of fork() must not allocate. */
+/* Field 20 of /proc/self/stat counts the threads; the names before it are skipped from the last
+ * ")", which closes field 2. True where it cannot be read. Handlers of fork() must not allocate. */
 static bool has_threads(void) {
   char text[512];
   const int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);

@@ -58,7 +58,8 @@ static inline void profile_count(Profiler *profiler, AttendPhase phase, double f
   profiler->totals.phases[phase].bytes += bytes;
 }
 
-/* After a part of a call that ran on `threads` threads: adds the means of their clocks to the totals. */
+/* After a part of a call that ran on `threads` threads: adds the means of their clocks to the
+ * totals. */
 void profile_gather(Profiler *profiler, size_t threads);
 
 /* Around a whole public call. */

@@ -4,8 +4,8 @@
 
 #include "path.h"
 
-/* y[rows, out] = x[rows, in] W + bias. In fp32 with weights in fp32: one cblas_sgemm, or the `project`
- * kernel for few rows; else project_panels(). */
+/* y[rows, out] = x[rows, in] W + bias. In fp32 with weights in fp32: one cblas_sgemm, or the
+ * `project` kernel for few rows; else project_panels(). */
 void project_rows(AttendContext *context, const Linear *linear, size_t rows, const float *x,
                   void *scratch, float *y);
 

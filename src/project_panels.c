@@ -1,4 +1,5 @@
-/* project_panels.c - linear maps over 16 bits: over weights stored in panels, or in a precision of bf16.
+/* project_panels.c - linear maps over 16 bits: over weights stored in panels, or in a precision of
+ * bf16.
  *
  *             INPUTS                     GROUP columns, up to four panels
  *   x  ┌─────────┬─────────┬─           ┌──────────┐
@@ -14,14 +15,14 @@
  *
  * Copies of x have rows that do not compete for the same cache sets. A sum begins with the bias and
  * goes through the inputs in one order, cut where the kernels' bits allow it: so a row of y depends
- * on its own x alone, not on the rows beside it, on how many there are, or on threads. In fp32 it is the
- * same chain as that of `project`, and the bits are those of fp32 storage of the rounded weights up
- * to KERNEL_PROJECT_ROWS rows.
+ * on its own x alone, not on the rows beside it, on how many there are, or on threads. In fp32 it
+ * is the same chain as that of `project`, and the bits are those of fp32 storage of the rounded
+ * weights up to KERNEL_PROJECT_ROWS rows.
  *
- * Measured at 4096 x 2048 with 256 rows on one core of a Zen 4: multiply_wide reaches 111 GFLOP/s and
- * widened panels 108, where cblas_sgemm over widened strips has 88, so BLAS has no part here; `multiply`
- * of order 1 reaches 222. INPUTS from 256 on and groups of two panels or four make no difference
- * beyond 2 %; one panel, or 128 inputs, cost 5 to 25 %.
+ * Measured at 4096 x 2048 with 256 rows on one core of a Zen 4: multiply_wide reaches 111 GFLOP/s
+ * and widened panels 108, where cblas_sgemm over widened strips has 88, so BLAS has no part here;
+ * `multiply` of order 1 reaches 222. INPUTS from 256 on and groups of two panels or four make no
+ * difference beyond 2 %; one panel, or 128 inputs, cost 5 to 25 %.
  */
 #include "project.h"
 
@@ -219,8 +220,8 @@ static void project_piece(void *argument, size_t index, size_t thread) {
   }
 }
 
-/* Few rows take W as it lies panel by panel, each from its first input to its last: one stream, which
- * the processor's prefetchers follow. */
+/* Few rows take W as it lies panel by panel, each from its first input to its last: one stream,
+ * which the processor's prefetchers follow. */
 static bool takes_whole_panels(const Job *job) {
   const Linear *const linear = job->linear;
   return job->rows <= FEW_ROWS && (job->order ? in_planes(linear) : linear->panels.planes == 1);

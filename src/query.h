@@ -4,8 +4,8 @@
 
 #include "block.h"
 
-/* Rows of a register block where `rows` rows are cut into as few as possible: 7 rows for a kernel of 6
- * are 4 and 3, since a block of one row takes as long as one of three. */
+/* Rows of a register block where `rows` rows are cut into as few as possible: 7 rows for a kernel
+ * of 6 are 4 and 3, since a block of one row takes as long as one of three. */
 size_t query_block_height(const Job *job, size_t rows);
 
 /* Packs rows row .. row + rows of kv head g. */

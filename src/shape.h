@@ -42,8 +42,8 @@ AttendStatus shape_check_pointer(Span span, Fault *fault);
 AttendStatus shape_span_of_view(const char *name, AttendView view, const size_t counts[3],
                                 size_t row, Span *span, Fault *fault);
 
-/* BAD_STRIDE unless the rows of an output [counts[0], counts[1], counts[2], row] lie apart: ordered by
- * stride, each dimension must step over everything inside it. */
+/* BAD_STRIDE unless the rows of an output [counts[0], counts[1], counts[2], row] lie apart: ordered
+ * by stride, each dimension must step over everything inside it. */
 AttendStatus shape_check_rows_apart(const char *name, AttendOutputView out, const size_t counts[3],
                                     size_t row, Fault *fault);
 

@@ -116,9 +116,9 @@ static void multiply_by_kernels(const Shown *x) {
   }
 }
 
-/* As the tiled path does in the precisions of bf16: keys and queries as pairs, a panel of keys by a block
- * of rows at a time. The queries are those that it rounds, so that the scores are in units of log2(e).
- * What a cache stores in fewer planes has zeros in the others. */
+/* As the tiled path does in the precisions of bf16: keys and queries as pairs, a panel of keys by a
+ * block of rows at a time. The queries are those that it rounds, so that the scores are in units of
+ * log2(e). What a cache stores in fewer planes has zeros in the others. */
 static void multiply_by_pairs(const Shown *x) {
   const Kernels *const kernels = x->context->kernels;
   const Problem *const p = x->problem;

@@ -1,7 +1,7 @@
 /* split_panel.h - a panel of pairs in fp16 as pairs of bf16, by way of floats that stay in L1.
  *
- * The planes are those of the floats that the panel stands for, so that what is multiplied has the same
- * bits as if those floats were stored.
+ * The planes are those of the floats that the panel stands for, so that what is multiplied has the
+ * same bits as if those floats were stored.
  */
 #ifndef ATTEND_SRC_SPLIT_PANEL_H
 #define ATTEND_SRC_SPLIT_PANEL_H

@@ -1,11 +1,12 @@
-/* storage.h - precisions and storages as numbers: the order of products and the planes of 16 bits. */
+/* storage.h - precisions and storages as numbers: the order of products and the planes of 16
+ * bits. */
 #ifndef ATTEND_SRC_STORAGE_H
 #define ATTEND_SRC_STORAGE_H
 
 #include "kernels/kernels.h"
 
-/* The order of `multiply`, which is also the planes that its operands are split into; 0: the products
- * are those of fp32. */
+/* The order of `multiply`, which is also the planes that its operands are split into; 0: the
+ * products are those of fp32. */
 static inline size_t precision_order(AttendPrecision precision) {
   static const size_t orders[ATTEND_PRECISION_COUNT] = {
       [ATTEND_PRECISION_BF16] = 1, [ATTEND_PRECISION_BF16X3] = 2, [ATTEND_PRECISION_BF16X6] = 3};

@@ -1,9 +1,10 @@
 /* tile.c - finds and multiplies one tile of keys and values.
  *
  * The kernels give a score and a weighted sum the same bits from panels and from rows, in fp32 also
- * from pairs, and a sum goes over the keys in their order whatever the parts, so that where a tile lies
- * does not show in the result. With several planes a weighted sum over the tile is one chain: its values
- * are then in one part. Leaving out keys of weight 0 at the ends of a chain does not change it.
+ * from pairs, and a sum goes over the keys in their order whatever the parts, so that where a tile
+ * lies does not show in the result. With several planes a weighted sum over the tile is one chain:
+ * its values are then in one part. Leaving out keys of weight 0 at the ends of a chain does not
+ * change it.
  */
 #include "tile.h"
 

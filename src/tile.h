@@ -48,17 +48,18 @@ Tile tile_at(const Job *job, const Sequence *sequence, size_t tile, float *key, 
 Tile tile_in_place(const Job *job, const Sequence *sequence, size_t g, size_t tile);
 Tile tile_of_cache(const Job *job, const Sequence *sequence, size_t g, size_t tile);
 
-/* scores[r, j] for keys from .. to of the tile: from is a multiple of P, and `to` of W, unless the tile
- * is one of rows. */
+/* scores[r, j] for keys from .. to of the tile: from is a multiple of P, and `to` of W, unless the
+ * tile is one of rows. */
 void tile_score(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to, Query query,
                 float *scores);
 
-/* state := rescale * state + weights V over keys from .. to of the tile, which is not one of pairs. */
+/* state := rescale * state + weights V over keys from .. to of the tile, which is not one of
+ * pairs. */
 void tile_weigh(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to,
                 const float *weights, const float *rescale, Online state);
 
-/* Weights of a tile of pairs: floats as `softmax` leaves them, and their planes, unless the precision
- * is fp32; of the first row, key 0 of the tile. */
+/* Weights of a tile of pairs: floats as `softmax` leaves them, and their planes, unless the
+ * precision is fp32; of the first row, key 0 of the tile. */
 typedef struct Weights {
   const float *floats; /* rows are KEY_TILE apart */
   KernelPairs pairs;
@@ -69,8 +70,8 @@ typedef struct Weights {
 void tile_weigh_pairs(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to,
                       Weights weights, const float *rescale, Online state);
 
-/* Copies the values of keys from .. to, to whole steps from a multiple of P on, of a tile of pairs to
- * `pairs`, zeros in place of those that are not visible[], and returns the tile of the copy. */
+/* Copies the values of keys from .. to, to whole steps from a multiple of P on, of a tile of pairs
+ * to `pairs`, zeros in place of those that are not visible[], and returns the tile of the copy. */
 Tile tile_copy_visible(const Job *job, const Tile *tile, size_t from, size_t to,
                        const bool *visible, uint32_t *pairs);
 

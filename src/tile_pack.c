@@ -7,8 +7,8 @@
  *   pages in bf16   -> the same pairs, the values of all pages side by side, so that the keys of a tile
  *                      are one chain whatever the size of a page
  *
- * A packed panel of keys [D][P] becomes pairs by the kernel that pairs up values: rows of it are to be
- * paired, and its columns stay columns.
+ * A packed panel of keys [D][P] becomes pairs by the kernel that pairs up values: rows of it are to
+ * be paired, and its columns stay columns.
  */
 #include "tile_pack.h"
 

@@ -49,8 +49,8 @@ static bool heads_fill(size_t heads, size_t threads) {
   return heads % threads == 0 || heads >= 8 * threads;
 }
 
-/* Pages are multiplied as they lie, if they can be. A cache that is not there yet is taken to be one
- * of the context's own storage. Numbers in fp16 meet floats alone. */
+/* Pages are multiplied as they lie, if they can be. A cache that is not there yet is taken to be
+ * one of the context's own storage. Numbers in fp16 meet floats alone. */
 static Source choose_cached_source(const AttendCache *cache, const Cut *cut, size_t R,
                                    size_t order) {
   const size_t planes = cache ? cache->planes : order;
@@ -140,8 +140,8 @@ static void measure_tiles(const Problem *p, Tiling *t, bool *overflow) {
       size_multiply(planes ? planes * KEY_TILE / 2 : KEY_TILE, t->value_columns, overflow);
 }
 
-/* Tiles that a thread has room for, to pack a cut's. Over a cache it is one whatever the storage, so
- * that a plan made without the cache suffices for any. */
+/* Tiles that a thread has room for, to pack a cut's. Over a cache it is one whatever the storage,
+ * so that a plan made without the cache suffices for any. */
 static size_t local_tiles_of(const Cut *cut) {
   switch (cut->source) {
   case SOURCE_HEAD:

@@ -37,7 +37,8 @@ typedef enum Source {
   SOURCE_SPLIT,
 } Source;
 
-/* How one sequence of the batch is cut. Tiles and splits are numbered from key 0 of the sequence. */
+/* How one sequence of the batch is cut. Tiles and splits are numbered from key 0 of the
+ * sequence. */
 typedef struct Cut {
   Sequence sequence;
   size_t rows;                    /* of one kv head: Nq * group */

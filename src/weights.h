@@ -24,8 +24,8 @@ typedef struct UnfilledWeights {
   void *qkv, *output;
 } UnfilledWeights;
 
-/* Checks all of a source but its matrices, at which it does not look, and takes the memory. The matrices
- * weights->qkv and weights->output are then to be linear_fill()ed. */
+/* Checks all of a source but its matrices, at which it does not look, and takes the memory. The
+ * matrices weights->qkv and weights->output are then to be linear_fill()ed. */
 AttendStatus weights_begin(AttendContext *context, const AttendLayerShape *shape,
                            const AttendWeightSource *source, UnfilledWeights *unfilled);
 

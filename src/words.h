@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* Words that hold pairs. What was written as floats is not read as pairs, nor the other way round. */
+/* Words that hold pairs. What was written as floats is not read as pairs, nor the other way
+ * round. */
 static inline uint32_t *words_as_pairs(float *words) {
   return (uint32_t *)(void *)words;
 }

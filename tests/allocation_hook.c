@@ -1,8 +1,8 @@
 /* allocation_hook.c - the wrapped allocators.
  *
- * Counters are atomic, since a wrapped call may come from any thread; failures are switched on and off
- * by the one thread that makes the call under test. A realloc() that moves memory is an allocation and
- * a free().
+ * Counters are atomic, since a wrapped call may come from any thread; failures are switched on and
+ * off by the one thread that makes the call under test. A realloc() that moves memory is an
+ * allocation and a free().
  */
 #include "tests/allocation_hook.h"
 

@@ -1,9 +1,10 @@
-/* allocation_hook.h - counts what the library and a test allocate, and lets chosen allocations fail.
+/* allocation_hook.h - counts what the library and a test allocate, and lets chosen allocations
+ * fail.
  *
  * A program that has this file among its sources is linked with --wrap (meson.build), so that every
  * malloc() and its kin of the objects in it, the static library's included, come through here. What
- * shared libraries allocate is theirs and not seen; an fopen() or fdopen(), which allocate inside the C
- * library, count as allocations, and fclose() as a free().
+ * shared libraries allocate is theirs and not seen; an fopen() or fdopen(), which allocate inside
+ * the C library, count as allocations, and fclose() as a free().
  */
 #ifndef ATTEND_TESTS_ALLOCATION_HOOK_H
 #define ATTEND_TESTS_ALLOCATION_HOOK_H
@@ -11,12 +12,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Allocations tried since the program began, and how many of those that succeeded were not freed. */
+/* Allocations tried since the program began, and how many of those that succeeded were not
+ * freed. */
 size_t hook_made(void);
 size_t hook_live(void);
 
-/* Bytes of the allocations that are live, and the most that there have been since hook_watch_bytes(). What
- * an fopen() takes is not known and not counted. */
+/* Bytes of the allocations that are live, and the most that there have been since
+ * hook_watch_bytes(). What an fopen() takes is not known and not counted. */
 size_t hook_bytes(void);
 size_t hook_most_bytes(void);
 void hook_watch_bytes(void);

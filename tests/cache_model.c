@@ -1,4 +1,5 @@
-/* cache_model.c - what a cache must hold and refuse, by the rules of attend.h, and random operations. */
+/* cache_model.c - what a cache must hold and refuse, by the rules of attend.h, and random
+ * operations. */
 #include "tests/cache_model.h"
 
 #include <inttypes.h>
@@ -34,8 +35,8 @@ void model_close(CacheModel *m) {
   attend_close(&m->context);
 }
 
-/* Makes room for so many tokens and fills those from `from` on with numbers never used before, which the
- * storage holds exactly. */
+/* Makes room for so many tokens and fills those from `from` on with numbers never used before,
+ * which the storage holds exactly. */
 static void make_rows(CacheModel *m, ModelSequence *s, size_t from, size_t tokens) {
   const size_t width = row_floats(m);
   if (tokens > s->room) {
@@ -248,7 +249,8 @@ static size_t draw_tokens(const CacheModel *m, uint64_t *state) {
   }
 }
 
-/* A length to return to: 0 now and then, mostly not far back, sometimes one that was not reached. */
+/* A length to return to: 0 now and then, mostly not far back, sometimes one that was not
+ * reached. */
 static size_t draw_length(const CacheModel *m, uint64_t *state, size_t length) {
   const size_t far = 2 * m->settings.block_tokens;
   if (draw(state, 8) == 0) return 0;

@@ -1,8 +1,8 @@
 /* cache_model.h - a cache beside plain arrays that say what it must hold.
  *
- * Every operation is done to both and must end as the rules of attend.h say. The model keeps the rows
- * of all tokens, gives every block a number and counts the numbers in use; it knows nothing of pages,
- * panels or reference counts.
+ * Every operation is done to both and must end as the rules of attend.h say. The model keeps the
+ * rows of all tokens, gives every block a number and counts the numbers in use; it knows nothing of
+ * pages, panels or reference counts.
  */
 #ifndef ATTEND_TESTS_CACHE_MODEL_H
 #define ATTEND_TESTS_CACHE_MODEL_H

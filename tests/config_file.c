@@ -1,4 +1,5 @@
-/* config_file.c - writes config.json files to a temporary folder and reads them through the library. */
+/* config_file.c - writes config.json files to a temporary folder and reads them through the
+ * library. */
 #include "tests/config_file.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* config_file.h - a config.json in a temporary folder, written by a test and read by the library. */
+/* config_file.h - a config.json in a temporary folder, written by a test and read by the
+ * library. */
 #ifndef ATTEND_TESTS_CONFIG_FILE_H
 #define ATTEND_TESTS_CONFIG_FILE_H
 
@@ -30,8 +31,8 @@ int remove_folder(void **state);
 void write_bytes(const char *path, const char *bytes, size_t length);
 void write_text(const char *path, const char *text);
 
-/* Reads a file that must be refused, and returns the sentence after "PATH: " in sentence. The model is
- * left alone bit by bit. */
+/* Reads a file that must be refused, and returns the sentence after "PATH: " in sentence. The model
+ * is left alone bit by bit. */
 AttendStatus read_refused(const char *path, char sentence[ATTEND_FILE_ERROR_SIZE]);
 
 /* Writes the folder's file and reads it; a refusal fails the test. */

@@ -1,4 +1,5 @@
-/* copy_checkpoint.c - writes a llama2.c checkpoint out as a Hugging Face directory, for shell tests.
+/* copy_checkpoint.c - writes a llama2.c checkpoint out as a Hugging Face directory, for shell
+ * tests.
  *
  *   copy_checkpoint CHECKPOINT DIRECTORY
  */

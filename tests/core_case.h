@@ -69,8 +69,8 @@ typedef struct CoreCase {
   Poison poison;
 } CoreCase;
 
-/* Two sequences of 20 queries at the end of 300 keys, which are two full tiles of keys and a part of a
- * third. What no row sees is NaN and infinite. */
+/* Two sequences of 20 queries at the end of 300 keys, which are two full tiles of keys and a part
+ * of a third. What no row sees is NaN and infinite. */
 CoreCase case_of_three_tiles(void);
 
 /* The case as the initialiser of a CoreCase, on one line, fields at zero left out. Truncated to

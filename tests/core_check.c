@@ -1,8 +1,8 @@
 /* core_check.c - the comparison of a run with the oracle.
  *
  * Problems are compared under the tighter of two bounds: the fixed allowance, and the bound that
- * follows from rounding alone (see problem_row_bound()). Problems whose scores may be too large for the
- * fixed allowance are held to the derived one, and so are the precisions of bf16 (see
+ * follows from rounding alone (see problem_row_bound()). Problems whose scores may be too large for
+ * the fixed allowance are held to the derived one, and so are the precisions of bf16 (see
  * product_error()).
  */
 #include "tests/core_check.h"
@@ -69,8 +69,8 @@ typedef struct Run {
   AttendOutputView out;
 } Run;
 
-/* Compares one output row and its LSE, and marks the row's elements as untouched again, so that what
- * remains in the buffer is what should never have been written. */
+/* Compares one output row and its LSE, and marks the row's elements as untouched again, so that
+ * what remains in the buffer is what should never have been written. */
 static bool row_matches(const CoreProblem *problem, const Run *run, Place place, size_t token_at,
                         size_t lse_at, char text[static DIFFERENCE_SIZE]) {
   const AttendShape *const s = &problem->spec.shape;

@@ -1,4 +1,5 @@
-/* core_options.h - a case's options as the library takes them, with the arrays that they point to. */
+/* core_options.h - a case's options as the library takes them, with the arrays that they point
+ * to. */
 #ifndef ATTEND_TESTS_CORE_OPTIONS_H
 #define ATTEND_TESTS_CORE_OPTIONS_H
 

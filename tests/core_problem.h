@@ -36,8 +36,8 @@ float *problem_new_output(const CoreProblem *problem, AttendOutputView *out, siz
 /* The problem in the oracle's words, reading the problem's own data. */
 OracleCore problem_oracle(const CoreProblem *problem);
 
-/* The largest relative error of a product of two numbers as the precision forms it, beyond that of sums
- * in fp32. */
+/* The largest relative error of a product of two numbers as the precision forms it, beyond that of
+ * sums in fp32. */
 double product_error(AttendPrecision precision);
 
 /* Runs the oracle on the data as they are now, for the problem's precision. */

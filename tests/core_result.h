@@ -17,7 +17,8 @@ Result core_run(AttendContext *context, const AttendShape *shape, AttendView que
                 AttendView value, const AttendOptions *options);
 Result core_run_problem(const CoreProblem *problem, Engine engine, size_t threads);
 
-/* Fails with the case unless the row of `got` at query token i is that of `expected` at token at. */
+/* Fails with the case unless the row of `got` at query token i is that of `expected` at token
+ * at. */
 void same_row(const char *label, const AttendShape *got_shape, const Result *got, size_t batch,
               size_t i, const AttendShape *expected_shape, const Result *expected,
               size_t expected_batch, size_t at);

@@ -1,8 +1,9 @@
 /* emulated_tiles.c - owns the emulated tiles, and does what the manual says of each instruction.
  *
  * TDPBF16PS (Intel SDM, volume 2): a row's first products of all pairs are added up in one chain of
- * fused multiply-adds from zero, the second ones in another; the two are added, and their sum to the
- * destination. Every operation rounds to nearest, ties to even; denormal operands and results are zero.
+ * fused multiply-adds from zero, the second ones in another; the two are added, and their sum to
+ * the destination. Every operation rounds to nearest, ties to even; denormal operands and results
+ * are zero.
  */
 #include "tests/emulated_tiles.h"
 

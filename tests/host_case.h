@@ -1,12 +1,13 @@
-/* host_case.h - one user of the library within a host: opens everything, feeds a prompt and the tokens
- * after it, closes everything, and holds the results against the oracle.
+/* host_case.h - one user of the library within a host: opens everything, feeds a prompt and the
+ * tokens after it, closes everything, and holds the results against the oracle.
  */
 #ifndef ATTEND_TESTS_HOST_CASE_H
 #define ATTEND_TESTS_HOST_CASE_H
 
 #include "tests/full_layer.h"
 
-/* A prompt of more rows than the projection kernel takes, so that OpenBLAS has a part; then decode. */
+/* A prompt of more rows than the projection kernel takes, so that OpenBLAS has a part; then
+ * decode. */
 enum { PROMPT = 30, TOKENS = 32 };
 
 typedef struct HostCase {

@@ -1,5 +1,5 @@
-/* host_state.c - reads the settings of OpenBLAS, OpenMP, the floating-point unit and signals, and compares
- * them one by one, so that a change has a name. Sets nothing. */
+/* host_state.c - reads the settings of OpenBLAS, OpenMP, the floating-point unit and signals, and
+ * compares them one by one, so that a change has a name. Sets nothing. */
 #include "tests/host_state.h"
 
 #include <cblas.h>

@@ -1,5 +1,5 @@
-/* host_state.h - what a host may have set, of its process and of the calling thread, and whether a call of
- * the library has changed any of it.
+/* host_state.h - what a host may have set, of its process and of the calling thread, and whether a
+ * call of the library has changed any of it.
  */
 #ifndef ATTEND_TESTS_HOST_STATE_H
 #define ATTEND_TESTS_HOST_STATE_H

@@ -1,7 +1,8 @@
-/* host_tiles.h - the AMX tiles of a host: a product of its own, and what of its tile state is in use.
+/* host_tiles.h - the AMX tiles of a host: a product of its own, and what of its tile state is in
+ * use.
  *
- * The host's tiles have other shapes than any of the library, so that neither can work with the other's
- * configuration. Nothing here asserts, so that signal handlers and any thread may call it.
+ * The host's tiles have other shapes than any of the library, so that neither can work with the
+ * other's configuration. Nothing here asserts, so that signal handlers and any thread may call it.
  */
 #ifndef ATTEND_TESTS_HOST_TILES_H
 #define ATTEND_TESTS_HOST_TILES_H

@@ -1,4 +1,5 @@
-/* huggingface_copy.c - naming the weights of a checkpoint, and writing them; see huggingface_copy.h. */
+/* huggingface_copy.c - naming the weights of a checkpoint, and writing them; see
+ * huggingface_copy.h. */
 #include "tests/huggingface_copy.h"
 
 #include <stdint.h>

@@ -18,9 +18,9 @@ typedef struct Injection {
   size_t refusals; /* so far: the allocations that the call makes, once it succeeds */
 } Injection;
 
-/* True, with the refusal checked, if an allocation of the call failed: its status is OUT_OF_MEMORY, the
- * context (null if there is none) has a sentence, and no allocation was left behind. False if the call
- * needed no more of them and succeeded. */
+/* True, with the refusal checked, if an allocation of the call failed: its status is OUT_OF_MEMORY,
+ * the context (null if there is none) has a sentence, and no allocation was left behind. False if
+ * the call needed no more of them and succeeded. */
 #define refused(injection, context, call)                                                          \
   (injection_arm(injection), injection_judge((injection), (context), (call), #call))
 void injection_arm(Injection *injection);
@@ -33,7 +33,8 @@ bool injection_judge(Injection *injection, const AttendContext *context, AttendS
 void injection_forbid(void);
 void injection_require_none(const AttendContext *context, AttendStatus status, const char *call);
 
-/* A test in both forms, as entries of a list of tests. Each fails if it leaves allocations behind. */
+/* A test in both forms, as entries of a list of tests. Each fails if it leaves allocations
+ * behind. */
 #define INJECTED_TEST(test)                                                                        \
   {#test ", one allocation fails", test, injection_begin_test, injection_end_test,                 \
    (void *)&injection_one},                                                                        \

@@ -1,12 +1,13 @@
-/* json_check.c - checks a JSON file for shell tests, which cannot count on any tool that reads JSON.
+/* json_check.c - checks a JSON file for shell tests, which cannot count on any tool that reads
+ * JSON.
  *
  *   json_check FILE PATH...
  *
  * FILE ("-": standard input) must be one JSON value and nothing after it. PATH is a chain of member
  * names and array indices separated by dots (findings.0.code) that must exist; PATH=TEXT must also
- * hold the string TEXT, the number or the word (true, false, null) that TEXT is in JSON, and PATH#N an
- * array or object of N members. The exit status is 0 if all of that holds, else 1 after one sentence
- * for each thing that does not, and 2 for wrong usage.
+ * hold the string TEXT, the number or the word (true, false, null) that TEXT is in JSON, and PATH#N
+ * an array or object of N members. The exit status is 0 if all of that holds, else 1 after one
+ * sentence for each thing that does not, and 2 for wrong usage.
  */
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,9 +1,11 @@
-/* kernel_checks.h - the checks of test_kernels: one for each family of the manifest, by its contract.
+/* kernel_checks.h - the checks of test_kernels: one for each family of the manifest, by its
+ * contract.
  *
  * The expected values are computed in double from the sentences of src/kernels/kernels.h; where the
- * contract says more than a tolerance, bits are compared. Sources are allocated to the exact size, so
- * that a sanitizer, or a page without access, sees reads beyond them, and destinations lie between
- * guard zones. The checks stand in kernel_<subject>.c and run once for each instruction set.
+ * contract says more than a tolerance, bits are compared. Sources are allocated to the exact size,
+ * so that a sanitizer, or a page without access, sees reads beyond them, and destinations lie
+ * between guard zones. The checks stand in kernel_<subject>.c and run once for each instruction
+ * set.
  */
 #ifndef ATTEND_TESTS_KERNEL_CHECKS_H
 #define ATTEND_TESTS_KERNEL_CHECKS_H
@@ -44,7 +46,8 @@ CHECKED_FAMILIES(DECLARE_CHECK)
 /* The body of AMX's `multiply`, on tiles that are emulated. */
 void check_emulated_tiles(void);
 
-/* The bits of AMX's `multiply` against those of its body on emulated tiles; nothing for other kernels. */
+/* The bits of AMX's `multiply` against those of its body on emulated tiles; nothing for other
+ * kernels. */
 void check_tiles_of_processor(const Kernels *kernels);
 
 /* Fails the test with the kernels, the check, the place and both values. */

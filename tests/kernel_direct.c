@@ -1,5 +1,5 @@
-/* kernel_direct.c - checks direct_scores and direct_weigh: the bits of packing first, from row-major
- * keys and values.
+/* kernel_direct.c - checks direct_scores and direct_weigh: the bits of packing first, from
+ * row-major keys and values.
  *
  * The last key or value ends where a page without access begins, and what lies between rows is NaN.
  * Rows to be prefetched stand in that page: a prefetch may name any address, a read may not.
@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-/* Rows of `floats` elements, `stride` apart; a stride of 0 repeats a row, a small one overlaps them. */
+/* Rows of `floats` elements, `stride` apart; a stride of 0 repeats a row, a small one overlaps
+ * them. */
 typedef struct Rows {
   float *data;
   size_t count, floats, stride, extent;
@@ -44,7 +45,8 @@ static size_t round_up(size_t count, size_t step) {
 
 /* ---- direct_scores ---- */
 
-/* One block of packed queries against row-major keys, and the scores that packing the keys gives. */
+/* One block of packed queries against row-major keys, and the scores that packing the keys
+ * gives. */
 typedef struct ScoreCall {
   size_t depth, width, stride; /* width: the keys rounded up to whole register tiles */
   Rows keys;
@@ -190,7 +192,8 @@ static void check_sum_call(const Kernels *kernels, const SumCall *call) {
   }
 }
 
-/* Every number of columns around the vectors and register tiles, and those around whole strips of them. */
+/* Every number of columns around the vectors and register tiles, and those around whole strips of
+ * them. */
 void check_direct_weigh(const Kernels *kernels) {
   static const size_t counts[] = {0, 1, 2, 3, 7, 33, 64, 128};
   static const size_t wide[] = {80, 95, 96, 97, 127, 128, 129, 160, 255, 256, 257, 300};

@@ -1,4 +1,5 @@
-/* kernel_exp2.c - sweeps 2^x over its whole range for the largest error and checks special values. */
+/* kernel_exp2.c - sweeps 2^x over its whole range for the largest error and checks special
+ * values. */
 #include "tests/kernel_checks.h"
 
 #include <math.h>

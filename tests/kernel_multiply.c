@@ -1,11 +1,12 @@
-/* kernel_multiply.c - checks `multiply` against sums in double, and what its contract says of bits. */
+/* kernel_multiply.c - checks `multiply` against sums in double, and what its contract says of
+ * bits. */
 #include "tests/kernel_multiply.h"
 
 #include <math.h>
 #include <string.h>
 
-/* An element's exact value, and what bounds its rounding: the sums of the magnitudes of all products,
- * and of the small ones. */
+/* An element's exact value, and what bounds its rounding: the sums of the magnitudes of all
+ * products, and of the small ones. */
 typedef struct Exact {
   double sum, size, small;
 } Exact;
@@ -35,9 +36,10 @@ static Exact exact_sum(const MultiplyCall *call, size_t r, size_t j, bool rescal
   return exact;
 }
 
-/* Every addition rounds at most what has been summed so far. In one chain, and in the large products of
- * a chain of KERNEL_CHAIN pairs, that is everything; the small products before them, of which there
- * are up to five for each large one, round among themselves; chains round once more each. */
+/* Every addition rounds at most what has been summed so far. In one chain, and in the large
+ * products of a chain of KERNEL_CHAIN pairs, that is everything; the small products before them, of
+ * which there are up to five for each large one, round among themselves; chains round once more
+ * each. */
 static double allowed_error(const MultiplyCall *call, const Exact *exact) {
   const double pairs = (double)call->pairs;
   if (call->order == 1) return (2.0 * pairs + 2.0) * FLOAT_UNIT * exact->size;

@@ -1,7 +1,7 @@
 /* kernel_multiply.h - a call of `multiply` as its checks make it.
  *
- * Operands end where a page without access begins, so that no row, pair or panel is read that does not
- * exist; planes that the order does not use are NaN.
+ * Operands end where a page without access begins, so that no row, pair or panel is read that does
+ * not exist; planes that the order does not use are NaN.
  */
 #ifndef ATTEND_TESTS_KERNEL_MULTIPLY_H
 #define ATTEND_TESTS_KERNEL_MULTIPLY_H

@@ -70,8 +70,8 @@ static float float_of(uint32_t bits) {
 }
 
 float odd_float(uint64_t index) {
-  /* Signalling NaN, both sides of the last number that plane 0 can hold, a tie in each plane that goes
-   * up and one that goes down, denormals. */
+  /* Signalling NaN, both sides of the last number that plane 0 can hold, a tie in each plane that
+   * goes up and one that goes down, denormals. */
   static const uint32_t specials[] = {
       0x00000000u, 0x80000000u, 0x7f800000u, 0xff800000u, 0x7fc00000u, 0x7f800001u, 0xffffffffu,
       0x7f7f7fffu, 0x7f7f8000u, 0x7f7fffffu, 0xff7f7fffu, 0xff7f8000u, 0x3f808000u, 0x3f818000u,

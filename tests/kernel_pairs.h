@@ -1,7 +1,7 @@
 /* kernel_pairs.h - pairs of bf16 and fp16 numbers as kernels.h defines them, computed in double.
  *
- * Nothing here shares a line with the kernels: rounding is nearbyint() in units of the last place, and
- * a plane is subtracted in double, where it is exact.
+ * Nothing here shares a line with the kernels: rounding is nearbyint() in units of the last place,
+ * and a plane is subtracted in double, where it is exact.
  */
 #ifndef ATTEND_TESTS_KERNEL_PAIRS_H
 #define ATTEND_TESTS_KERNEL_PAIRS_H
@@ -23,8 +23,8 @@ double fp16_number(uint32_t bits);
 double pair_element(uint32_t pair, size_t element);
 void set_pair_element(uint32_t *pair, size_t element, double x);
 
-/* A float that tries the split: special values, ties of every plane, the ends of the range, and random
- * numbers of every exponent. */
+/* A float that tries the split: special values, ties of every plane, the ends of the range, and
+ * random numbers of every exponent. */
 float odd_float(uint64_t index);
 
 /* Pairs in memory that ends at a page without access. */

@@ -1,4 +1,5 @@
-/* kernel_scores.c - checks scores against sums in double, and the same bits for any rows and width. */
+/* kernel_scores.c - checks scores against sums in double, and the same bits for any rows and
+ * width. */
 #include "tests/kernel_checks.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* kernel_softmax.c - checks both members of the online softmax, ordinary and spoiled scores alike. */
+/* kernel_softmax.c - checks both members of the online softmax, ordinary and spoiled scores
+ * alike. */
 #include "tests/kernel_checks.h"
 
 #include <math.h>

@@ -1,9 +1,9 @@
-/* kernel_split.c - checks the kernels that split floats into planes of bf16 pairs or into pairs of fp16,
- * and widen, exactly.
+/* kernel_split.c - checks the kernels that split floats into planes of bf16 pairs or into pairs of
+ * fp16, and widen, exactly.
  *
- * Every pair is compared with numbers computed in double, bit for bit; only a NaN may be any NaN. All
- * 65536 numbers of fp16 are widened, and they and what lies between them are rounded. Sources end where a
- * page without access begins, and what lies between planes and rows stays untouched.
+ * Every pair is compared with numbers computed in double, bit for bit; only a NaN may be any NaN.
+ * All 65536 numbers of fp16 are widened, and they and what lies between them are rounded. Sources
+ * end where a page without access begins, and what lies between planes and rows stays untouched.
  */
 #include "tests/kernel_pairs.h"
 
@@ -121,8 +121,8 @@ static void check_split_panel(const Kernels *kernels, bool of_keys, size_t keys,
   fenced_free(source.data, source.floats);
 }
 
-/* Every number of fp16, the middle between it and the next one, which is a tie, and the floats beside
- * that; behind the last one, the middle is where infinity begins. */
+/* Every number of fp16, the middle between it and the next one, which is a tie, and the floats
+ * beside that; behind the last one, the middle is where infinity begins. */
 static void check_every_fp16(const Kernels *kernels, bool hidden) {
   enum { EACH = 4, KEYS = 32 };
   const size_t floats = (size_t)EACH * FP16_NUMBERS, depth = floats / KEYS;

@@ -1,8 +1,8 @@
-/* kernel_tiles.c - checks the body of AMX's `multiply` on emulated tiles, on any machine, and the emulated
- * tiles against those of a processor that has some.
+/* kernel_tiles.c - checks the body of AMX's `multiply` on emulated tiles, on any machine, and the
+ * emulated tiles against those of a processor that has some.
  *
- * The body is the one that src/kernels/multiply_amx.c compiles; the tiles do what the manual says of
- * them. Between it and the processor are only the six macros of src/kernels/simd_amx.h.
+ * The body is the one that src/kernels/multiply_amx.c compiles; the tiles do what the manual says
+ * of them. Between it and the processor are only the six macros of src/kernels/simd_amx.h.
  */
 #include "kernels/simd_scalar.h"
 
@@ -43,8 +43,8 @@ void check_emulated_tiles(void) {
   check_multiply_end(&kernels);
 }
 
-/* Rows of random bits, the finite ones, whose exponents reach the higher the further down a row stands:
- * sums from denormal ones to such as overflow. */
+/* Rows of random bits, the finite ones, whose exponents reach the higher the further down a row
+ * stands: sums from denormal ones to such as overflow. */
 static void spread_rows(const MultiplyCall *call) {
   for (size_t p = 0; p < call->a.planes; p++) {
     for (size_t r = 0; r < call->rows; r++) {

@@ -1,4 +1,5 @@
-/* kernel_weigh.c - checks weigh against sums in double, and the same bits for any number of rows. */
+/* kernel_weigh.c - checks weigh against sums in double, and the same bits for any number of
+ * rows. */
 #include "tests/kernel_checks.h"
 
 #include <math.h>

@@ -1,12 +1,13 @@
-/* kernel_wide.c - checks that `multiply_wide` gives the bits of `scores` and `weigh` on a widened panel.
+/* kernel_wide.c - checks that `multiply_wide` gives the bits of `scores` and `weigh` on a widened
+ * panel.
  */
 #include <math.h>
 #include <string.h>
 
 #include "tests/kernel_pairs.h"
 
-/* Element `element` of a pair of either kind, set to x or its rounding. Random fp16 numbers are those of
- * random bits, denormals among them; only the sign of infinities and NaN is kept. */
+/* Element `element` of a pair of either kind, set to x or its rounding. Random fp16 numbers are
+ * those of random bits, denormals among them; only the sign of infinities and NaN is kept. */
 static void set_number(KernelNumber number, uint32_t *pair, size_t element, float x) {
   if (number == KERNEL_BF16) {
     double planes[KERNEL_MAX_PLANES];

@@ -17,8 +17,9 @@ void check_peak(const Kernels *kernels) {
   }
 }
 
-/* Small whole numbers add up without rounding, so that the sum is exact whatever its order, and what
- * is left out shows. What does not divide evenly may be at most a few vectors of each stream. */
+/* Small whole numbers add up without rounding, so that the sum is exact whatever its order, and
+ * what is left out shows. What does not divide evenly may be at most a few vectors of each
+ * stream. */
 void check_read(const Kernels *kernels) {
   static const size_t streams[] = {1, 2, 4, 8};
   static const size_t counts[] = {0, 1024, 4096, 8192, 65536};

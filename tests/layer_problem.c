@@ -1,4 +1,5 @@
-/* layer_problem.c - makes layer problems, packs their weights and compares a run with the oracle. */
+/* layer_problem.c - makes layer problems, packs their weights and compares a run with the
+ * oracle. */
 #include "tests/layer_problem.h"
 
 #include <math.h>

@@ -41,7 +41,8 @@ LayerProblem layer_problem_new(const LayerCase *spec);
 void layer_problem_free(LayerProblem *problem);
 OracleLayer layer_problem_oracle(const LayerProblem *problem);
 
-/* Columns first .. first + count - 1 of a matrix of `stride` columns, as [in, out] or transposed. */
+/* Columns first .. first + count - 1 of a matrix of `stride` columns, as [in, out] or
+ * transposed. */
 float *part_of(const float *matrix, size_t rows, size_t stride, size_t first, size_t count,
                AttendOrientation orientation);
 

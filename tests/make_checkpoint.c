@@ -1,10 +1,11 @@
-/* make_checkpoint.c - writes a random checkpoint, and a tokenizer for it, in the formats of llama2.c.
+/* make_checkpoint.c - writes a random checkpoint, and a tokenizer for it, in the formats of
+ * llama2.c.
  *
  *   make_checkpoint CHECKPOINT TOKENIZER [NAME=NUMBER...]
  *
- * NAME is width, hidden, layers, heads, kv_heads, vocabulary, context, separate (0 or 1: a classifier
- * apart from the embedding) or seed; the defaults make a model of 0.2 MB. The widths of Qwen2.5-0.5B
- * with two of its layers and an eighth of its vocabulary, 190 MB:
+ * NAME is width, hidden, layers, heads, kv_heads, vocabulary, context, separate (0 or 1: a
+ * classifier apart from the embedding) or seed; the defaults make a model of 0.2 MB. The widths of
+ * Qwen2.5-0.5B with two of its layers and an eighth of its vocabulary, 190 MB:
  *
  *   make_checkpoint FILE FILE width=896 hidden=4864 layers=2 heads=14 kv_heads=2 vocabulary=18992
  *                   context=4096

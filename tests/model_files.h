@@ -1,5 +1,5 @@
-/* model_files.h - a model on disk that a test made: config.json, and one attention layer's tensors as
- * Hugging Face names them, beside the same arrays in memory.
+/* model_files.h - a model on disk that a test made: config.json, and one attention layer's tensors
+ * as Hugging Face names them, beside the same arrays in memory.
  */
 #ifndef ATTEND_TESTS_MODEL_FILES_H
 #define ATTEND_TESTS_MODEL_FILES_H

@@ -1,10 +1,10 @@
 /* onnx_attention.c - ONNX's Attention operator by its definition, and through the library.
  *
- * The definition is written over the operator's own tensors and in its own order: the mask becomes a
- * tensor of numbers to add, padded with -inf, and everything that hides adds another -inf. It knows
- * neither the library's options nor the other oracle. The second half is how one says a node to the
- * library: layouts are strides, the present is the past and the new keys in one buffer, and causality
- * is a first position.
+ * The definition is written over the operator's own tensors and in its own order: the mask becomes
+ * a tensor of numbers to add, padded with -inf, and everything that hides adds another -inf. It
+ * knows neither the library's options nor the other oracle. The second half is how one says a node
+ * to the library: layouts are strides, the present is the past and the new keys in one buffer, and
+ * causality is a first position.
  */
 #include "tests/onnx_attention.h"
 

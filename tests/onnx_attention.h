@@ -1,8 +1,8 @@
 /* onnx_attention.h - ONNX's Attention operator (opsets 23 to 25): a node in its own terms, what it
  * means in double, and how it is said through the library's C API.
  *
- * Tensors are those of the operator: Q, K, V with three dimensions [B, N, H*D] or four [B, H, N, D],
- * past keys and values [B, Hk, P, D], a mask that broadcasts to [B, Hq, Nq, P + N].
+ * Tensors are those of the operator: Q, K, V with three dimensions [B, N, H*D] or four [B, H, N,
+ * D], past keys and values [B, Hk, P, D], a mask that broadcasts to [B, Hq, Nq, P + N].
  */
 #ifndef ATTEND_TESTS_ONNX_ATTENTION_H
 #define ATTEND_TESTS_ONNX_ATTENTION_H
@@ -50,7 +50,8 @@ typedef struct OnnxCall {
   double *qk[4]; /* [B, Hq, Nq, total] for each qk_matmul_output_mode */
 } OnnxCall;
 
-/* Fills the tensors and forms y and qk by the operator's definition. A row that sees no key is 0. */
+/* Fills the tensors and forms y and qk by the operator's definition. A row that sees no key is
+ * 0. */
 OnnxCall onnx_call_new(const OnnxNode *node, uint64_t seed);
 void onnx_call_define(OnnxCall *call);
 void onnx_call_free(OnnxCall *call);

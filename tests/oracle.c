@@ -1,8 +1,8 @@
 /* oracle.c - the layer around the formula of attention in double precision.
  *
- * Every token is projected, loop by loop. Sums are marked `omp simd` so that a compiler may split them into
- * several accumulators; in double that changes nothing a test can see. It refuses nothing: arguments
- * are the tests' own and taken as they come.
+ * Every token is projected, loop by loop. Sums are marked `omp simd` so that a compiler may split
+ * them into several accumulators; in double that changes nothing a test can see. It refuses
+ * nothing: arguments are the tests' own and taken as they come.
  */
 #include "tests/oracle.h"
 

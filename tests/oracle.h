@@ -1,9 +1,10 @@
 /* oracle.h - attention in float64, to hold the library against.
  *
  * The oracle shares no code, type or header with the library, so that a mistake in one is not a
- * mistake in both. It reads the caller's fp32 data and does everything else in double. It is written
- * to be checked by reading, except for oracle_layer_row(), which trades that for being affordable at
- * LLaMA widths and is itself held against oracle_layer(). Letters are those of attend.h.
+ * mistake in both. It reads the caller's fp32 data and does everything else in double. It is
+ * written to be checked by reading, except for oracle_layer_row(), which trades that for being
+ * affordable at LLaMA widths and is itself held against oracle_layer(). Letters are those of
+ * attend.h.
  */
 #ifndef ATTEND_TESTS_ORACLE_H
 #define ATTEND_TESTS_ORACLE_H
@@ -14,7 +15,8 @@
 
 #include "tests/oracle_rope.h"
 
-/* [B, N, H, dim]: element (b, n, h, d) is data[b*batch_stride + n*token_stride + h*head_stride + d]. */
+/* [B, N, H, dim]: element (b, n, h, d) is data[b*batch_stride + n*token_stride + h*head_stride +
+ * d]. */
 typedef struct OracleView {
   const float *data;
   size_t batch_stride, token_stride, head_stride;
@@ -130,9 +132,9 @@ typedef struct OracleSteps {
 void oracle_core_steps(const OracleCore *core, size_t batch, size_t token, size_t head,
                        const OracleSteps *steps);
 
-/* The last steps of a row alone, for scores that were formed elsewhere; the core's views are not read.
- * The first makes the final score of a scaled one, -inf where the row does not see the key; the second
- * makes weights of the final scores of all keys, beside the head's sink. */
+/* The last steps of a row alone, for scores that were formed elsewhere; the core's views are not
+ * read. The first makes the final score of a scaled one, -inf where the row does not see the key;
+ * the second makes weights of the final scores of all keys, beside the head's sink. */
 double oracle_core_score(const OracleCore *core, size_t batch, size_t token, size_t head,
                          size_t key, double scaled);
 void oracle_core_weigh(const OracleCore *core, size_t head, double *scores, size_t count);
@@ -141,9 +143,9 @@ void oracle_core_weigh(const OracleCore *core, size_t head, double *scores, size
  *   x [B, tokens, E]   qkv [E, Hq*D + Hk*D + Hk*Dv]   output [Hq*Dv, E]   biases null or as wide
  *   past_key [B, past, Hk, D]   past_value [B, past, Hk, Dv]
  * New token i stands at position past + q_start + i when keys are counted from the first past one.
- * Heads of Q and K of new tokens go through RMSNorm, if there are weights for it, and are turned as at
- * position past + i. Past keys are taken as they are. In the scoring's bias and mask i counts new
- * tokens and j counts keys from the first past one. */
+ * Heads of Q and K of new tokens go through RMSNorm, if there are weights for it, and are turned as
+ * at position past + i. Past keys are taken as they are. In the scoring's bias and mask i counts
+ * new tokens and j counts keys from the first past one. */
 typedef struct OracleLayer {
   size_t batch, tokens, past;
   size_t width, query_heads, kv_heads, head_dim, value_dim;
@@ -158,14 +160,16 @@ typedef struct OracleLayer {
   OracleScoring scoring; /* by softmax only */
 } OracleLayer;
 
-/* All of Y [B, tokens, E], by projecting every token: small sizes. Returns false if memory ran out. */
+/* All of Y [B, tokens, E], by projecting every token: small sizes. Returns false if memory ran
+ * out. */
 bool oracle_layer(const OracleLayer *layer, double *y);
 
 /* Keys that a row may see by its position, past ones included: begin .. end - 1. */
 void oracle_layer_range(const OracleLayer *layer, size_t token, size_t *begin, size_t *end);
 
 /* Keys of new tokens first .. first + count - 1 of a sequence, after norm and RoPE, into keys
- * [tokens, Hk, D] at their place: E * Hk * D multiply-adds a token. Returns false if memory ran out. */
+ * [tokens, Hk, D] at their place: E * Hk * D multiply-adds a token. Returns false if memory ran
+ * out. */
 bool oracle_layer_keys(const OracleLayer *layer, size_t batch, size_t first, size_t count,
                        double *keys);
 
@@ -173,9 +177,9 @@ bool oracle_layer_keys(const OracleLayer *layer, size_t batch, size_t first, siz
  *   sum_j p_j (x_j W_v + b_v) = (sum_j p_j x_j) W_v + (sum_j p_j) b_v
  * and, as long as there is neither norm nor RoPE, with u = W_k q,
  *   q . (x_j W_k + b_k) = x_j . u + q . b_k
- * so that a row costs Hq * (2 E N + 4 E D) multiply-adds. Else `keys` has those of the row's range, by
- * oracle_layer_keys(), and a row costs Hq * ((E + D) N + 3 E D); without norm and RoPE it may be null.
- * Returns false if memory ran out. */
+ * so that a row costs Hq * (2 E N + 4 E D) multiply-adds. Else `keys` has those of the row's range,
+ * by oracle_layer_keys(), and a row costs Hq * ((E + D) N + 3 E D); without norm and RoPE it may be
+ * null. Returns false if memory ran out. */
 bool oracle_layer_row(const OracleLayer *layer, size_t batch, size_t token, const double *keys,
                       double *y);
 

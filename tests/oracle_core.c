@@ -1,8 +1,9 @@
-/* oracle_core.c - the formula of attention in double precision, with all that may happen to a score.
+/* oracle_core.c - the formula of attention in double precision, with all that may happen to a
+ * score.
  *
- * A score goes through its steps one key at a time, and each step is a function of its own. Whether a
- * key is hidden is decided by comparing positions, never by counting how many there are. It refuses
- * nothing: arguments are the tests' own and taken as they come.
+ * A score goes through its steps one key at a time, and each step is a function of its own. Whether
+ * a key is hidden is decided by comparing positions, never by counting how many there are. It
+ * refuses nothing: arguments are the tests' own and taken as they come.
  */
 #include <math.h>
 #include <stdlib.h>

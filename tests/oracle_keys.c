@@ -1,8 +1,8 @@
 /* oracle_keys.c - the keys of a layer in double precision, for rows that are asked for one by one.
  *
- * RoPE turns every key by its own angle and a norm divides it by its own length, so that neither can be
- * moved from the keys to the query. The keys that rows see are formed once, in blocks of tokens that
- * read the weights together. They are held against oracle_layer() by the tests.
+ * RoPE turns every key by its own angle and a norm divides it by its own length, so that neither
+ * can be moved from the keys to the query. The keys that rows see are formed once, in blocks of
+ * tokens that read the weights together. They are held against oracle_layer() by the tests.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -34,8 +34,9 @@ static void add_rows(const float *x, double wide[static 4][BLOCK_COLUMNS], size_
     sum[c] += x0 * wide[0][c] + x1 * wide[1][c] + x2 * wide[2][c] + x3 * wide[3][c];
 }
 
-/* sums[t][c] += x_t W for columns column .. column + count - 1 of W; x_t are rows of X. Rows of W are
- * widened once for all tokens, four at a time, so that the sums are read and written less often. */
+/* sums[t][c] += x_t W for columns column .. column + count - 1 of W; x_t are rows of X. Rows of W
+ * are widened once for all tokens, four at a time, so that the sums are read and written less
+ * often. */
 static void add_products(const OracleLayer *layer, const float *x, size_t tokens, size_t column,
                          size_t count, double *sums, size_t stride) {
   const size_t columns = fused_columns(layer), width = layer->width;

@@ -39,8 +39,8 @@ long double oracle_rope_attention(const OracleRope *rope);
 /* Turns a head in place. */
 void oracle_rope_turn(const OracleRope *rope, int64_t position, double *head);
 
-/* The same for many heads of many positions. First the frequencies of all pairs [dims / 2], then the
- * cosine and sine of each pair at a position, turns [dims], then the heads. */
+/* The same for many heads of many positions. First the frequencies of all pairs [dims / 2], then
+ * the cosine and sine of each pair at a position, turns [dims], then the heads. */
 void oracle_rope_frequencies(const OracleRope *rope, long double *frequencies);
 void oracle_rope_turns(const OracleRope *rope, const long double *frequencies, int64_t position,
                        long double *turns);

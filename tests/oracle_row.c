@@ -1,4 +1,5 @@
-/* oracle_row.c - one row of a layer in double precision, without forming V, nor K where that can be.
+/* oracle_row.c - one row of a layer in double precision, without forming V, nor K where that can
+ * be.
  *
  * The oracle for sizes at which projecting every token would take minutes: heads are worked on in
  * blocks that read each token of X once. It is held against oracle_layer() by the tests.
@@ -27,8 +28,8 @@ static double dot_doubles(const double *a, const double *b, size_t count) {
   return sum;
 }
 
-/* What the heads of one sampled row have in common. Keys begin .. end - 1 are those that the row may
- * see by its position; those below layer->past are past ones. */
+/* What the heads of one sampled row have in common. Keys begin .. end - 1 are those that the row
+ * may see by its position; those below layer->past are past ones. */
 typedef struct Sample {
   const OracleLayer *layer;
   OracleCore core;
@@ -86,8 +87,8 @@ static void fill_query(const Sample *sample, size_t head, double *query) {
   oracle_rope_apply(&layer->rope, sample->turns, query);
 }
 
-/* The scores of past keys, and of new ones where they are formed; else the image W_k q, and q . b_k as
- * the start of their scores. */
+/* The scores of past keys, and of new ones where they are formed; else the image W_k q, and q . b_k
+ * as the start of their scores. */
 static void start_head(const Sample *sample, size_t head, const double *query, double *image,
                        double *scores) {
   const OracleLayer *const layer = sample->layer;

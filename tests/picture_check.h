@@ -1,4 +1,5 @@
-/* picture_check.h - what the tests of pictures share: a writer's text, and what is asked of every page.
+/* picture_check.h - what the tests of pictures share: a writer's text, and what is asked of every
+ * page.
  *
  * A page is good if everything stands on it and its SVG is XML for a parser that is not ours. Each
  * check ends the test that calls it; nothing is returned to be looked at.

@@ -1,10 +1,12 @@
-/* precision_curve.c - prints the largest errors of the precisions against the size of the scores, as CSV.
+/* precision_curve.c - prints the largest errors of the precisions against the size of the scores,
+ * as CSV.
  *
  *   precision_curve > precision.csv
  *
- * A line for each head dimension and each size from 0.1 to 1000: of every precision the largest error
- * over all seeds, and the largest derived bound. On the tiled path with the widest ISA, or with the one
- * that ATTEND_ISA names. It judges nothing: test_precision holds errors to their bounds.
+ * A line for each head dimension and each size from 0.1 to 1000: of every precision the largest
+ * error over all seeds, and the largest derived bound. On the tiled path with the widest ISA, or
+ * with the one that ATTEND_ISA names. It judges nothing: test_precision holds errors to their
+ * bounds.
  */
 #include "tests/core_error.h"
 #include "tests/hostile_problem.h"

@@ -84,7 +84,8 @@ static double cost_of(const AttendShape *s) {
          (double)(s->key_tokens * (s->head_dim + s->value_dim));
 }
 
-/* Cuts what costs until the rest is affordable: dimensions first, since tokens are what is tested. */
+/* Cuts what costs until the rest is affordable: dimensions first, since tokens are what is
+ * tested. */
 static void cut_shape(AttendShape *s, double most) {
   while (cost_of(s) > most) {
     if (s->head_dim > 16)

@@ -8,8 +8,8 @@
  * the rows of a tile. Its own seed is the seed. */
 CoreCase case_random(uint64_t seed, size_t query_tile);
 
-/* The case with one thing made simpler: a size smaller, an option off. Steps count from 0; false when
- * there is none of that number, and *simpler equal to *from where the step changes nothing. */
+/* The case with one thing made simpler: a size smaller, an option off. Steps count from 0; false
+ * when there is none of that number, and *simpler equal to *from where the step changes nothing. */
 bool case_simplify(const CoreCase *from, size_t step, CoreCase *simpler);
 
 #endif

@@ -1,5 +1,5 @@
-/* random_checkpoint.h - files in the formats of llama2.c with made-up contents: the same for the same
- * sizes and seed on every machine. */
+/* random_checkpoint.h - files in the formats of llama2.c with made-up contents: the same for the
+ * same sizes and seed on every machine. */
 #ifndef ATTEND_TESTS_RANDOM_CHECKPOINT_H
 #define ATTEND_TESTS_RANDOM_CHECKPOINT_H
 

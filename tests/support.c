@@ -276,8 +276,8 @@ static double rounded(double x, int bits) {
   return ldexp(nearbyint(ldexp(fraction, bits)), exponent - bits);
 }
 
-/* Multiples of 2^-24 are all that there is below 2^-14; 65520 is the middle between the largest number
- * and the one that would follow it. */
+/* Multiples of 2^-24 are all that there is below 2^-14; 65520 is the middle between the largest
+ * number and the one that would follow it. */
 static double rounded_to_fp16(double x) {
   if (fabs(x) >= 65520.0) return copysign(INFINITY, x);
   return fabs(x) < 0x1p-14 ? nearbyint(x * 0x1p24) * 0x1p-24 : rounded(x, 11);

@@ -51,8 +51,8 @@ AttendContext *engine_open(Engine engine, size_t threads);
 void require_ok(const AttendContext *context, AttendStatus status, const char *call,
                 const char *file, int line);
 
-/* Fails the test unless the call returned `expected` and left a sentence that contains the fragment.
- * `what` names the case. */
+/* Fails the test unless the call returned `expected` and left a sentence that contains the
+ * fragment. `what` names the case. */
 void require_refusal(const AttendContext *context, AttendStatus got, AttendStatus expected,
                      const char *fragment, const char *what);
 
@@ -67,14 +67,14 @@ float *new_random(uint64_t seed, float bound, size_t count);
 /* malloc() that fails the test in place of returning null. */
 void *new_bytes(size_t bytes);
 
-/* Memory between two guard zones, `offset` bytes after a 64-byte boundary, filled with a pattern that
- * reads as NaN. check fails the test if a guard changed; free checks first. */
+/* Memory between two guard zones, `offset` bytes after a 64-byte boundary, filled with a pattern
+ * that reads as NaN. check fails the test if a guard changed; free checks first. */
 void *guarded_new(size_t bytes, size_t offset);
 void guarded_check(const void *memory, const char *what);
 void guarded_free(void *memory, const char *what);
 
-/* Floats that end where a page without access begins, so that reading or writing beyond them ends the
- * program; filled with the same pattern. */
+/* Floats that end where a page without access begins, so that reading or writing beyond them ends
+ * the program; filled with the same pattern. */
 float *fenced_new(size_t floats);
 void fenced_free(float *data, size_t floats);
 
@@ -109,8 +109,8 @@ StoredRows cache_read(AttendContext *context, const AttendCache *cache,
                       const AttendLayerShape *shape, size_t sequence, size_t first, size_t tokens);
 void stored_rows_free(StoredRows *rows);
 
-/* A finite number as a storage keeps it: the sum of its planes, each the rest rounded to 8 bits, ties
- * to even. */
+/* A finite number as a storage keeps it: the sum of its planes, each the rest rounded to 8 bits,
+ * ties to even. */
 float stored_number(float x, AttendStorage storage);
 void round_to_storage(AttendStorage storage, float *data, size_t count);
 

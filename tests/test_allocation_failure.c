@@ -1,9 +1,10 @@
 /* test_allocation_failure.c - every allocation of contexts, weights, caches and calls fails.
  *
- * A refused call has a status and a sentence, has written nothing and keeps nothing (injection.h). The
- * call that succeeds at last is made on the same context, cache and outputs and gives what the oracle
- * gives. How many allocations a call makes is stated, so that one that the hook does not see is found.
- * Reading files is in test_allocation_failure_files.c, what never allocates in test_without_memory.c.
+ * A refused call has a status and a sentence, has written nothing and keeps nothing (injection.h).
+ * The call that succeeds at last is made on the same context, cache and outputs and gives what the
+ * oracle gives. How many allocations a call makes is stated, so that one that the hook does not see
+ * is found. Reading files is in test_allocation_failure_files.c, what never allocates in
+ * test_without_memory.c.
  */
 #include "tests/core_check.h"
 #include "tests/full_layer.h"
@@ -338,8 +339,9 @@ static float *run_unrefused(AttendContext *const contexts[2], const AttendWeight
 }
 
 /* A second chunk, refused until there is memory, after a first one from another context. In a ring
- * the second chunk takes the place of tokens of the first. What comes of it at last is what comes where
- * nothing is refused, and what the oracle gives if the cache holds keys and values as they are. */
+ * the second chunk takes the place of tokens of the first. What comes of it at last is what comes
+ * where nothing is refused, and what the oracle gives if the cache holds keys and values as they
+ * are. */
 static void check_layer(Injection injection, Engine engine, const Chunks *chunks, size_t kind,
                         AttendStorage storage) {
   const FullLayer *const layer = chunks->layer;

@@ -1,8 +1,9 @@
 /* test_allocation_failure_files.c - memory that fails while a file is read.
  *
- * config.json goes through a buffer of the library's own and the memory of jansson, which is told to
- * use the hook's. There all allocations after the failing one fail too: jansson's lexer leaves a byte
- * of a token out when its buffer cannot grow at that byte and can at the next, and does not say so.
+ * config.json goes through a buffer of the library's own and the memory of jansson, which is told
+ * to use the hook's. There all allocations after the failing one fail too: jansson's lexer leaves a
+ * byte of a token out when its buffer cannot grow at that byte and can at the next, and does not
+ * say so.
  */
 #include "tests/allocation_hook.h"
 #include "tests/config_file.h"

@@ -1,8 +1,9 @@
-/* test_allocation_failure_tensors.c - memory that fails while arrays and tensors are read and written.
+/* test_allocation_failure_tensors.c - memory that fails while arrays and tensors are read and
+ * written.
  *
- * jansson is told to use the hook's memory. As in test_allocation_failure_files.c all allocations after
- * the failing one fail too where it parses. What fails on the way must leave no memory, no descriptor
- * and no file behind.
+ * jansson is told to use the hook's memory. As in test_allocation_failure_files.c all allocations
+ * after the failing one fail too where it parses. What fails on the way must leave no memory, no
+ * descriptor and no file behind.
  */
 #include <jansson.h>
 #include <stdlib.h>

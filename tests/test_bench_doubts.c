@@ -1,5 +1,5 @@
-/* test_bench_doubts.c - what a run says against itself: other programs, threads without cores, limits that
- * were beaten. Each case is a quiet run with one figure changed.
+/* test_bench_doubts.c - what a run says against itself: other programs, threads without cores,
+ * limits that were beaten. Each case is a quiet run with one figure changed.
  */
 #include <math.h>
 #include <setjmp.h>

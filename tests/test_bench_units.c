@@ -1,5 +1,6 @@
 /* test_bench_units.c - the parts of `attend bench` that make figures: statistics, derived figures,
- * numbers for people, files, random inputs. What decides whether they count is test_bench_verify.c's.
+ * numbers for people, files, random inputs. What decides whether they count is
+ * test_bench_verify.c's.
  */
 #include <errno.h>
 #include <math.h>
@@ -116,7 +117,8 @@ static void figures_of_a_row(void **state) {
   samples_free(&row.samples);
 }
 
-/* Every family of the manifest has a case, every case belongs to a family and says what it works on. */
+/* Every family of the manifest has a case, every case belongs to a family and says what it works
+ * on. */
 static void every_family_is_timed(void **state) {
   (void)state;
   for (const char *const *family = kernels_families(); *family; family++) {
@@ -134,8 +136,8 @@ static void every_family_is_timed(void **state) {
   assert_null(kernel_case_at(kernel_case_count()));
 }
 
-/* Calls of every case leave the operands as they must be for the next: finite, and not denormal, which
- * would be timed in place of the kernel. */
+/* Calls of every case leave the operands as they must be for the next: finite, and not denormal,
+ * which would be timed in place of the kernel. */
 static void kernel_operands_stay_normal(void **state) {
   (void)state;
   AttendMachine machine;

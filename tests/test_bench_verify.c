@@ -1,6 +1,6 @@
-/* test_bench_verify.c - what decides whether a row of `attend bench` counts: the comparison with the
- * oracle, which must accept every kind of pass over a workload and notice an output that is wrong; and
- * what a row is said to do to its scores.
+/* test_bench_verify.c - what decides whether a row of `attend bench` counts: the comparison with
+ * the oracle, which must accept every kind of pass over a workload and notice an output that is
+ * wrong; and what a row is said to do to its scores.
  */
 #include <math.h>
 #include <setjmp.h>

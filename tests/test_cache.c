@@ -1,4 +1,5 @@
-/* test_cache.c - keys and values of past tokens as they are stored: appended, rolled back, read again.
+/* test_cache.c - keys and values of past tokens as they are stored: appended, rolled back, read
+ * again.
  *
  * Pools are in test_cache_pages.c, rings in test_cache_ring.c, layers over a cache in
  * test_cache_layer.c, and what a failed call leaves behind in test_errors_layer.c.
@@ -287,8 +288,8 @@ static void the_core_reads_the_cache(void **state) {
   problem_free(&problem);
 }
 
-/* Nothing is written, so that one sequence may serve several of the batch: hypotheses of one prompt, or
- * an encoder's tokens for several decoders. */
+/* Nothing is written, so that one sequence may serve several of the batch: hypotheses of one
+ * prompt, or an encoder's tokens for several decoders. */
 static void one_sequence_is_read_by_several(void **state) {
   (void)state;
   static const size_t sequences[] = {1, 1};

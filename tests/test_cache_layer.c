@@ -244,8 +244,8 @@ static void stored_tokens_are_the_projections(void **state) {
   layer_free(&layer);
 }
 
-/* After a rollback the layer goes on as if the forgotten tokens had never been; what they left in the
- * cache's memory is made NaN first, so that reading it would show. */
+/* After a rollback the layer goes on as if the forgotten tokens had never been; what they left in
+ * the cache's memory is made NaN first, so that reading it would show. */
 static void rollback_forgets(void **state) {
   (void)state;
   enum { KEPT = 20, EXTRA = 11, NEXT = 6 };

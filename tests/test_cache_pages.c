@@ -1,4 +1,5 @@
-/* test_cache_pages.c - a pool of blocks that sequences take, share, copy before writing, give back. */
+/* test_cache_pages.c - a pool of blocks that sequences take, share, copy before writing, give
+ * back. */
 #include "tests/cache_model.h"
 
 #include <string.h>

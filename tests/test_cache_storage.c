@@ -1,7 +1,7 @@
 /* test_cache_storage.c - caches in 16 bits: what they hold, what they take, and what must not leak.
  *
- * Two tokens share the words of a page in which their values stand. Random operations on caches of planes
- * are in the tests of caches, pools and rings; bits from caches of every storage are in
+ * Two tokens share the words of a page in which their values stand. Random operations on caches of
+ * planes are in the tests of caches, pools and rings; bits from caches of every storage are in
  * test_same_bits_cached.c.
  */
 #include "tests/core_check.h"
@@ -65,8 +65,9 @@ static void numbers_come_back_rounded(void **state) {
   free(value);
 }
 
-/* Where fp16 ends: infinity from the middle between its largest number and the next on, and multiples of
- * 2^-24 below its normal numbers, of which half of the least is a tie that becomes zero. */
+/* Where fp16 ends: infinity from the middle between its largest number and the next on, and
+ * multiples of 2^-24 below its normal numbers, of which half of the least is a tie that becomes
+ * zero. */
 static void ends_of_fp16(void **state) {
   (void)state;
   static const float numbers[][2] = {{65504.0f, 65504.0f}, {0x1.ffdffep15f, 65504.0f},
@@ -238,8 +239,8 @@ static void tokens_taken_back_do_not_leak(void **state) {
   for_each_cache(check_rollback);
 }
 
-/* A ring in which every token outside the window is NaN, at each place of its step in turn: those that
- * are still kept stand beside the newest ones. */
+/* A ring in which every token outside the window is NaN, at each place of its step in turn: those
+ * that are still kept stand beside the newest ones. */
 static void check_ring(Engine engine, AttendStorage storage, size_t block_tokens) {
   enum { WINDOW = 40, TOKENS = 88 };
   const size_t K = 2 * shape.head_dim, V = 2 * shape.value_dim;

@@ -1,5 +1,5 @@
-/* test_compare_limit.c - what `attend compare` says limits a row follows from the row's figures: each
- * case changes figures and meets another sentence.
+/* test_compare_limit.c - what `attend compare` says limits a row follows from the row's figures:
+ * each case changes figures and meets another sentence.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -175,8 +175,8 @@ static void score_matrices_and_the_caches(void **state) {
   assert_says(&c, 1, "Its score matrices", "softmax alone, which multiplies nothing, takes 30%");
 }
 
-/* Score matrices are blamed where softmax shows that they cost, or a path without them while they do not
- * fit into L2; not for being there. */
+/* Score matrices are blamed where softmax shows that they cost, or a path without them while they
+ * do not fit into L2; not for being there. */
 static void score_matrices_are_blamed_by_figures(void **state) {
   (void)state;
   Case c;

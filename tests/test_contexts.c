@@ -1,8 +1,8 @@
 /* test_contexts.c - contexts with different numbers of threads, used at the same time.
  *
  * OpenBLAS has one thread count for the process. Each worker checks every one of its calls against
- * what it computed alone; the host's settings must be back when all of them are done. Projections of
- * more rows than the `project` kernel takes go through cblas_sgemm, which is what is on trial.
+ * what it computed alone; the host's settings must be back when all of them are done. Projections
+ * of more rows than the `project` kernel takes go through cblas_sgemm, which is what is on trial.
  */
 #include <math.h>
 #include <pthread.h>

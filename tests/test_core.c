@@ -94,8 +94,8 @@ static void small_sizes(void **state) {
   }
 }
 
-/* Few and many queries against numbers of keys around multiples of the tile, where work may be split
- * over keys and partial results merged. */
+/* Few and many queries against numbers of keys around multiples of the tile, where work may be
+ * split over keys and partial results merged. */
 static void many_keys(void **state) {
   (void)state;
   static const size_t multiples[] = {4, 8, 16, 24};

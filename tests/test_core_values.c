@@ -1,7 +1,7 @@
 /* test_core_values.c - the core of every path against the oracle: unusual numbers in its data.
  *
- * NaN and infinities, visible and hidden; scores that are equal, huge or -inf. What hidden data holds
- * must not matter, and what a row sees must reach it.
+ * NaN and infinities, visible and hidden; scores that are equal, huge or -inf. What hidden data
+ * holds must not matter, and what a row sees must reach it.
  */
 #include "tests/core_check.h"
 
@@ -21,8 +21,8 @@ static void poison_keys(CoreProblem *problem, size_t first) {
   }
 }
 
-/* In every precision. Tokens from `first` on are poisoned; the rows before see none of them and must be exact, the others
- * must not be finite. */
+/* In every precision. Tokens from `first` on are poisoned; the rows before see none of them and
+ * must be exact, the others must not be finite. */
 static void hidden_data_does_not_leak(void **state) {
   (void)state;
   Engine engines[MAX_ENGINES + MAX_TILED_ENGINES];
@@ -100,8 +100,8 @@ static void scores_of_minus_infinity(void **state) {
   }
 }
 
-/* A row whose scores are all -inf is zero whatever the values; once it has a finite score, a NaN among
- * the values that it sees reaches it, even with weight 0. */
+/* A row whose scores are all -inf is zero whatever the values; once it has a finite score, a NaN
+ * among the values that it sees reaches it, even with weight 0. */
 static void nan_values_behind_scores_of_minus_infinity(void **state) {
   (void)state;
   for (int bidirectional = 0; bidirectional < 2; bidirectional++) {
@@ -145,9 +145,9 @@ static void equal_scores_give_the_mean(void **state) {
   problem_free(&problem);
 }
 
-/* Scores of some 1e4 in size, by large data and by a large factor, also a negative one. With D = 1 a
- * score is one product, so that its bound is tight and shows a constant that is wrong in its sixth
- * digit. */
+/* Scores of some 1e4 in size, by large data and by a large factor, also a negative one. With D = 1
+ * a score is one product, so that its bound is tight and shows a constant that is wrong in its
+ * sixth digit. */
 static void huge_scores(void **state) {
   (void)state;
   static const struct {

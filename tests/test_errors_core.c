@@ -309,7 +309,8 @@ static void core_out_of_memory(void **state) {
   guarded_free(call.memory, "memory");
 }
 
-/* The blas path has no matrix for tokens that overlap; forced, it refuses instead of falling back. */
+/* The blas path has no matrix for tokens that overlap; forced, it refuses instead of falling
+ * back. */
 static void core_path_refused(void **state) {
   (void)state;
   CoreCall call = core_call();

@@ -1,7 +1,7 @@
 /* test_errors_layer.c - layer calls and caches that must fail, and what they leave untouched.
  *
- * A case breaks one thing in a call that is otherwise right. Activations, outputs and the contents of
- * the cache are compared byte by byte with what they held before.
+ * A case breaks one thing in a call that is otherwise right. Activations, outputs and the contents
+ * of the cache are compared byte by byte with what they held before.
  */
 #include "tests/core_problem.h"
 

@@ -1,5 +1,5 @@
-/* test_errors_weights.c - weights that cannot be packed: sources that are incomplete, contradictory or
- * misaligned, and shapes that are none. A refused call leaves a null handle.
+/* test_errors_weights.c - weights that cannot be packed: sources that are incomplete, contradictory
+ * or misaligned, and shapes that are none. A refused call leaves a null handle.
  */
 #include "tests/support.h"
 

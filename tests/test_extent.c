@@ -1,4 +1,5 @@
-/* test_extent.c - sizes that are numbers, letters or formulas: arithmetic, writing, and the range. */
+/* test_extent.c - sizes that are numbers, letters or formulas: arithmetic, writing, and the
+ * range. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* test_heat_map.c - heat maps, as a page and in the terminal: numbers, hidden elements, scales and labels.
+/* test_heat_map.c - heat maps, as a page and in the terminal: numbers, hidden elements, scales and
+ * labels.
  *
  * How a map looks no test can say; that the scales only grow darker one can.
  */
@@ -53,7 +54,8 @@ static void heat_map_of_six(void **state) {
   const HeatMap maps[] = {{"scores", HEAT_SCORES, 6, 6, 6, scores, nasty_words, nasty_words},
                           {"weights", HEAT_WEIGHTS, 6, 6, 6, weights, nasty_words, nasty_words}};
   char *const svg = heat_svg(maps, 2);
-  /* Fifteen scores are hidden, and hatched with the sample below; the weights have numbers alone. */
+  /* Fifteen scores are hidden, and hatched with the sample below; the weights have numbers
+   * alone. */
   assert_int_equal(count_of(svg, "url(#hatched)"), 16);
   assert_int_equal(count_of(svg, ">0</text>"), 1 + 15 + 1);
   require(svg, "hidden (−∞)");

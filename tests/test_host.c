@@ -1,7 +1,8 @@
 /* test_host.c - inside a host that computes with OpenBLAS and OpenMP itself: its settings.
  *
- * After every call the host finds them as it left them: threads of OpenBLAS and OpenMP, rounding and
- * traps, dispositions and mask of signals. What a layer gives is held against the oracle throughout.
+ * After every call the host finds them as it left them: threads of OpenBLAS and OpenMP, rounding
+ * and traps, dispositions and mask of signals. What a layer gives is held against the oracle
+ * throughout.
  */
 #include <cblas.h>
 #include <fenv.h>
@@ -58,8 +59,9 @@ static void threads_stay(void **state) {
   omp_set_num_threads(omp);
 }
 
-/* What libgomp asks before it opens a region: a machine so busy that a team is of one thread wherever
- * OpenMP may adjust it. OpenBLAS must not be asked to work with fewer threads than it counts on. */
+/* What libgomp asks before it opens a region: a machine so busy that a team is of one thread
+ * wherever OpenMP may adjust it. OpenBLAS must not be asked to work with fewer threads than it
+ * counts on. */
 int getloadavg(double averages[], int count) {
   for (int i = 0; i < count; i++) averages[i] = 1000;
   return count;

@@ -1,8 +1,9 @@
 /* test_host_fork.c - inside a host that forks.
  *
- * libgomp waits forever in a child whose parent had opened a parallel region; a call of the library must
- * come back there all the same, with the right result and on the calling thread. A child is told from a
- * hanging one by time. Exit statuses of the children carry the verdict, for only the parent may assert.
+ * libgomp waits forever in a child whose parent had opened a parallel region; a call of the library
+ * must come back there all the same, with the right result and on the calling thread. A child is
+ * told from a hanging one by time. Exit statuses of the children carry the verdict, for only the
+ * parent may assert.
  */
 #include <dirent.h>
 #include <omp.h>
@@ -119,8 +120,8 @@ static enum Verdict fork_again(const Host *host) {
   return in_child(host, use_on_one_thread) == 0 ? use_on_one_thread(host) : FAILED;
 }
 
-/* This comes first: later cases give the process threads. OpenBLAS's build on pthreads has some from the
- * start, so that the number of threads is looked at where there is one at the fork. */
+/* This comes first: later cases give the process threads. OpenBLAS's build on pthreads has some
+ * from the start, so that the number of threads is looked at where there is one at the fork. */
 static void child_of_one_thread_uses_all(void **state) {
   (void)state;
   Host host = host_new();
@@ -158,7 +159,8 @@ static void count_matrix(void *user, const AttendMatrix *matrix) {
   ++*(size_t *)user;
 }
 
-/* The scores that a tap is shown are a product of their own, here one that is worth several threads. */
+/* The scores that a tap is shown are a product of their own, here one that is worth several
+ * threads. */
 static enum Verdict show_on_one_thread(const Host *host) {
   (void)host;
   static float input[300 * 64], out[300 * 64];

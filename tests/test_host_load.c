@@ -1,7 +1,7 @@
 /* test_host_load.c - inside a host that loads the library with dlopen() and lets go of it again.
  *
- * The host is linked with neither the library nor OpenMP nor OpenBLAS, so that the first dlclose() is the
- * last reference to all of them. What a layer of one head gives is known by hand.
+ * The host is linked with neither the library nor OpenMP nor OpenBLAS, so that the first dlclose()
+ * is the last reference to all of them. What a layer of one head gives is known by hand.
  *
  *   test_host_load PATH_OF_LIBATTEND_SO
  */

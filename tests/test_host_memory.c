@@ -1,8 +1,9 @@
 /* test_host_memory.c - inside a host whose memory has run out, as a limit of the process makes it.
  *
- * OpenBLAS ends the process where a product on several threads gets no memory. A child takes all that its
- * limit leaves and then makes a call whose workspace is there already; it must come back with the result
- * that it gave before. The exit status carries the verdict, for only the parent may assert.
+ * OpenBLAS ends the process where a product on several threads gets no memory. A child takes all
+ * that its limit leaves and then makes a call whose workspace is there already; it must come back
+ * with the result that it gave before. The exit status carries the verdict, for only the parent may
+ * assert.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,8 @@ static size_t address_space(void) {
   return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Takes what there is, in ever smaller pieces. Nothing is given back: the process is about to end. */
+/* Takes what there is, in ever smaller pieces. Nothing is given back: the process is about to
+ * end. */
 static bool take_all_memory(void) {
   const size_t now = address_space();
   const struct rlimit limit = {now + 4096, RLIM_INFINITY};

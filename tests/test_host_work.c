@@ -1,7 +1,7 @@
 /* test_host_work.c - inside a host that computes with OpenBLAS and OpenMP itself: its own work.
  *
- * The host's products and parallel loops are right before, between and during calls. Within the host's own
- * parallel region a call runs on the thread that makes it and ends.
+ * The host's products and parallel loops are right before, between and during calls. Within the
+ * host's own parallel region a call runs on the thread that makes it and ends.
  */
 #include <cblas.h>
 #include <math.h>

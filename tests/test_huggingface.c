@@ -135,8 +135,9 @@ static void describe_layer(FILE *file, size_t layer) {
   }
 }
 
-/* 255 layers of matrices without bytes, whose numbers and those of embedding and norm sum up to 2^64
- * and half of what the latter two have: what is allocated by that sum is too small for these. */
+/* 255 layers of matrices without bytes, whose numbers and those of embedding and norm sum up to
+ * 2^64 and half of what the latter two have: what is allocated by that sum is too small for
+ * these. */
 static void sizes_that_sum_to_little(void **state) {
   const Place *const place = *state;
   FILE *const config = fopen(place->config, "w"), *const tensors = fopen(place->tensors, "w");

@@ -1,4 +1,5 @@
-/* test_layer.c - the whole layer: projections, heads, core and output, on every path, by the oracle. */
+/* test_layer.c - the whole layer: projections, heads, core and output, on every path, by the
+ * oracle. */
 #include "tests/layer_problem.h"
 
 #include <math.h>

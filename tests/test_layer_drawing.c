@@ -1,5 +1,5 @@
-/* test_layer_drawing.c - drawings of layers, as a page and as text: the shapes and columns in them, which
- * heads read what, and that words from outside stay words.
+/* test_layer_drawing.c - drawings of layers, as a page and as text: the shapes and columns in them,
+ * which heads read what, and that words from outside stay words.
  *
  * How a picture looks no test can say.
  */

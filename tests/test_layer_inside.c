@@ -1,7 +1,7 @@
 /* test_layer_inside.c - every matrix on the way through a layer, as taps see it.
  *
- * A case small enough to be computed by hand does without the oracle; a larger one checks the order,
- * the sizes and what holds of a mask and of weights whatever the data.
+ * A case small enough to be computed by hand does without the oracle; a larger one checks the
+ * order, the sizes and what holds of a mask and of weights whatever the data.
  */
 #include "tests/layer_problem.h"
 
@@ -119,8 +119,8 @@ typedef struct TapLog {
   const float *y;
 } TapLog;
 
-/* The matrices of a head, in their order, with the number of their columns. The naive path shows all
- * of them, the blas path those of scores, and the tiled path, asked for no rows, none. */
+/* The matrices of a head, in their order, with the number of their columns. The naive path shows
+ * all of them, the blas path those of scores, and the tiled path, asked for no rows, none. */
 typedef struct HeadMatrix {
   const char *name;
   size_t columns;

@@ -1,8 +1,10 @@
-/* test_layer_precisions.c - layers of published models in every precision, over weights in every storage.
+/* test_layer_precisions.c - layers of published models in every precision, over weights in every
+ * storage.
  *
  * In fp32 a layer over stored weights is the layer of the weights as they are stored: the oracle is
- * given those, rounded here, and nothing else is allowed for than in fp32. In the precisions of bf16 the
- * oracle has the weights as they were, and the products' own rounding is allowed for beside that.
+ * given those, rounded here, and nothing else is allowed for than in fp32. In the precisions of
+ * bf16 the oracle has the weights as they were, and the products' own rounding is allowed for
+ * beside that.
  * A token's output has the same bits in a prompt, in chunks of it, in a batch and on any number of
  * threads.
  */
@@ -102,9 +104,9 @@ static double storage_rounding(AttendStorage storage) {
   return storage == ATTEND_STORAGE_FP16 ? 0x1p-12 : rounding(storage_planes(storage));
 }
 
-/* Of the size of an output that bf16 may move it by: relative errors of activation and weight in each of
- * four products, one behind the other, of which the scores (up to 16 in these layers) multiply that of
- * two; most of it averages out. */
+/* Of the size of an output that bf16 may move it by: relative errors of activation and weight in
+ * each of four products, one behind the other, of which the scores (up to 16 in these layers)
+ * multiply that of two; most of it averages out. */
 static double allowed_share(AttendPrecision precision, AttendStorage storage) {
   return 32 * (2 * rounding(precision_order(precision)) + storage_rounding(storage));
 }

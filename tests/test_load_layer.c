@@ -98,8 +98,8 @@ static void every_family_is_loaded_bit_for_bit(void **state) {
   attend_close(&context);
 }
 
-/* Numbers of a BF16 file are the same in bf16 as in fp32, and those of an F16 file in fp16; those of others
- * are rounded or split. */
+/* Numbers of a BF16 file are the same in bf16 as in fp32, and those of an F16 file in fp16; those
+ * of others are rounded or split. */
 static void check_stored(void **state, AttendContext *context, const ModelFamily *family,
                          AttendStorage storage, AttendStorage other) {
   char folder[SCRATCH_PATH_SIZE], error[ATTEND_FILE_ERROR_SIZE];
@@ -263,7 +263,8 @@ static void a_tensor_of_another_shape_is_named(void **state) {
   attend_close(&context);
 }
 
-/* The names of GPT-2 with the config of a model that turns its heads: a model that does not exist. */
+/* The names of GPT-2 with the config of a model that turns its heads: a model that does not
+ * exist. */
 static void names_and_model_must_agree(void **state) {
   char folder[SCRATCH_PATH_SIZE];
   AttendContext *context =

@@ -1,4 +1,5 @@
-/* test_load_memory.c - how much memory it takes to load a layer, and that its weights are right all the same.
+/* test_load_memory.c - how much memory it takes to load a layer, and that its weights are right all
+ * the same.
  *
  * The layers are large enough that their matrices are read in several blocks. What is packed from a
  * file has the bits of what is packed from memory.
@@ -11,10 +12,11 @@
 #include "weights.h"
 
 #define MIB ((size_t)1 << 20)
-/* The block that matrices pass through, a buffer for what is not fp32 in the file, names, biases. */
+/* The block that matrices pass through, a buffer for what is not fp32 in the file, names,
+ * biases. */
 #define BESIDE (2 * MIB + MIB / 4)
-/* Large allocations are in whole pages of this size, and the C library counts up to one more to a block
- * that begins at such a page. */
+/* Large allocations are in whole pages of this size, and the C library counts up to one more to a
+ * block that begins at such a page. */
 #define PAGE (2 * MIB)
 
 typedef struct Tensor {

@@ -69,8 +69,8 @@ static void large_biases(void **state) {
   problem_check_all(&problem, 2);
 }
 
-/* The lowest float, by which many programs say "hidden", is still a number: beside other biases such a
- * key has no weight, and a row of nothing else is the mean of what it sees. */
+/* The lowest float, by which many programs say "hidden", is still a number: beside other biases
+ * such a key has no weight, and a row of nothing else is the mean of what it sees. */
 static void biases_of_the_lowest_float(void **state) {
   (void)state;
   CoreCase spec = case_of_three_tiles();
@@ -116,8 +116,8 @@ static void biases_that_are_not_numbers(void **state) {
   }
 }
 
-/* Bias, mask, slopes and sinks right before memory that may not be read. Sizes are such that the last
- * key's element is the last of the page. */
+/* Bias, mask, slopes and sinks right before memory that may not be read. Sizes are such that the
+ * last key's element is the last of the page. */
 static void arrays_at_the_end_of_a_page(void **state) {
   (void)state;
   static const size_t keys[] = {37, 128, 131, 300};

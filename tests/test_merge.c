@@ -44,8 +44,8 @@ static AttendOutputView dense_output(const AttendShape *s, float *out) {
   return attend_output_bnhd(out, s->query_tokens, s->query_heads, s->value_dim);
 }
 
-/* Random states; a part sees no key in a row with a chance of one in `empty` (0: never), and what it
- * then holds is NaN. */
+/* Random states; a part sees no key in a row with a chance of one in `empty` (0: never), and what
+ * it then holds is NaN. */
 static void fill_states(States *states, uint64_t seed, float bound, size_t empty) {
   const AttendShape *const s = &states->shape;
   for (size_t k = 0; k < states->count; k++) {
@@ -252,7 +252,8 @@ static void in_place(void **state) {
   attend_close(&context);
 }
 
-/* Strides of the parts and of the output, the threads and an LSE that nobody wants change no bit. */
+/* Strides of the parts and of the output, the threads and an LSE that nobody wants change no
+ * bit. */
 static void layouts_and_threads(void **state) {
   (void)state;
   States states = states_new(&small, 2);

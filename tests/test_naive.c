@@ -245,8 +245,8 @@ typedef struct Expected {
 } Expected;
 
 /* Two queries at positions 1 and 2 whose window reaches one key back and one ahead. The mask hides
- * key 1 from both, and a bias of -inf hides key 3 from the second. Under a cap of 2 the scores ln 3,
- * 0, -ln 3 become 1, 0, -1; the slope is 1. */
+ * key 1 from both, and a bias of -inf hides key 3 from the second. Under a cap of 2 the scores ln
+ * 3, 0, -ln 3 become 1, 0, -1; the slope is 1. */
 static const Expected expected[] = {
     {"query", 2, 1, {LN_3, -LN_3}},
     {"key", 4, 1, {1, 1, -1, 0}},

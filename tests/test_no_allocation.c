@@ -1,9 +1,9 @@
 /* test_no_allocation.c - a call whose workspace is sized allocates nothing.
  *
  * Every allocation of the library and of this program is counted (allocation_hook.h). OpenBLAS and
- * OpenMP are libraries of their own: what they allocate for their threads and buffers is theirs and not
- * seen. No more than 16 rows go through the layer, so that its projections are kernels of this library
- * and OpenBLAS has no part in the tiled path.
+ * OpenMP are libraries of their own: what they allocate for their threads and buffers is theirs and
+ * not seen. No more than 16 rows go through the layer, so that its projections are kernels of this
+ * library and OpenBLAS has no part in the tiled path.
  */
 #include "tests/allocation_hook.h"
 #include "tests/core_problem.h"
@@ -180,7 +180,8 @@ static void a_reserved_layer_call_allocates_nothing(void **state) {
   }
 }
 
-/* Precisions of bf16 and weights in planes: any number of rows, because BLAS has no part in them. */
+/* Precisions of bf16 and weights in planes: any number of rows, because BLAS has no part in
+ * them. */
 static void check_precise_layer(const LayerProblem *p, const AttendSettings *settings,
                                 AttendStorage storage, float *y) {
   const LayerCase *const c = &p->spec;

@@ -1,5 +1,6 @@
-/* test_npy.c - arrays in .npy files: what is read, what is written, and that nothing half-written is
- * ever left. Files are put together byte by byte here, and what is written is held against its bytes.
+/* test_npy.c - arrays in .npy files: what is read, what is written, and that nothing half-written
+ * is ever left. Files are put together byte by byte here, and what is written is held against its
+ * bytes.
  */
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
 /* test_oracle.c - the oracle itself, against numbers worked out by hand.
  *
- * D = 1, a query of 1 and a scale of 1 make each key its own score, and one-hot values make the output
- * the row of weights. Logarithms of small integers as scores give weights that are fractions.
+ * D = 1, a query of 1 and a scale of 1 make each key its own score, and one-hot values make the
+ * output the row of weights. Logarithms of small integers as scores give weights that are
+ * fractions.
  */
 #include "tests/core_problem.h"
 

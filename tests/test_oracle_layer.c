@@ -1,5 +1,5 @@
-/* test_oracle_layer.c - the forms of the layer's oracle against each other: plain, row by row, and the
- * one of whole models, which shares nothing with them.
+/* test_oracle_layer.c - the forms of the layer's oracle against each other: plain, row by row, and
+ * the one of whole models, which shares nothing with them.
  */
 #include "tests/layer_problem.h"
 

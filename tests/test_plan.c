@@ -1,4 +1,5 @@
-/* test_plan.c - what a call says of itself beforehand: its path, the reasons, and the bytes it takes.
+/* test_plan.c - what a call says of itself beforehand: its path, the reasons, and the bytes it
+ * takes.
  *
  * A plan is a promise, so it is held against the call that follows: the same path, the bytes that
  * are exactly enough, the work that is counted. FLOPs are counted here pair by pair.
@@ -228,7 +229,8 @@ static void work_has_a_unit_that_suits(void **state) {
 
 /* ---- memory ---- */
 
-/* Under a limit of one byte less than its score matrices take the path refuses, with both numbers. */
+/* Under a limit of one byte less than its score matrices take the path refuses, with both
+ * numbers. */
 static void check_limit_refusal(AttendContext *context, const CoreProblem *problem, AttendPath path,
                                 size_t needed) {
   const AttendShape *const s = &problem->spec.shape;
@@ -276,8 +278,8 @@ static void memory_limits(void **state) {
   problem_free(&problem);
 }
 
-/* Sums instead of a softmax are for the naive path alone: where its limit is in the way, AUTO says so
- * and does not repeat why the others never run them. */
+/* Sums instead of a softmax are for the naive path alone: where its limit is in the way, AUTO says
+ * so and does not repeat why the others never run them. */
 static void auto_names_the_limit(void **state) {
   (void)state;
   const AttendShape shape = {1, 10, 10, 2, 2, 8, 8};

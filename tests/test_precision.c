@@ -1,12 +1,13 @@
-/* test_precision.c - what the precisions promise beside their bounds, on inputs that are hard on them.
+/* test_precision.c - what the precisions promise beside their bounds, on inputs that are hard on
+ * them.
  *
  * Largest errors over a whole output, against float64:
  *   bf16x6  within 4 times that of fp32 on the same input
  *   bf16x3  within its derived bound, and far below bf16
  *   bf16    within 2 times that of a float64 computation on inputs rounded to bf16, with weights
  *           rounded to bf16
- * The inputs: numbers in [-1, 1]; keys with one large bias in common, as Qwen2.5's; scores up to 300;
- * channels that are 100 times as large as the others; values that cancel.
+ * The inputs: numbers in [-1, 1]; keys with one large bias in common, as Qwen2.5's; scores up to
+ * 300; channels that are 100 times as large as the others; values that cancel.
  */
 #include "tests/core_check.h"
 #include "tests/core_error.h"

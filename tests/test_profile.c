@@ -1,5 +1,5 @@
-/* test_profile.c - what a call says of itself afterwards: phases, their time and work; the machine it
- * ran on, and the host's settings, which it leaves as they were.
+/* test_profile.c - what a call says of itself afterwards: phases, their time and work; the machine
+ * it ran on, and the host's settings, which it leaves as they were.
  */
 #include "tests/core_check.h"
 

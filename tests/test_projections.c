@@ -2,8 +2,8 @@
  *
  * A product of x and w is off by the relative errors with which both are multiplied, and a sum of n
  * products by 2^-24 of its terms' size for each step of its chain. Both bounds are formed for each
- * element from the numbers themselves; nothing is measured. And the bits of a row are the same whatever
- * rows stand beside it and whoever computes them.
+ * element from the numbers themselves; nothing is measured. And the bits of a row are the same
+ * whatever rows stand beside it and whoever computes them.
  */
 #include "tests/support.h"
 
@@ -14,7 +14,8 @@
 #include "memory.h"
 #include "project.h"
 
-/* Rows that a row's bits are compared beside: one, kernels' blocks and more than two blocks of rows. */
+/* Rows that a row's bits are compared beside: one, kernels' blocks and more than two blocks of
+ * rows. */
 static const size_t row_counts[] = {1, 3, 16, 17, 45, 300};
 #define MOST_ROWS 300
 
@@ -100,8 +101,8 @@ static double rounding(size_t planes) {
   return units[planes];
 }
 
-/* Largest relative error of a product of x and w, by the planes of both that are multiplied. What an
- * order leaves out of a product of split numbers are those of planes p + q >= order. */
+/* Largest relative error of a product of x and w, by the planes of both that are multiplied. What
+ * an order leaves out of a product of split numbers are those of planes p + q >= order. */
 static double product_error(AttendPrecision precision, AttendStorage storage) {
   static const double left_out[] = {0, 0, 0x1.04p-18, 0x1.04p-26};
   const bool fp16 = storage == ATTEND_STORAGE_FP16; /* its number is split like a float */
@@ -174,8 +175,8 @@ static void sums_are_within_their_bounds(void **state) {
     }
 }
 
-/* Each precision and storage is as coarse as it is said to be, and no finer: a precision that did not
- * run would be more exact than it can be. */
+/* Each precision and storage is as coarse as it is said to be, and no finer: a precision that did
+ * not run would be more exact than it can be. */
 static void check_coarseness(const Projection *p, AttendIsa isa, AttendPrecision precision,
                              AttendStorage storage, const char *name) {
   const double product = product_error(precision, storage);
@@ -257,8 +258,8 @@ static void blocks_of_rows_are_joined(void **state) {
   projection_free(&p);
 }
 
-/* Three planes are all of a float, and one is all of a bf16 number, as fp16 is of its own: in fp32 the bits
- * are those of fp32 storage, by the same chain of multiply-adds. */
+/* Three planes are all of a float, and one is all of a bf16 number, as fp16 is of its own: in fp32
+ * the bits are those of fp32 storage, by the same chain of multiply-adds. */
 static void exact_storages_have_the_bits_of_fp32(void **state) {
   (void)state;
   AttendIsa isas[ATTEND_ISA_COUNT];

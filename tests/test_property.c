@@ -1,8 +1,9 @@
 /* test_property.c - random core calls on every engine, against the oracle.
  *
- * Each case is any combination of options, sizes, layouts and threads, drawn from a seed of its own:
- * case k of a run has the seed of the run plus k. A case that fails is made smaller for as long as it
- * still fails, and the smallest is printed as the initialiser of a CoreCase. In the environment:
+ * Each case is any combination of options, sizes, layouts and threads, drawn from a seed of its
+ * own: case k of a run has the seed of the run plus k. A case that fails is made smaller for as
+ * long as it still fails, and the smallest is printed as the initialiser of a CoreCase. In the
+ * environment:
  *   ATTEND_TEST_SEED   the seed of the run: with that of one case and a count of 1, that case alone
  *   ATTEND_TEST_CASES  how many cases
  */
@@ -151,7 +152,8 @@ static void random_cases(void **state) {
     for (size_t t = 0; t < MAX_THREADS; t++) attend_close(&bench.contexts[k][t]);
 }
 
-/* A failure is found again in a smaller case: here one that any mask longer than five keys shows. */
+/* A failure is found again in a smaller case: here one that any mask longer than five keys
+ * shows. */
 static void simpler_cases(void **state) {
   (void)state;
   CoreCase spec = {.shape = {3, 40, 200, 6, 3, 64, 32}, .layout = LAYOUT_PADDED, .q_start = -17};

@@ -1,15 +1,15 @@
 /* test_same_bits.c - a row of the tiled path has the same bits whatever surrounds it.
  *
  * The same rows are computed with other numbers of threads, again, alone and in a batch, in chunks
- * of a prompt, in other layouts and next to other heads, and compared byte for byte. One run of each
- * shape is held against the oracle, so that the bits are also the right ones. Shapes with many keys
- * and few queries are those where work may be split over keys.
+ * of a prompt, in other layouts and next to other heads, and compared byte for byte. One run of
+ * each shape is held against the oracle, so that the bits are also the right ones. Shapes with many
+ * keys and few queries are those where work may be split over keys.
  */
 #include "tests/core_check.h"
 #include "tests/core_result.h"
 
-/* Shapes on both sides of every choice that a tiled path may make: one and many query tiles, keys of
- * one tile and of several splits, few and many heads, ragged ends. */
+/* Shapes on both sides of every choice that a tiled path may make: one and many query tiles, keys
+ * of one tile and of several splits, few and many heads, ragged ends. */
 static const CoreCase cases[] = {
     {.shape = {1, 200, 200, 4, 2, 64, 64}},
     {.shape = {1, 200, 200, 3, 3, 40, 24}, .bidirectional = true},

@@ -1,10 +1,11 @@
-/* test_same_bits_cached.c - the tiled path gives a row the same bits from a cache as from plain views.
+/* test_same_bits_cached.c - the tiled path gives a row the same bits from a cache as from plain
+ * views.
  *
- * In every precision and storage: keys and values are such that the storage holds them exactly, so that
- * the views have the same numbers as the cache. Caches are filled in chunks of random lengths, the
- * sequences in turn, with blocks of every size, contiguous, from a pool whose blocks are handed out in
- * any order, and as a ring that has gone round; some have NaN and infinities in what no query sees. All
- * of a call's sequences are compared, each with a plain call over its keys.
+ * In every precision and storage: keys and values are such that the storage holds them exactly, so
+ * that the views have the same numbers as the cache. Caches are filled in chunks of random lengths,
+ * the sequences in turn, with blocks of every size, contiguous, from a pool whose blocks are handed
+ * out in any order, and as a ring that has gone round; some have NaN and infinities in what no
+ * query sees. All of a call's sequences are compared, each with a plain call over its keys.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -58,7 +59,8 @@ static const CachedCase cases[] = {
      300,
      {.shape = {SEQUENCES, 5, 1100, 2, 2, 16, 16},
       .options = {.left = {true, 299}, .mask = {.used = true, .hidden = 50}}}},
-    /* Windows that begin on both sides of a tile's end, at keys 122 to 141, with NaN before them. */
+    /* Windows that begin on both sides of a tile's end, at keys 122 to 141, with NaN before
+     * them. */
     {32,
      false,
      0,
@@ -216,8 +218,8 @@ static void check_ragged(AttendContext *context, const AttendCache *cache,
   free(queries);
 }
 
-/* Makes what lies before the window of the first query NaN and infinite. In a tile, and in a block, it
- * stands beside what is seen. */
+/* Makes what lies before the window of the first query NaN and infinite. In a tile, and in a block,
+ * it stands beside what is seen. */
 static void poison_problem(CoreProblem *problem) {
   const AttendShape *const s = &problem->spec.shape;
   const int64_t reach = problem->options.window_left + (int64_t)s->query_tokens;

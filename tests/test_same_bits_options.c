@@ -1,8 +1,8 @@
 /* test_same_bits_options.c - a row of the tiled path has the same bits whatever surrounds it, with
  * windows, masks, biases and all else that may happen to its scores.
  *
- * As test_same_bits.c does for plain calls: other threads, a batch and each of its sequences alone, a
- * prompt in chunks, a ragged batch and its sequences one by one; and what hidden data holds. The
+ * As test_same_bits.c does for plain calls: other threads, a batch and each of its sequences alone,
+ * a prompt in chunks, a ragged batch and its sequences one by one; and what hidden data holds. The
  * cached forms are in test_same_bits_cached.c.
  */
 #include "tests/core_check.h"
@@ -84,7 +84,8 @@ static void alone_or_in_a_batch(void **state) {
   for_each_case(check_sequences);
 }
 
-/* A kv head with its query heads, each with its slope, sink, mask and bias, as a call of its own. */
+/* A kv head with its query heads, each with its slope, sink, mask and bias, as a call of its
+ * own. */
 static void check_heads(const CoreProblem *problem, Engine engine) {
   const AttendShape *const s = &problem->spec.shape;
   const size_t group = s->query_heads / s->kv_heads, Dv = s->value_dim;

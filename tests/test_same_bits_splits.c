@@ -1,7 +1,8 @@
-/* test_same_bits_splits.c - a row over several splits of the keys has the same bits on every way there.
+/* test_same_bits_splits.c - a row over several splits of the keys has the same bits on every way
+ * there.
  *
- * The tiled path reads few rows' keys in place, packs them tile by tile for short chunks and once for
- * all in a prefill; with few heads for its threads it gives the splits of the keys to different
+ * The tiled path reads few rows' keys in place, packs them tile by tile for short chunks and once
+ * for all in a prefill; with few heads for its threads it gives the splits of the keys to different
  * threads and merges their states. Every one of these must give a token the row that the prefill of
  * the whole prompt gives it.
  */
@@ -25,8 +26,8 @@ typedef struct Ways {
   bool over_threads, in_turn;
 } Ways;
 
-/* Runs the `tokens` tokens up to and with `last` over the keys known by then, and compares their rows
- * with those of the prefill. */
+/* Runs the `tokens` tokens up to and with `last` over the keys known by then, and compares their
+ * rows with those of the prefill. */
 static void check_chunk(AttendContext *context, const CoreProblem *problem, size_t last,
                         size_t tokens, const Result *prefill) {
   const AttendShape *const whole = &problem->spec.shape;
@@ -75,7 +76,8 @@ static void check_short_chunks(AttendContext *context, const CoreProblem *proble
   }
 }
 
-/* Every ISA in fp32, the widest in bf16x3, and every number of threads against the prefill by two threads. */
+/* Every ISA in fp32, the widest in bf16x3, and every number of threads against the prefill by two
+ * threads. */
 static Ways check_prompts(const Prompt *prompts, size_t count) {
   Engine engines[MAX_ENGINES];
   size_t engine_count = list_engines_in(ATTEND_PRECISION_FP32, engines);

@@ -1,7 +1,7 @@
 /* test_strangers_files.c - safetensors that are broken, hostile or not files at all.
  *
- * Every case must end in a status and a sentence, whatever the file says of itself: never in a crash,
- * a wait or memory without bounds. The sanitizer builds run the same cases.
+ * Every case must end in a status and a sentence, whatever the file says of itself: never in a
+ * crash, a wait or memory without bounds. The sanitizer builds run the same cases.
  */
 #include <fcntl.h>
 #include <stdio.h>

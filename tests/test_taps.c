@@ -197,8 +197,8 @@ static void matrices_of_every_path(void **state) {
   }
 }
 
-/* Weights of a row are shares of one, less the sink's; those of a row without keys are zero. In every
- * precision they are those of the row's LSE. */
+/* Weights of a row are shares of one, less the sink's; those of a row without keys are zero. In
+ * every precision they are those of the row's LSE. */
 static void weights_add_up(void **state) {
   (void)state;
   Engine engines[MAX_ENGINES + MAX_TILED_ENGINES];

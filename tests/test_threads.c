@@ -1,9 +1,9 @@
 /* test_threads.c - contexts in several threads of the host at once.
  *
- * The threads share packed weights and activations, which nobody writes, and have contexts, caches, taps
- * and outputs of their own, which they open and close all the time. Every result is compared with the
- * oracle's. .ci/run has ThreadSanitizer watch this program, which then finds what results do not show.
- * A worker notes what failed; only the main thread may end a test.
+ * The threads share packed weights and activations, which nobody writes, and have contexts, caches,
+ * taps and outputs of their own, which they open and close all the time. Every result is compared
+ * with the oracle's. .ci/run has ThreadSanitizer watch this program, which then finds what results
+ * do not show. A worker notes what failed; only the main thread may end a test.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -12,7 +12,8 @@
 #include "tests/full_layer.h"
 
 enum { WORKERS = 4, ROUNDS = 5 };
-/* A prompt of more rows than the projection kernel takes, so that OpenBLAS has a part; then decode. */
+/* A prompt of more rows than the projection kernel takes, so that OpenBLAS has a part; then
+ * decode. */
 enum { PROMPT = 30, TOKENS = 34 };
 
 /* What all threads read. */

@@ -1,9 +1,9 @@
-/* test_tiles.c - AMX's tiles around calls of the library: the permission to have any, those of the host,
- * of its signal handlers and of its threads.
+/* test_tiles.c - AMX's tiles around calls of the library: the permission to have any, those of the
+ * host, of its signal handlers and of its threads.
  *
- * Tiles and their configuration are scratch across a call, and none are in use after it. Permission is
- * the process's, for good and for its children, so that children in which it is refused come first, then
- * threads that were there before it.
+ * Tiles and their configuration are scratch across a call, and none are in use after it. Permission
+ * is the process's, for good and for its children, so that children in which it is refused come
+ * first, then threads that were there before it.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -91,8 +91,8 @@ static enum Verdict run_without_permission(CoreProblem *problem) {
   return RIGHT;
 }
 
-/* The frame of a signal with tiles has 11 KiB; permission is refused while a thread has a smaller stack
- * for it, and given when it no longer has. */
+/* The frame of a signal with tiles has 11 KiB; permission is refused while a thread has a smaller
+ * stack for it, and given when it no longer has. */
 static enum Verdict small_signal_stack(CoreProblem *problem) {
   static char memory[8192];
   const stack_t small = {.ss_sp = memory, .ss_size = sizeof memory};

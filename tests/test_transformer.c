@@ -3,8 +3,8 @@
  *   test_transformer [CHECKPOINT]
  *
  * Random checkpoints of several forms, and the one that ATTEND_TEST_MODEL names (unset: CHECKPOINT,
- * if it is there), through every path and ISA, with the prompt fed in chunks of several sizes and the
- * rest token by token; the random ones also in the precisions and storages below fp32.
+ * if it is there), through every path and ISA, with the prompt fed in chunks of several sizes and
+ * the rest token by token; the random ones also in the precisions and storages below fp32.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,8 +13,9 @@
 #include "tests/transformer_check.h"
 
 /* Lower precisions and storages: the logits within what they may be off, and the text wherever that
- * cannot change it. Prompts and weights are not chosen for it: how many of the tokens that is, is printed.
- * Where products and numbers are exact it is all of them, and nearly all with more than bf16's 8 bits. */
+ * cannot change it. Prompts and weights are not chosen for it: how many of the tokens that is, is
+ * printed. Where products and numbers are exact it is all of them, and nearly all with more than
+ * bf16's 8 bits. */
 static void check_coarseness(const char *path, const Expected *e, size_t chunk) {
   static const Coarseness kinds[] = {
       {.precision = ATTEND_PRECISION_BF16X6, .storage = ATTEND_STORAGE_BF16X3},

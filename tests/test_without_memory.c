@@ -1,8 +1,8 @@
 /* test_without_memory.c - calls that succeed where not one allocation can be had.
  *
- * Whatever the library takes from the system it takes when something is opened, packed or reserved. The
- * calls here are made while every allocation fails, and must not even try one; what they give is
- * compared with what they give otherwise.
+ * Whatever the library takes from the system it takes when something is opened, packed or reserved.
+ * The calls here are made while every allocation fails, and must not even try one; what they give
+ * is compared with what they give otherwise.
  */
 #include "tests/core_check.h"
 #include "tests/core_result.h"

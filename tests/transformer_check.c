@@ -1,4 +1,5 @@
-/* transformer_check.c - what is expected of a model, and the ways to run it; see transformer_check.h. */
+/* transformer_check.c - what is expected of a model, and the ways to run it; see
+ * transformer_check.h. */
 #include "tests/transformer_check.h"
 
 #include <math.h>
@@ -65,7 +66,8 @@ typedef struct Way {
   double allowed;
 } Way;
 
-/* Compares the logits after token i, and the choice where no error that is allowed can change it. */
+/* Compares the logits after token i, and the choice where no error that is allowed can change
+ * it. */
 static void check_logits(const Way *way, const Expected *e, size_t i, const float *logits) {
   const double *const expected = e->logits + i * e->vocabulary;
   size_t largest = 0;
@@ -114,9 +116,9 @@ void check_engines(ReadModel read, const char *path, const Expected *expected, c
           &(Way){engines[i], 1 + chunks[c] % 2, chunks[c], ATTEND_STORAGE_AUTO, expected->allowed});
 }
 
-/* What a precision and a storage round. bf16x6 and bf16x3 storage are exact to 24 bits and more. In bf16x3
- * a product is off by 2^-15 at worst, as if both factors had 15 bits. fp16's multiples of 2^-24 below 2^-14 are
- * finer than what 11 bits lose of larger numbers. */
+/* What a precision and a storage round. bf16x6 and bf16x3 storage are exact to 24 bits and more. In
+ * bf16x3 a product is off by 2^-15 at worst, as if both factors had 15 bits. fp16's multiples of
+ * 2^-24 below 2^-14 are finer than what 11 bits lose of larger numbers. */
 static OracleRounding rounding_of(const Coarseness *how) {
   static const int operands[ATTEND_PRECISION_COUNT] = {
       [ATTEND_PRECISION_BF16X3] = 15, [ATTEND_PRECISION_BF16] = 8};

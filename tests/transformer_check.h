@@ -1,10 +1,11 @@
-/* transformer_check.h - runs of the engine of examples/toy, held against the forward pass in float64.
+/* transformer_check.h - runs of the engine of examples/toy, held against the forward pass in
+ * float64.
  *
  * How far logits may be off: four times what the oracle itself is off when every number in it is
- * rounded to float, the largest of all logits of the run. The engine rounds as often or less, but in
- * another order, and by how much two such errors differ is chance. In a lower precision or storage the
- * oracle rounds what these do as well: weights, keys and values as they are stored, and the factors of
- * the attention's products.
+ * rounded to float, the largest of all logits of the run. The engine rounds as often or less, but
+ * in another order, and by how much two such errors differ is chance. In a lower precision or
+ * storage the oracle rounds what these do as well: weights, keys and values as they are stored, and
+ * the factors of the attention's products.
  */
 #ifndef ATTEND_TESTS_TRANSFORMER_CHECK_H
 #define ATTEND_TESTS_TRANSFORMER_CHECK_H
@@ -33,8 +34,8 @@ void expected_free(Expected *expected);
 typedef bool (*ReadModel)(const char *path, AttendContext *context, AttendStorage storage,
                           Model *model, Complaint *complaint);
 
-/* Through every engine with each size of chunk for the prompt, two threads where the chunk is odd. Of
- * the tokens chosen those are compared that no error within what is allowed can change. */
+/* Through every engine with each size of chunk for the prompt, two threads where the chunk is odd.
+ * Of the tokens chosen those are compared that no error within what is allowed can change. */
 void check_engines(ReadModel read, const char *path, const Expected *expected, const size_t *chunks,
                    size_t chunk_count);
 
@@ -42,9 +43,9 @@ void check_engines(ReadModel read, const char *path, const Expected *expected, c
 typedef struct Coarseness {
   AttendPrecision precision;
   AttendStorage storage;
-  size_t
-      compared; /* set: tokens that no error within what is allowed can change, of `count - given` */
-  double allowed; /* set */
+  /* Set: tokens that no error within what is allowed can change, of `count - given`; and that. */
+  size_t compared;
+  double allowed;
 } Coarseness;
 void check_coarse(ReadModel read, const char *path, const Expected *expected, size_t chunk,
                   Coarseness *how);

@@ -21,12 +21,12 @@ typedef struct Arguments {
   AttendStorage storage;   /* of attention weights and caches */
 } Arguments;
 
-/* Returns true to go on. Else the program ends with *status: 0 after --help, or EXIT_USAGE after one
- * sentence on stderr. */
+/* Returns true to go on. Else the program ends with *status: 0 after --help, or EXIT_USAGE after
+ * one sentence on stderr. */
 bool arguments_parse(int argc, char **argv, Arguments *arguments, int *status);
 
-/* Reads a whole decimal number of at most `most` from the beginning of the text, and sets *end behind
- * it. */
+/* Reads a whole decimal number of at most `most` from the beginning of the text, and sets *end
+ * behind it. */
 bool parse_count(const char *text, size_t most, size_t *count, const char **end);
 
 #endif

@@ -5,8 +5,8 @@
  * kind after the other, each for all layers, with nothing between them.
  *
  * No number of the header is used before it is known to be in its range, and no weight is read
- * before the size of the file is known to be exactly what the header promises: after that no product
- * of two of its numbers can overflow, because each counts weights that are there.
+ * before the size of the file is known to be exactly what the header promises: after that no
+ * product of two of its numbers can overflow, because each counts weights that are there.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* huggingface.c - reading a Hugging Face directory: config.json and safetensors.
  *
- * The library reads the attention layers by itself; here is the rest of the model: embedding, norms,
- * MLP, classifier. Families whose blocks are those of transformer.c are taken and no other: llama,
- * mistral, qwen2, qwen3. Every tensor is found, with the shape that the config gives it, before
- * memory is taken for any.
+ * The library reads the attention layers by itself; here is the rest of the model: embedding,
+ * norms, MLP, classifier. Families whose blocks are those of transformer.c are taken and no other:
+ * llama, mistral, qwen2, qwen3. Every tensor is found, with the shape that the config gives it,
+ * before memory is taken for any.
  */
 #include <jansson.h>
 #include <limits.h>
@@ -109,8 +109,8 @@ visit(Walk *walk, size_t rows, size_t columns, const float **where, const char *
   if (!fits)
     return complain(walk->complaint, "%s: the shape of %s is not [%zu]", t->path, name, columns);
 
-  /* The library has seen to it that one shape cannot wrap; a sum of shapes can, because a tensor of a
-   * dtype unknown to it may take no bytes at all. */
+  /* The library has seen to it that one shape cannot wrap; a sum of shapes can, because a tensor of
+   * a dtype unknown to it may take no bytes at all. */
   const size_t count = (rows > 0 ? rows : 1) * columns, begin = walk->floats;
   if (__builtin_add_overflow(begin, count, &walk->floats))
     return complain(walk->complaint, "%s describes more weights than memory can hold", walk->path);

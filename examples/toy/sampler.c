@@ -33,7 +33,8 @@ static size_t find_largest(const float *logits, size_t count) {
   return isfinite(logits[largest]) ? largest : count;
 }
 
-/* Likeliest first; of equals the smaller token, so that the order is one and the same everywhere. */
+/* Likeliest first; of equals the smaller token, so that the order is one and the same
+ * everywhere. */
 static int compare_candidates(const void *a, const void *b) {
   const Candidate *x = a, *y = b;
   if (x->probability != y->probability) return x->probability > y->probability ? -1 : 1;

@@ -1,8 +1,8 @@
 /* tokenizer.c - reading the file, byte-pair encoding, decoding.
  *
- * The file: int32 length of the longest text (not used), then for each token fp32 score, int32 length
- * and that many bytes. Nothing in it is trusted: a length must fit what is left of the file, and
- * nothing may follow the last token. Scores may be anything; NaN merges nothing.
+ * The file: int32 length of the longest text (not used), then for each token fp32 score, int32
+ * length and that many bytes. Nothing in it is trusted: a length must fit what is left of the file,
+ * and nothing may follow the last token. Scores may be anything; NaN merges nothing.
  */
 #include "tokenizer.h"
 
@@ -164,7 +164,8 @@ static bool spell_characters(const Tokenizer *t, Spelling *s, Complaint *complai
   return true;
 }
 
-/* Joins the pair whose token has the highest score, the leftmost of equals, until no pair makes one. */
+/* Joins the pair whose token has the highest score, the leftmost of equals, until no pair makes
+ * one. */
 static void merge_pairs(const Tokenizer *t, Spelling *s) {
   for (size_t i = 0; i < s->count; i++) update_merge(t, s, i);
   for (;;) {

@@ -37,8 +37,8 @@ typedef struct Model {
   float *memory;
 } Model;
 
-/* Reads a checkpoint in the llama2.c format (version 0: seven int32 and the weights in fp32) and packs
- * the attention's weights in the storage. */
+/* Reads a checkpoint in the llama2.c format (version 0: seven int32 and the weights in fp32) and
+ * packs the attention's weights in the storage. */
 bool checkpoint_read(const char *path, AttendContext *context, AttendStorage storage, Model *model,
                      Complaint *complaint);
 

@@ -127,8 +127,8 @@ typedef enum AttendIsa {
 /* How the tiled path forms its products, in the core and in the projections; sums, softmax and the
  * output are fp32 always. A float is a sum of up to three bf16 numbers, and a product of floats one
  * of bf16 products (Henry, Tang and Heinecke 2019, "Leveraging the bfloat16 Artificial Intelligence
- * Datatype For Higher-Precision Computations"). The errors below are of a product, relative to it and
- * at worst; bounds of scores and outputs: docs/numerics.md. */
+ * Datatype For Higher-Precision Computations"). The errors below are of a product, relative to it
+ * and at worst; bounds of scores and outputs: docs/numerics.md. */
 typedef enum AttendPrecision {
   ATTEND_PRECISION_FP32 = 0,   /* multiply-adds in fp32 */
   ATTEND_PRECISION_BF16X6 = 1, /* three parts, six products: as exact as fp32 */
@@ -137,8 +137,8 @@ typedef enum AttendPrecision {
 } AttendPrecision;
 #define ATTEND_PRECISION_COUNT 4
 
-/* How weights, and the keys and values of a cache, are stored. Any context can use any of them; what
- * AUTO takes is multiplied as it lies. */
+/* How weights, and the keys and values of a cache, are stored. Any context can use any of them;
+ * what AUTO takes is multiplied as it lies. */
 typedef enum AttendStorage {
   ATTEND_STORAGE_AUTO = 0, /* as the precision of the context that packs or opens multiplies: FP32,
                                 and BF16X3, BF16X2, BF16 for BF16X6, BF16X3, BF16 */
@@ -146,17 +146,16 @@ typedef enum AttendStorage {
   ATTEND_STORAGE_BF16 = 2, /* 2 bytes: rounded to nearest, ties to even; exact for bf16 files */
   ATTEND_STORAGE_BF16X2 = 3, /* 4 bytes: the sum of two bf16 numbers, relative error 2^-17 */
   ATTEND_STORAGE_BF16X3 = 4, /* 6 bytes: the sum of three, exact unless the least underflows */
-  ATTEND_STORAGE_FP16 =
-      5, /* 2 bytes: rounded likewise, to a relative error of 2^-11 from 2^-14 on and
-                                to multiples of 2^-24 below; what rounds beyond 65504 becomes infinite.
-                                Exact for F16 files. For fp32: the other precisions split what is read,
-                                each time it is. */
+  /* 2 bytes: rounded as BF16, to a relative error of 2^-11 from 2^-14 on and to multiples of 2^-24
+   * below; what rounds beyond 65504 becomes infinite. Exact for F16 files. For the precision fp32:
+   * the others split what is read, each time it is. */
+  ATTEND_STORAGE_FP16 = 5,
 } AttendStorage;
 #define ATTEND_STORAGE_COUNT 6
 
 /* Names as used by options and reports: "auto", "tiled", "blas", "naive"; "auto", "scalar", "avx2",
- * "avx512", "avx512bf16", "amx"; "fp32", "bf16x6", "bf16x3", "bf16"; "auto", "fp32", "bf16", "bf16x2",
- * "bf16x3", "fp16". Null for a number that is none. */
+ * "avx512", "avx512bf16", "amx"; "fp32", "bf16x6", "bf16x3", "bf16"; "auto", "fp32", "bf16",
+ * "bf16x2", "bf16x3", "fp16". Null for a number that is none. */
 ATTEND_API const char *attend_path_name(AttendPath path);
 ATTEND_API const char *attend_isa_name(AttendIsa isa);
 ATTEND_API const char *attend_precision_name(AttendPrecision precision);
@@ -385,7 +384,8 @@ typedef struct AttendState {
  *   out, lse  as in attend_core_forward(); lse may be null. Each may be that of one part itself.
  * A part that saw no key in a row (LSE -inf) is not looked at in that row, and a row of which one
  * part alone saw keys keeps that part's bits.
- * Returns OK; NULL_POINTER; MISALIGNED; BAD_SIZE (count is 0 too); BAD_STRIDE; OVERFLOW; OVERLAP. */
+ * Returns OK; NULL_POINTER; MISALIGNED; BAD_SIZE (count is 0 too); BAD_STRIDE; OVERFLOW;
+ * OVERLAP. */
 ATTEND_API AttendStatus attend_merge_states(AttendContext *context, const AttendShape *shape,
                                             const AttendState *parts, size_t count,
                                             AttendOutputView out, float *lse);
@@ -425,8 +425,8 @@ typedef enum AttendRopeScaling {
   ATTEND_ROPE_LLAMA3 = 4, /* by frequency bands (Llama 3.1) */
 } AttendRopeScaling;
 
-/* Rotary position embedding (Su et al. 2021): pair k of a head of Q and K at position p is turned by
- * p * theta_k, theta_k = base^(-2k/dims), scaled as asked. Angles are formed in double.
+/* Rotary position embedding (Su et al. 2021): pair k of a head of Q and K at position p is turned
+ * by p * theta_k, theta_k = base^(-2k/dims), scaled as asked. Angles are formed in double.
  * Fill with attend_default_rope(). */
 typedef struct AttendRope {
   AttendRopePairing pairing; /* default NONE: no RoPE, and nothing below is looked at */
@@ -500,14 +500,14 @@ typedef struct AttendCache AttendCache;
  *   cache null: the tokens of a sequence attend to each other. Else their keys and values are
  *   appended to the cache, which must be of the weights' heads, and they attend to all of it;
  *   positions then count from the cache's first token.
- *   Without a cache the keys stand at 0, 1, ... whatever q_start says, so that a q_start above 0 shows
- *   a causal token what comes after it: what shifts RoPE alone is options.positions.
+ *   Without a cache the keys stand at 0, 1, ... whatever q_start says, so that a q_start above 0
+ *   shows a causal token what comes after it: what shifts RoPE alone is options.positions.
  * tokens = 0 is allowed and does nothing. The projections use cblas_sgemm (up to 16 rows: a kernel
  * of this library), except in the naive path, which has loops of its own.
  * Returns what attend_core_forward() returns, and: SHAPE_MISMATCH (cache and weights);
- * CACHE_FULL; BAD_OPTION (q_start, q_starts, key_lengths or key_offsets set where the call sets them
- * itself; a sequence of the cache named twice or missing; a window wider than the cache keeps; a
- * position beyond RoPE's table). On failure y and the cache are as before. */
+ * CACHE_FULL; BAD_OPTION (q_start, q_starts, key_lengths or key_offsets set where the call sets
+ * them itself; a sequence of the cache named twice or missing; a window wider than the cache keeps;
+ * a position beyond RoPE's table). On failure y and the cache are as before. */
 ATTEND_API AttendStatus attend_layer_forward(AttendContext *context, const AttendWeights *weights,
                                              AttendCache *cache, size_t batch, size_t tokens,
                                              const float *x, const AttendOptions *options,
@@ -553,8 +553,8 @@ ATTEND_API void attend_close_cache(AttendCache **cache);
 /* Tokens of a sequence so far (in a ring also those no longer kept); 0 for a sequence that is none.
  * The first token still kept: 0 except in a ring. Tokens that a sequence may hold. Blocks of a pool
  * that are free (0 without a pool). Bytes of keys and values that one token of one sequence takes,
- * padded as the kernels read them, and that the whole cache has taken from the system. All are 0 of a
- * cache that is null. */
+ * padded as the kernels read them, and that the whole cache has taken from the system. All are 0 of
+ * a cache that is null. */
 ATTEND_API size_t attend_cache_length(const AttendCache *cache, size_t sequence);
 ATTEND_API size_t attend_cache_first(const AttendCache *cache, size_t sequence);
 ATTEND_API size_t attend_cache_capacity(const AttendCache *cache);
@@ -577,17 +577,17 @@ ATTEND_API AttendStatus attend_read_cache(AttendContext *context, const AttendCa
                                           size_t sequence, size_t first, size_t tokens,
                                           AttendOutputView key, AttendOutputView value);
 
-/* Forgets a sequence's tokens from `length` on (rollback), and gives blocks back to the pool; length
- * 0 empties the sequence. Returns OK; NULL_POINTER; BAD_SIZE (no such sequence, length is more than
- * it has, or a ring has already dropped tokens that the window before `length` needs). Writes no
- * error sentence. */
+/* Forgets a sequence's tokens from `length` on (rollback), and gives blocks back to the pool;
+ * length 0 empties the sequence. Returns OK; NULL_POINTER; BAD_SIZE (no such sequence, length is
+ * more than it has, or a ring has already dropped tokens that the window before `length` needs).
+ * Writes no error sentence. */
 ATTEND_API AttendStatus attend_truncate_cache(AttendCache *cache, size_t sequence, size_t length);
 
 /* Makes sequence `to` begin with the first `length` tokens of sequence `from`; what it held before
  * is forgotten. In a pool the two share all blocks that are full, until one of them writes there.
- * Returns OK; NULL_POINTER; BAD_SIZE (no such sequence, from == to, length beyond it, or a ring, which
- * cannot be forked in its past: length must then be its whole length); CACHE_FULL. On failure the
- * cache is as before. */
+ * Returns OK; NULL_POINTER; BAD_SIZE (no such sequence, from == to, length beyond it, or a ring,
+ * which cannot be forked in its past: length must then be its whole length); CACHE_FULL. On failure
+ * the cache is as before. */
 ATTEND_API AttendStatus attend_fork_cache(AttendContext *context, AttendCache *cache, size_t from,
                                           size_t to, size_t length);
 
@@ -598,7 +598,8 @@ ATTEND_API AttendStatus attend_fork_cache(AttendContext *context, AttendCache *c
  *          the cache's; sequence b is options.cache_sequences[b], and may be that of another b too
  *   query [B, Nq, Hq, D]   out [B, Nq, Hq, Dv]   lse [B, Hq, Nq] or null
  * Returns what attend_core_forward() returns, SHAPE_MISMATCH, BAD_OPTION as in
- * attend_layer_forward(), and BAD_SIZE where the first queries see tokens that a ring has dropped. */
+ * attend_layer_forward(), and BAD_SIZE where the first queries see tokens that a ring has
+ * dropped. */
 ATTEND_API AttendStatus attend_cached_forward(AttendContext *context, const AttendShape *shape,
                                               const AttendCache *cache, AttendView query,
                                               const AttendOptions *options, AttendOutputView out,
@@ -640,8 +641,8 @@ ATTEND_API AttendStatus attend_plan_core(AttendContext *context, const AttendSha
                                          const AttendOptions *options, AttendPlan *plan);
 
 /* Plans a layer call: `tokens` new tokens after `past` cached ones in every sequence (has_cache as
- * in the call; without one `past` is not looked at). Its workspace suffices for calls of these sizes
- * with fewer past tokens too: where sequences differ, plan with the longest. */
+ * in the call; without one `past` is not looked at). Its workspace suffices for calls of these
+ * sizes with fewer past tokens too: where sequences differ, plan with the longest. */
 ATTEND_API AttendStatus attend_plan_layer(AttendContext *context, const AttendLayerShape *shape,
                                           size_t batch, size_t tokens, size_t past, bool has_cache,
                                           const AttendOptions *options, AttendPlan *plan);
@@ -705,22 +706,22 @@ typedef struct AttendMatrix {
 
 typedef void (*AttendTap)(void *user, const AttendMatrix *matrix);
 
-/* Has `tap` called with intermediate matrices of later calls, per sequence and head in order: query,
- * key, value, scores (scaled), capped_scores (if there is a softcap), masked_scores, weights,
- * context; then, in layer calls, concat and output of each sequence. These are modes 0 to 3 of
- * qk_matmul_output_mode in ONNX's Attention operator.
+/* Has `tap` called with intermediate matrices of later calls, per sequence and head in order:
+ * query, key, value, scores (scaled), capped_scores (if there is a softcap), masked_scores,
+ * weights, context; then, in layer calls, concat and output of each sequence. These are modes 0 to
+ * 3 of qk_matmul_output_mode in ONNX's Attention operator.
  *   naive   all of them, as it forms them. The heads then run one after the other.
  *   blas    scores to weights of all rows, and concat and output
  *   tiled   scores to weights of the rows that attend_set_tap_rows() names (none by default), formed
  *           again by the kernels after the result and not kept; and concat and output
- * A tap runs within the call and in its thread, so it makes no call with the same context; to end the
- * call early is not possible. Null removes the tap. Returns OK; NULL_POINTER. */
+ * A tap runs within the call and in its thread, so it makes no call with the same context; to end
+ * the call early is not possible. Null removes the tap. Returns OK; NULL_POINTER. */
 ATTEND_API AttendStatus attend_set_tap(AttendContext *context, AttendTap tap, void *user);
 
 /* Restricts the tap's scores to weights to query tokens first .. first + count of each sequence, as
- * far as it has them (a sequence that has none of them shows matrices of 0 rows). count 0 (default):
- * all rows in the naive and blas paths, none in the tiled path. The workspace of a plan made
- * afterwards includes what they need. Returns OK; NULL_POINTER. */
+ * far as it has them (a sequence that has none of them shows matrices of 0 rows). count 0
+ * (default): all rows in the naive and blas paths, none in the tiled path. The workspace of a plan
+ * made afterwards includes what they need. Returns OK; NULL_POINTER. */
 ATTEND_API AttendStatus attend_set_tap_rows(AttendContext *context, size_t first, size_t count);
 
 /* ------------------------------------------------------------------------------------------------

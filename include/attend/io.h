@@ -5,8 +5,8 @@
  *   .safetensors  named tensors, in one file or several
  *   layers        the weights of a published model, packed
  *
- * Nothing in a file is trusted: every number is checked before it is used, and a file that cannot be
- * used gives a status and one sentence with the file, the place and what would be right.
+ * Nothing in a file is trusted: every number is checked before it is used, and a file that cannot
+ * be used gives a status and one sentence with the file, the place and what would be right.
  */
 #ifndef ATTEND_IO_H
 #define ATTEND_IO_H
@@ -45,19 +45,19 @@ typedef struct AttendArray {
   const char *dtype; /* of the file it was read from: "<f2", "<f4" or "<f8" */
 } AttendArray;
 
-/* Reads an array from a .npy file, version 1 to 3 of the format (NEP 1): little-endian f2, f4 and f8,
- * in C or Fortran order; f8 is rounded to float.
+/* Reads an array from a .npy file, version 1 to 3 of the format (NEP 1): little-endian f2, f4 and
+ * f8, in C or Fortran order; f8 is rounded to float.
  *   array  filled on success, to be freed with attend_free_array(); untouched on failure
  *   error  as in attend_read_config()
- * Returns OK; NULL_POINTER; FILE_UNREADABLE; FILE_INVALID (not .npy, a type or order that is not read,
- * more than ATTEND_ARRAY_RANK dimensions, or a length that does not fit its shape); OVERFLOW;
+ * Returns OK; NULL_POINTER; FILE_UNREADABLE; FILE_INVALID (not .npy, a type or order that is not
+ * read, more than ATTEND_ARRAY_RANK dimensions, or a length that does not fit its shape); OVERFLOW;
  * OUT_OF_MEMORY. */
 ATTEND_API AttendStatus attend_read_npy(const char *path, AttendArray *array, char *error,
                                         size_t error_size);
 
-/* Writes data [dims[0], .., dims[rank - 1]] as f4 in C order, version 1.0. The file appears complete
- * or not at all: it is written under a temporary name in the same directory and then renamed.
- * Returns OK; NULL_POINTER; BAD_SIZE (rank); OVERFLOW; FILE_UNWRITABLE; OUT_OF_MEMORY. */
+/* Writes data [dims[0], .., dims[rank - 1]] as f4 in C order, version 1.0. The file appears
+ * complete or not at all: it is written under a temporary name in the same directory and then
+ * renamed. Returns OK; NULL_POINTER; BAD_SIZE (rank); OVERFLOW; FILE_UNWRITABLE; OUT_OF_MEMORY. */
 ATTEND_API AttendStatus attend_write_npy(const char *path, const float *data, const size_t *dims,
                                          size_t rank, char *error, size_t error_size);
 
@@ -103,13 +103,14 @@ typedef struct AttendTensorFile AttendTensorFile;
  *   file  the handle, null on failure; closed by attend_close_tensors()
  *   error as in attend_read_config()
  * The files are mapped, and AttendTensor.data reads the mapping: nothing is copied, and a tensor of
- * any dtype is listed. Whoever reads through data must know that nobody shortens the file meanwhile:
- * the system answers a read beyond its end by a signal. attend_read_tensor() does not use the mapping
- * and reports such a file instead.
- * Returns OK; NULL_POINTER; FILE_UNREADABLE; FILE_INVALID (a header above 100 MB or beyond the file,
- * not JSON, without the three fields of a tensor; bytes of tensors that overlap, leave a hole, lie
- * outside the file or do not fit dtype and shape; more than ATTEND_TENSOR_RANK dimensions; an index
- * that leads out of its directory or to what is not there); OVERFLOW; OUT_OF_MEMORY. */
+ * any dtype is listed. Whoever reads through data must know that nobody shortens the file
+ * meanwhile: the system answers a read beyond its end by a signal. attend_read_tensor() does not
+ * use the mapping and reports such a file instead.
+ * Returns OK; NULL_POINTER; FILE_UNREADABLE; FILE_INVALID (a header above 100 MB or beyond the
+ * file, not JSON, without the three fields of a tensor; bytes of tensors that overlap, leave a
+ * hole, lie outside the file or do not fit dtype and shape; more than ATTEND_TENSOR_RANK
+ * dimensions; an index that leads out of its directory or to what is not there); OVERFLOW;
+ * OUT_OF_MEMORY. */
 ATTEND_API AttendStatus attend_open_tensors(const char *path, AttendTensorFile **file, char *error,
                                             size_t error_size);
 
@@ -117,24 +118,25 @@ ATTEND_API AttendStatus attend_open_tensors(const char *path, AttendTensorFile *
  * both levels. */
 ATTEND_API void attend_close_tensors(AttendTensorFile **file);
 
-/* The tensors in the order of their names' bytes: index 0 .. attend_tensor_count() - 1; null beyond.
- * Valid, with the strings in them, until the file is closed. */
+/* The tensors in the order of their names' bytes: index 0 .. attend_tensor_count() - 1; null
+ * beyond. Valid, with the strings in them, until the file is closed. */
 ATTEND_API size_t attend_tensor_count(const AttendTensorFile *file);
 ATTEND_API const AttendTensor *attend_tensor_at(const AttendTensorFile *file, size_t index);
 
 /* The tensor of that name, or null. */
 ATTEND_API const AttendTensor *attend_find_tensor(const AttendTensorFile *file, const char *name);
 
-/* What the file's metadata says under the key; null if it says nothing, and where there is an index. */
+/* What the file's metadata says under the key; null if it says nothing, and where there is an
+ * index. */
 ATTEND_API const char *attend_tensor_metadata(const AttendTensorFile *file, const char *key);
 
 /* Reads a tensor of F32, F16 or BF16 into to[0 .. count), row-major; all of them are exact in fp32.
  * Different threads may read from the same file at the same time.
  *   count  the tensor's numbers, the product of its dims
  *   error  as in attend_read_config()
- * Returns OK; NULL_POINTER; SHAPE_MISMATCH (count); FILE_UNREADABLE (among others: the file has been
- * shortened since it was opened); FILE_INVALID (no tensor of that name, or one of another dtype);
- * OUT_OF_MEMORY. On failure what to holds is not defined. */
+ * Returns OK; NULL_POINTER; SHAPE_MISMATCH (count); FILE_UNREADABLE (among others: the file has
+ * been shortened since it was opened); FILE_INVALID (no tensor of that name, or one of another
+ * dtype); OUT_OF_MEMORY. On failure what to holds is not defined. */
 ATTEND_API AttendStatus attend_read_tensor(const AttendTensorFile *file, const char *name,
                                            float *to, size_t count, char *error, size_t error_size);
 
@@ -158,8 +160,8 @@ ATTEND_API AttendStatus attend_write_safetensors(const char *path, const AttendT
  * Layers: weights of a published model by their names
  */
 
-/* Reads the config.json of the directory `path`, or the one beside the file `path`. Everything else as
- * in attend_read_config(). */
+/* Reads the config.json of the directory `path`, or the one beside the file `path`. Everything else
+ * as in attend_read_config(). */
 ATTEND_API AttendStatus attend_read_config_beside(const char *path, AttendModel *model, char *error,
                                                   size_t error_size);
 
@@ -169,8 +171,8 @@ ATTEND_API AttendStatus attend_read_config_beside(const char *path, AttendModel 
  *   [model.]layers.N.self_attn. + q_proj, k_proj, v_proj, o_proj .weight ([out, in]) and .bias;
  *                                 q_norm.weight, k_norm.weight; sinks
  *   [transformer.]h.N.attn.     + c_attn (Q, K and V fused), c_proj .weight ([in, out]) and .bias
- * Buffers that some models store beside them (rotary_emb.inv_freq; GPT-2's bias and masked_bias, its
- * causal mask) are passed over.
+ * Buffers that some models store beside them (rotary_emb.inv_freq; GPT-2's bias and masked_bias,
+ * its causal mask) are passed over.
  *   bytes  null, or set to what the layer's numbers take in fp32: packed weights are of that size
  *          but for padding and RoPE's frequencies
  *   error  as in attend_read_config(): file, tensor, expected and found shape
@@ -188,11 +190,11 @@ typedef struct AttendLayer {
   float *sinks;           /* owned; [Hq], or null if the model has none */
 } AttendLayer;
 
-/* Loads layer `index` of a model from a path as attend_open_tensors() takes it, with the config.json
- * that lies beside the weights. Matrices are read, widened and packed in blocks, so that beside the packed
- * weights about 2 MiB are in memory at a time.
- *   storage as in AttendWeightSource: weights of a BF16 file are the same numbers in each of them but
- *           FP16, and those of an F16 file in each but BF16
+/* Loads layer `index` of a model from a path as attend_open_tensors() takes it, with the
+ * config.json that lies beside the weights. Matrices are read, widened and packed in blocks, so
+ * that beside the packed weights about 2 MiB are in memory at a time.
+ *   storage as in AttendWeightSource: weights of a BF16 file are the same numbers in each of them
+ *           but FP16, and those of an F16 file in each but BF16
  *   layer  filled on success, to be freed with attend_free_layer(); untouched on failure
  *   error  as in attend_read_config(); the context's own sentence is not meant
  * Returns what attend_open_tensors(), attend_read_config(), attend_check_layer(),
@@ -208,8 +210,8 @@ ATTEND_API AttendStatus attend_load_layer_from(AttendContext *context, const Att
                                                AttendStorage storage, AttendLayer *layer,
                                                char *error, size_t error_size);
 
-/* Sets in *options what the layer does to its scores, as attend_model_options() does, and its sinks,
- * which stay the layer's. */
+/* Sets in *options what the layer does to its scores, as attend_model_options() does, and its
+ * sinks, which stay the layer's. */
 ATTEND_API void attend_layer_options(const AttendLayer *layer, AttendOptions *options);
 
 /* Frees what a load has filled and makes it empty. Null is allowed. */

@@ -65,19 +65,19 @@ typedef struct BenchOptions {
 /* Reads the arguments. EXIT_SUCCESS, or EXIT_USAGE with the sentence printed. */
 int bench_read_options(int argc, char **argv, BenchOptions *options);
 
-/* The steps of it, for another command with a table of its own: before the first option; an option of
- * any code above or of options.h (false, with the sentence printed, if its value is wrong). */
+/* The steps of it, for another command with a table of its own: before the first option; an option
+ * of any code above or of options.h (false, with the sentence printed, if its value is wrong). */
 void bench_set_defaults(BenchOptions *options);
 bool bench_take_option(BenchOptions *options, int code, const char *value);
 
-/* Puts defaults where lists are empty. False, with the sentence printed, for a combination that makes
- * no sense. */
+/* Puts defaults where lists are empty. False, with the sentence printed, for a combination that
+ * makes no sense. */
 bool bench_complete_options(BenchOptions *options);
 
 void bench_print_help(void);
 
-/* Completes options->config, which points into *options. Called after the core of OpenBLAS is settled,
- * because OpenMP's number is that of the process that measures. */
+/* Completes options->config, which points into *options. Called after the core of OpenBLAS is
+ * settled, because OpenMP's number is that of the process that measures. */
 void bench_fill_config(BenchOptions *options);
 
 #endif

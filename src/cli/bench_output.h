@@ -1,7 +1,8 @@
 /* bench_output.h - where a run's report and picture go, and how a run ends.
  *
- * Files are opened before the measurement, so that one that cannot be written is known before minutes are
- * spent. Functions that return an exit status have printed the sentence that goes with it.
+ * Files are opened before the measurement, so that one that cannot be written is known before
+ * minutes are spent. Functions that return an exit status have printed the sentence that goes with
+ * it.
  */
 #ifndef ATTEND_SRC_CLI_BENCH_OUTPUT_H
 #define ATTEND_SRC_CLI_BENCH_OUTPUT_H

@@ -1,4 +1,5 @@
-/* bench_rules.c - which options of `attend bench` go together, and what stands where none was given. */
+/* bench_rules.c - which options of `attend bench` go together, and what stands where none was
+ * given. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,7 +64,8 @@ static bool check_isa(AttendIsa isa) {
   return false;
 }
 
-/* Files may call their models the same, most often by the family; their paths then tell them apart. */
+/* Files may call their models the same, most often by the family; their paths then tell them
+ * apart. */
 static void distinguish_models(BenchOptions *options) {
   ModelList *const models = &options->models;
   bool shared[OPTION_LIST_MAX] = {false};

@@ -1,10 +1,10 @@
 /* blas_core.c - which kernels OpenBLAS uses, which it should use, and the restart between.
  *
- * Owns OPENBLAS_CORETYPE and the guard variable. The guard holds "CORE,BEFORE,ORIGIN": the core that
- * the restart asked for, the one in use before it, and whether that one was "held" by the user or
- * "detected". It counts only while OPENBLAS_CORETYPE still names the same core. Every restart asks for
- * a core that none before it asked for, so that restarts end. A core whose instructions the processor
- * lacks is refused, because OpenBLAS would take it and die.
+ * Owns OPENBLAS_CORETYPE and the guard variable. The guard holds "CORE,BEFORE,ORIGIN": the core
+ * that the restart asked for, the one in use before it, and whether that one was "held" by the user
+ * or "detected". It counts only while OPENBLAS_CORETYPE still names the same core. Every restart
+ * asks for a core that none before it asked for, so that restarts end. A core whose instructions
+ * the processor lacks is refused, because OpenBLAS would take it and die.
  */
 #include "cli/blas_core.h"
 
@@ -75,8 +75,8 @@ const char *blas_core_class_name(BlasCoreClass core_class) {
 }
 
 /* The cores worth asking for on this processor, best first, ended by null; all are of the class
- * returned. OpenBLAS's AVX-512 kernels need F, VL, DQ and BW, which come together on every processor
- * that has VL. */
+ * returned. OpenBLAS's AVX-512 kernels need F, VL, DQ and BW, which come together on every
+ * processor that has VL. */
 static BlasCoreClass list_candidates(const char *candidates[3]) {
   const char *first = NULL, *second = NULL;
   BlasCoreClass processor_class = BLAS_CLASS_UNKNOWN;
@@ -109,8 +109,8 @@ static void copy_name(char name[BLAS_CORE_NAME_SIZE], const char *text, size_t l
   name[length] = '\0';
 }
 
-/* Reads the guard into state->before... and returns true, if it is there and belongs to the core that
- * OPENBLAS_CORETYPE names. */
+/* Reads the guard into state->before... and returns true, if it is there and belongs to the core
+ * that OPENBLAS_CORETYPE names. */
 static bool read_guard(BlasCoreState *state, const char *asked) {
   const char *guard = getenv(GUARD_VARIABLE);
   if (guard == NULL || asked == NULL) return false;

@@ -1,9 +1,9 @@
 /* blas_core.h - which kernels ("core") OpenBLAS uses, which it should use, and the restart between.
  *
- * OpenBLAS picks its core while it is loaded: the one that OPENBLAS_CORETYPE names, else the one that
- * it takes the processor for. Another core therefore needs another process, and the tool starts
- * itself again with the variable set. A guard variable carries what was there before through the
- * restart, so that it happens once and the second process can check and report it.
+ * OpenBLAS picks its core while it is loaded: the one that OPENBLAS_CORETYPE names, else the one
+ * that it takes the processor for. Another core therefore needs another process, and the tool
+ * starts itself again with the variable set. A guard variable carries what was there before through
+ * the restart, so that it happens once and the second process can check and report it.
  */
 #ifndef ATTEND_SRC_CLI_BLAS_CORE_H
 #define ATTEND_SRC_CLI_BLAS_CORE_H
@@ -50,27 +50,29 @@ BlasCoreClass blas_core_class(const char *name);
 /* "AVX-512", "AVX2", "pre-AVX2", "unknown". */
 const char *blas_core_class_name(BlasCoreClass core_class);
 
-/* True if `before` (equal to the core in use unless the tool was restarted) is below the processor. */
+/* True if `before` (equal to the core in use unless the tool was restarted) is below the
+ * processor. */
 bool blas_core_was_low(const BlasCoreState *state);
 
 /* Settles the core; a command calls it after its options are read and before any output.
  *   wanted       null, "best" or a core's name (--blas-core)
  *   may_restart  false: a core that OpenBLAS chose too low is kept, with one line said (--no-restart)
  *   argv         the command's own, argv[0] its name, ended by null
- * With wanted, the tool starts again under that core unless it is in use already. Without it, a core
- * that the user set is respected, with one line of warning if it is below the processor, and one that
- * OpenBLAS chose too low is corrected by a restart. What it does and why is one line on stderr.
- * Returns EXIT_SUCCESS, also when nothing had to be done; EXIT_USAGE (the processor cannot run the
- * core wanted) or EXIT_FAILURE (OpenBLAS did not take the core wanted), with the sentence printed.
- * Does not return when the tool starts again. */
+ * With wanted, the tool starts again under that core unless it is in use already. Without it, a
+ * core that the user set is respected, with one line of warning if it is below the processor, and
+ * one that OpenBLAS chose too low is corrected by a restart. What it does and why is one line on
+ * stderr. Returns EXIT_SUCCESS, also when nothing had to be done; EXIT_USAGE (the processor cannot
+ * run the core wanted) or EXIT_FAILURE (OpenBLAS did not take the core wanted), with the sentence
+ * printed. Does not return when the tool starts again. */
 int blas_core_settle(const char *wanted, bool may_restart, char **argv);
 
-/* The same for a command that reports on the core itself: no line about a core that is merely low. */
+/* The same for a command that reports on the core itself: no line about a core that is merely
+ * low. */
 int blas_core_settle_quietly(const char *wanted, bool may_restart, char **argv);
 
-/* The environment of a process that is to run under `core`: that of this process with OPENBLAS_CORETYPE
- * and the guard set, as one block that the caller frees; null if memory is short. A tool started in
- * it with --blas-core `core` checks that OpenBLAS took the core. */
+/* The environment of a process that is to run under `core`: that of this process with
+ * OPENBLAS_CORETYPE and the guard set, as one block that the caller frees; null if memory is short.
+ * A tool started in it with --blas-core `core` checks that OpenBLAS took the core. */
 char **blas_core_environment(const BlasCoreState *state, const char *core);
 
 #endif

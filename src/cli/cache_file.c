@@ -29,7 +29,8 @@ static AttendStatus refuse_memory(const char *path, char *error) {
   return ATTEND_STATUS_OUT_OF_MEMORY;
 }
 
-/* Room for rows->sequences * rows->tokens rows of Hk heads. False also if they cannot be counted. */
+/* Room for rows->sequences * rows->tokens rows of Hk heads. False also if they cannot be
+ * counted. */
 static bool new_rows(const AttendLayerShape *shape, CacheRows *rows) {
   size_t count, keys, values;
   if (__builtin_mul_overflow(rows->sequences, rows->tokens, &count) ||

@@ -89,7 +89,8 @@ int main(int argc, char **argv) {
     print_help(stderr);
     return EXIT_USAGE;
   }
-  /* A file that grows beyond the user's limit is then an error like a full disk, and leaves no trace. */
+  /* A file that grows beyond the user's limit is then an error like a full disk, and leaves no
+   * trace. */
   signal(SIGXFSZ, SIG_IGN);
   const char *name = argv[1];
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {

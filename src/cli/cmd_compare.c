@@ -1,7 +1,8 @@
-/* cmd_compare.c - `attend compare`: naive on one thread, naive with OpenMP, blas and tiled, side by side.
+/* cmd_compare.c - `attend compare`: naive on one thread, naive with OpenMP, blas and tiled, side by
+ * side.
  *
- * Owns the order of events. It is a run of bench/sweep.h with contenders of its own: measuring, verifying,
- * yardsticks and the plot are the benchmark's.
+ * Owns the order of events. It is a run of bench/sweep.h with contenders of its own: measuring,
+ * verifying, yardsticks and the plot are the benchmark's.
  */
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
 /* cmd_info.c - `attend info`: the processor, the kernels, OpenBLAS, and what is wrong with them.
  *
  * Owns the command's options and what it measures. A plain run measures nothing and ends at once. A
- * core that is merely low is a finding of the doctor here and not also a warning on stderr; apart from
- * that the core is settled as in every command.
+ * core that is merely low is a finding of the doctor here and not also a warning on stderr; apart
+ * from that the core is settled as in every command.
  */
 #include <stdio.h>
 #include <string.h>
@@ -111,7 +111,8 @@ static void measure(const InfoOptions *options, InfoReport *report) {
   }
   const OthersClock after = others_clock();
   facts->others_share = others_share(&before, &after);
-  /* Without the comparison the finding says that the cost was not measured; the reason is printed. */
+  /* Without the comparison the finding says that the cost was not measured; the reason is
+   * printed. */
   if (blas_core_was_low(&facts->core) && facts->core.selectable) {
     probe_compare(&facts->core, threads, options->seconds, &facts->comparison);
   }

@@ -1,4 +1,5 @@
-/* cmd_inspect.c - `attend inspect`: the tensors of a file, and which layers of its model can be run.
+/* cmd_inspect.c - `attend inspect`: the tensors of a file, and which layers of its model can be
+ * run.
  *
  * Owns the command's options. It reads headers only, so that it answers at once whatever the file's
  * size, and changes nothing.

@@ -1,7 +1,7 @@
 /* cmd_run.c - `attend run`: one layer of a model on an input, from files to files.
  *
- * Owns the order of events: options, the core of OpenBLAS, the layer, the input, the cache, the call;
- * then what was asked for is written, and a few lines say what ran. The
+ * Owns the order of events: options, the core of OpenBLAS, the layer, the input, the cache, the
+ * call; then what was asked for is written, and a few lines say what ran. The
  * output and the cache are written last, so that a run that fails leaves both as they were.
  */
 #include <math.h>

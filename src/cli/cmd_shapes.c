@@ -1,4 +1,5 @@
-/* cmd_shapes.c - `attend shapes`: every matrix of a layer with its shape, elements, bytes and FLOPs.
+/* cmd_shapes.c - `attend shapes`: every matrix of a layer with its shape, elements, bytes and
+ * FLOPs.
  *
  * Owns the help text and the exit status. It computes nothing that OpenBLAS has a part in and never
  * restarts the tool.

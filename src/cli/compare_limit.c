@@ -1,9 +1,10 @@
 /* compare_limit.c - one sentence on what limits a row, chosen and worded by its measured figures.
  *
- * The order of the questions: is the row near a limit of the machine, or near what OpenBLAS makes of it;
- * if not, is it nothing that was computed; is it the path that does not use vectors; else is it what stands
- * between the projections, or the projections, or the rest. No sentence is tied to a path's name alone: a naive path near the peak
- * would be said to be there. A cause is named only where a figure of this run shows it.
+ * The order of the questions: is the row near a limit of the machine, or near what OpenBLAS makes
+ * of it; if not, is it nothing that was computed; is it the path that does not use vectors; else is
+ * it what stands between the projections, or the projections, or the rest. No sentence is tied to a
+ * path's name alone: a naive path near the peak would be said to be there. A cause is named only
+ * where a figure of this run shows it.
  */
 #include <math.h>
 #include <stdarg.h>
@@ -14,14 +15,15 @@
 
 /* From this share of a limit on, the limit is what holds the row. */
 #define NEAR_LIMIT 0.6
-/* From this share of sgemm's speed on, a call that spends its time in sgemm has little left to win. */
+/* From this share of sgemm's speed on, a call that spends its time in sgemm has little left to
+ * win. */
 #define NEAR_SGEMM 0.85
 /* Below this share of the peak, the vector units are idle most of the time. */
 #define VECTORS_IDLE 0.25
 /* A part whose speed is below this share of sgemm's is slowed by something else than arithmetic. */
 #define SLOW_PART 0.75
-/* Score matrices are what slows a core down if so much of it is softmax, which is passes over them, or
- * if they are larger than L2 and the core is slower than without them by this factor. */
+/* Score matrices are what slows a core down if so much of it is softmax, which is passes over them,
+ * or if they are larger than L2 and the core is slower than without them by this factor. */
 #define SOFTMAX_OF_CORE 0.3
 #define SCORES_COST 1.2
 /* What happens in a smaller share of the time is not worth a word. */
@@ -72,8 +74,8 @@ double compare_speedup(const BenchRun *run, const BenchRow *row) {
   return ratio(row_seconds(&run->rows[place * run->config->path_count]), row_seconds(row));
 }
 
-/* How the bytes of score matrices that are in use at a time compare with the caches. They are divided
- * among the threads, each of which has an L2 of its own. */
+/* How the bytes of score matrices that are in use at a time compare with the caches. They are
+ * divided among the threads, each of which has an L2 of its own. */
 static void append_scores(const BenchRun *run, const BenchRow *row, char *sentence) {
   const double each = (double)row->score_bytes / (double)row->threads;
   const double l2 = (double)run->machine.l2_bytes, l3 = (double)run->machine.l3_bytes;

@@ -1,5 +1,5 @@
-/* compare_options.c - reads the arguments of `attend compare`: some of those of `attend bench`, with
- * defaults for a lesson. */
+/* compare_options.c - reads the arguments of `attend compare`: some of those of `attend bench`,
+ * with defaults for a lesson. */
 #include "cli/compare_options.h"
 
 #include <stdio.h>

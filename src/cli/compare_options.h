@@ -1,7 +1,7 @@
 /* compare_options.h - the contenders of `attend compare`, and what it was asked for.
  *
- * A comparison is a run of the benchmark: one model, one number of threads T, and as paths the naive one on one
- * thread, which every speed-up refers to, then naive, blas and tiled on T threads.
+ * A comparison is a run of the benchmark: one model, one number of threads T, and as paths the
+ * naive one on one thread, which every speed-up refers to, then naive, blas and tiled on T threads.
  */
 #ifndef ATTEND_SRC_CLI_COMPARE_OPTIONS_H
 #define ATTEND_SRC_CLI_COMPARE_OPTIONS_H

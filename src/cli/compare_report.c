@@ -1,4 +1,5 @@
-/* compare_report.c - a comparison as a table for people or as comma-separated values; owns layout only.
+/* compare_report.c - a comparison as a table for people or as comma-separated values; owns layout
+ * only.
  */
 #include "cli/compare_report.h"
 

@@ -1,8 +1,8 @@
 /* dimensions.c - a layer that the command line gives by its dimensions in place of a model.
  *
  * Owns the defaults of those options and the sentences on dimensions that make no layer. It checks
- * what can be said better in the words of the options than by the library; everything else is left to
- * the library.
+ * what can be said better in the words of the options than by the library; everything else is left
+ * to the library.
  */
 #include <stdio.h>
 

@@ -143,8 +143,9 @@ static void examine_threading(const DoctorFacts *facts, DoctorReport *report) {
   }
 }
 
-/* Who asks for more threads than there are cores, as "8 threads (OMP_NUM_THREADS=8)"; false if nobody
- * does. What --threads says is what attend uses; OpenMP's and OpenBLAS's numbers are defaults. */
+/* Who asks for more threads than there are cores, as "8 threads (OMP_NUM_THREADS=8)"; false if
+ * nobody does. What --threads says is what attend uses; OpenMP's and OpenBLAS's numbers are
+ * defaults. */
 static bool describe_excess(const DoctorFacts *facts, char *text, size_t size) {
   const AttendMachine *machine = &facts->machine;
   if (facts->threads > 0) {

@@ -1,8 +1,8 @@
 /* doctor.h - what is wrong between this processor, its OpenBLAS and the number of threads.
  *
- * The doctor looks at facts that were gathered before and states findings, each with its cost and its
- * cure. It measures nothing and claims no cost that was not measured: without a comparison it says
- * what is known in general and how to measure it here.
+ * The doctor looks at facts that were gathered before and states findings, each with its cost and
+ * its cure. It measures nothing and claims no cost that was not measured: without a comparison it
+ * says what is known in general and how to measure it here.
  */
 #ifndef ATTEND_SRC_CLI_DOCTOR_H
 #define ATTEND_SRC_CLI_DOCTOR_H
@@ -27,8 +27,7 @@ typedef struct DoctorFacts {
   size_t threads; /* asked for on the command line; 0 if not */
   const char *omp_num_threads, *openblas_num_threads;
   CoreComparison comparison;
-  double
-      others_share; /* of the cores' time that other programs had meanwhile; 0 or below: not known */
+  double others_share; /* of the cores' time, what other programs had meanwhile; <= 0: unknown */
 } DoctorFacts;
 
 /* One thing that is wrong. code is a fixed word for programs: "core_held", "core_misdetected",

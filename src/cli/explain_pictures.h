@@ -18,7 +18,8 @@ typedef struct ExplainPictures {
   bool draws, draws_text, heats;
 } ExplainPictures;
 
-/* Opens the files; null: not asked for. False, with the sentence printed, if one cannot be written. */
+/* Opens the files; null: not asked for. False, with the sentence printed, if one cannot be
+ * written. */
 bool explain_pictures_open(ExplainPictures *pictures, const char *draw, const char *heat);
 
 /* The drawing as text, if it was asked for. */

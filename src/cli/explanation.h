@@ -1,4 +1,5 @@
-/* explanation.h - everything that one `attend explain` has computed, and the forms it is printed in.
+/* explanation.h - everything that one `attend explain` has computed, and the forms it is printed
+ * in.
  *
  * The command gathers it, a writer prints it; the writers compute nothing.
  */

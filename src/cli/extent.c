@@ -1,7 +1,7 @@
 /* extent.c - arithmetic and writing of sizes that are numbers, letters or formulas of both.
  *
- * Every operation ends in add_term(), which keeps the sum free of like and zero terms. It refuses to
- * divide by a sum, because no shape of attention needs it.
+ * Every operation ends in add_term(), which keeps the sum free of like and zero terms. It refuses
+ * to divide by a sum, because no shape of attention needs it.
  */
 #include "cli/extent.h"
 
@@ -164,8 +164,8 @@ static void append(ExtentText *to, const char *text) {
   snprintf(to->text + used, sizeof to->text - used, "%s", text);
 }
 
-/* Factors of one side of a quotient, those with a positive power or those with a negative one; a number
- * of 1 is left out where anything else stands. Returns how many were written. */
+/* Factors of one side of a quotient, those with a positive power or those with a negative one; a
+ * number of 1 is left out where anything else stands. Returns how many were written. */
 static size_t write_factors(const ExtentTerm *term, const ExtentLetters *letters, int64_t number,
                             int sign, ExtentText *to) {
   static const char *const raised[] = {"", "", "²", "³", "⁴"};

@@ -1,11 +1,11 @@
 /* extent.h - a size that is a number, a letter, or a formula of both.
  *
- * An extent is a sum of products of letters with rational coefficients: 50, N, d/h, 2*N*d^2/h, i*d/h + d/h.
- * Sums are kept without two like terms and without zero terms, so that what is equal is stored
- * alike up to the order of the terms, and a formula without letters is one number. Letters are known by
- * their place in an ExtentLetters, which decides the order in which a product is written.
- * Arithmetic that leaves the range gives an extent that is `beyond`, and so does everything made of it;
- * nothing wraps around.
+ * An extent is a sum of products of letters with rational coefficients: 50, N, d/h, 2*N*d^2/h,
+ * i*d/h + d/h. Sums are kept without two like terms and without zero terms, so that what is equal
+ * is stored alike up to the order of the terms, and a formula without letters is one number.
+ * Letters are known by their place in an ExtentLetters, which decides the order in which a product
+ * is written. Arithmetic that leaves the range gives an extent that is `beyond`, and so does
+ * everything made of it; nothing wraps around.
  */
 #ifndef ATTEND_SRC_CLI_EXTENT_H
 #define ATTEND_SRC_CLI_EXTENT_H
@@ -41,8 +41,8 @@ typedef struct ExtentText {
   char text[EXTENT_TEXT_SIZE];
 } ExtentText;
 
-/* A letter is what starts with a letter of the alphabet and goes on with those, digits and '_', shorter
- * than EXTENT_NAME_SIZE. */
+/* A letter is what starts with a letter of the alphabet and goes on with those, digits and '_',
+ * shorter than EXTENT_NAME_SIZE. */
 bool extent_is_letter(const char *text);
 
 bool extent_has_letter(const ExtentLetters *letters, const char *name);
@@ -66,8 +66,8 @@ bool extent_get_number(const Extent *extent, int64_t *number);
 /* Whether it has no letters. */
 bool extent_is_constant(const Extent *extent);
 
-/* The formula as a person writes it ("2·N·d²/h"), and the same in a shape: by its name where it has one
- * and is no number, and a sum in parentheses. */
+/* The formula as a person writes it ("2·N·d²/h"), and the same in a shape: by its name where it has
+ * one and is no number, and a sum in parentheses. */
 ExtentText extent_formula(const Extent *extent, const ExtentLetters *letters);
 ExtentText extent_in_shape(const Extent *extent, const ExtentLetters *letters);
 

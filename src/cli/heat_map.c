@@ -1,7 +1,8 @@
 /* heat_map.c - the page: maps in a grid, with their tokens, and the scales below them.
  *
  * All maps have the same room, that of the largest. Neighbours of one shade become one box, which
- * keeps large maps small as files; a box of its own is kept for every element that shows its number.
+ * keeps large maps small as files; a box of its own is kept for every element that shows its
+ * number.
  */
 #include "cli/heat_map.h"
 

@@ -1,9 +1,10 @@
-/* heat_map.h - scores and weights as a picture: dark is much, light is little, in colour and in grey.
+/* heat_map.h - scores and weights as a picture: dark is much, light is little, in colour and in
+ * grey.
  *
  * All maps of one kind in a sheet share one scale, so that heads can be compared. Hidden elements
- * (-inf) are hatched and NaN is crossed, so that neither is taken for a value. Elements of a small map
- * show their numbers; of a large one each cell stands for a square of elements and shows the largest
- * of them. Weights are shown from 0 on, scores from the least one.
+ * (-inf) are hatched and NaN is crossed, so that neither is taken for a value. Elements of a small
+ * map show their numbers; of a large one each cell stands for a square of elements and shows the
+ * largest of them. Weights are shown from 0 on, scores from the least one.
  */
 #ifndef ATTEND_SRC_CLI_HEAT_MAP_H
 #define ATTEND_SRC_CLI_HEAT_MAP_H

@@ -4,8 +4,8 @@
 
 #include "cli/heat_map.h"
 
-/* The values of all maps of a kind. least > most if no element is finite. Weights over many keys are
- * small next to the 1 of a row with a single key; their shade goes with the square root. */
+/* The values of all maps of a kind. least > most if no element is finite. Weights over many keys
+ * are small next to the 1 of a row with a single key; their shade goes with the square root. */
 typedef struct HeatScale {
   double least, most;
   bool root;
@@ -33,8 +33,8 @@ bool heat_is_dark(uint32_t colour);
 /* Elements along a side of a cell, for a map to have at most `most` cells on a side. */
 size_t heat_block(const HeatMap *map, size_t most);
 
-/* The cell at a row and column of cells: the largest of its elements that is not hidden; -inf if all
- * are, NaN if one is. */
+/* The cell at a row and column of cells: the largest of its elements that is not hidden; -inf if
+ * all are, NaN if one is. */
 double heat_cell(const HeatMap *map, size_t block, size_t row, size_t column);
 
 typedef struct HeatNumber {

@@ -1,7 +1,7 @@
 /* info_json.c - the report of `attend info` as one JSON object, for programs.
  *
- * Owns the names of its members; INFO_SCHEMA_VERSION tells when one changes its meaning. How a value
- * that is not known is written, and what becomes of a lack of memory, is bench/json.h's.
+ * Owns the names of its members; INFO_SCHEMA_VERSION tells when one changes its meaning. How a
+ * value that is not known is written, and what becomes of a lack of memory, is bench/json.h's.
  */
 #include <jansson.h>
 #include <stdio.h>

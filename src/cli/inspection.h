@@ -45,8 +45,8 @@ int inspection_open(const char *path, const ModelChoice *choice, Inspection *ins
 /* Allowed on a zero struct and after a failed inspection_open(). */
 void inspection_close(Inspection *inspection);
 
-/* Bytes of a layer's packed weights in a storage other than AUTO, but for padding and RoPE's frequencies;
- * 0 of one that is not usable. And of a token's keys and values in its cache. */
+/* Bytes of a layer's packed weights in a storage other than AUTO, but for padding and RoPE's
+ * frequencies; 0 of one that is not usable. And of a token's keys and values in its cache. */
 size_t inspection_layer_bytes(const Inspection *inspection, size_t layer, AttendStorage storage);
 size_t inspection_token_bytes(const Inspection *inspection, AttendStorage storage);
 

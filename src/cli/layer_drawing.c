@@ -1,9 +1,9 @@
 /* layer_drawing.c - the page: four rows, from the input on top to the output at the bottom.
  *
- * W_qkv with the columns of every head; under each column block the product that it makes; wires from
- * there to one panel for each head shown; the heads side by side, W_o and Y. Every row is given its y
- * once, below; everything else follows from the number of heads shown. The page says nothing by
- * colour alone: dashes and names tell Q, K and V apart in print.
+ * W_qkv with the columns of every head; under each column block the product that it makes; wires
+ * from there to one panel for each head shown; the heads side by side, W_o and Y. Every row is
+ * given its y once, below; everything else follows from the number of heads shown. The page says
+ * nothing by colour alone: dashes and names tell Q, K and V apart in print.
  */
 #include "cli/layer_drawing.h"
 
@@ -333,8 +333,8 @@ static void draw_notes(const Page *page) {
   }
 }
 
-/* Where there is no W_qkv, what was drawn below the title, which has so many texts, moves up into its
- * room. */
+/* Where there is no W_qkv, what was drawn below the title, which has so many texts, moves up into
+ * its room. */
 static void lift(Picture *picture, size_t title_texts, double by) {
   for (size_t i = 0; i < picture->boxes.count; i++) picture->boxes.items[i].y -= by;
   for (size_t i = title_texts; i < picture->texts.count; i++) picture->texts.items[i].place.y -= by;

@@ -1,4 +1,5 @@
-/* layer_panel.c - Q, K and V on top, below them scores, weights and context, each where its inputs meet.
+/* layer_panel.c - Q, K and V on top, below them scores, weights and context, each where its inputs
+ * meet.
  */
 #include "cli/layer_panel.h"
 

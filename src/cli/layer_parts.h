@@ -1,5 +1,5 @@
-/* layer_parts.h - what the page and the text of a layer drawing have in common: which heads are shown,
- * which columns are theirs, and how shapes are written.
+/* layer_parts.h - what the page and the text of a layer drawing have in common: which heads are
+ * shown, which columns are theirs, and how shapes are written.
  */
 #ifndef ATTEND_SRC_CLI_LAYER_PARTS_H
 #define ATTEND_SRC_CLI_LAYER_PARTS_H

@@ -1,8 +1,8 @@
 /* layer_wires.c - owns the order of the levels.
  *
- * Wires to the right take the upper levels, the rightmost first; wires to the left the lower ones, the
- * leftmost first. Wires of one direction then do not cross at all if their ends have the order of
- * their beginnings.
+ * Wires to the right take the upper levels, the rightmost first; wires to the left the lower ones,
+ * the leftmost first. Wires of one direction then do not cross at all if their ends have the order
+ * of their beginnings.
  */
 #include "cli/layer_wires.h"
 

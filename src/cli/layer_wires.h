@@ -1,6 +1,7 @@
 /* layer_wires.h - lines from the chunks of Q, K and V down to the heads that read them.
  *
- * Every wire runs down, along a level of its own, and down again, so that two wires only ever cross.
+ * Every wire runs down, along a level of its own, and down again, so that two wires only ever
+ * cross.
  */
 #ifndef ATTEND_SRC_CLI_LAYER_WIRES_H
 #define ATTEND_SRC_CLI_LAYER_WIRES_H
@@ -25,8 +26,8 @@ typedef struct Wires {
 /* Adds an end to the wire that begins at x, y, which is new if there is none. */
 void wires_add(Wires *wires, double x, double y, PictureDash dash, double end);
 
-/* Draws them with their levels between top and bottom, and their arrows at `bottom`. The order of the
- * wires is lost. */
+/* Draws them with their levels between top and bottom, and their arrows at `bottom`. The order of
+ * the wires is lost. */
 void wires_draw(Wires *wires, double top, double bottom, Picture *picture);
 
 #endif

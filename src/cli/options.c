@@ -1,8 +1,8 @@
 /* options.c - reading a command's arguments, and saying what is wrong with them.
  *
  * Owns the wording of usage errors. Numbers are read digit by digit rather than by strtoul(), which
- * takes signs, spaces and hexadecimal, and wraps "-1" to a huge size. A parser writes its output only
- * when the whole value is right. Refuses to guess: a near name is suggested, never taken.
+ * takes signs, spaces and hexadecimal, and wraps "-1" to a huge size. A parser writes its output
+ * only when the whole value is right. Refuses to guess: a near name is suggested, never taken.
  */
 #include "cli/options.h"
 
@@ -60,8 +60,9 @@ static size_t smaller(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
-/* Edits (insert, delete, replace, swap two neighbours) from a to b, case ignored; a large number for
- * long names. rows[k] holds the distances of the first i - k letters of a to every beginning of b. */
+/* Edits (insert, delete, replace, swap two neighbours) from a to b, case ignored; a large number
+ * for long names. rows[k] holds the distances of the first i - k letters of a to every beginning of
+ * b. */
 static size_t edit_distance(const char *a, const char *b) {
   enum { LENGTH_MAX = 64 };
   const size_t a_length = strlen(a), b_length = strlen(b);
@@ -199,9 +200,9 @@ bool parse_seconds(const char *option, const char *text, double *seconds) {
   return true;
 }
 
-/* Calls append(option, item, list) for each item of a list that already has `count` items, as long as
- * it returns true. False, with the sentence printed, for an empty or overlong item and for a list
- * that grows beyond OPTION_LIST_MAX. */
+/* Calls append(option, item, list) for each item of a list that already has `count` items, as long
+ * as it returns true. False, with the sentence printed, for an empty or overlong item and for a
+ * list that grows beyond OPTION_LIST_MAX. */
 static bool read_list(const char *option, const char *text, size_t count,
                       bool (*append)(const char *option, const char *item, void *list),
                       void *list) {

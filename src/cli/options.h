@@ -1,8 +1,8 @@
 /* options.h - reading a command's arguments, and saying what is wrong with them.
  *
  * Every error is one sentence on stderr that begins with "attend: " and says what was found, where,
- * and what would be right. The parsers below print it themselves and return false, so that a command
- * only has to return EXIT_USAGE. On failure their output is as it was.
+ * and what would be right. The parsers below print it themselves and return false, so that a
+ * command only has to return EXIT_USAGE. On failure their output is as it was.
  *
  * A command sets opterr = 0, calls getopt_long() with short options that begin with ':', and hands
  * '?' and ':' to bad_option(). Codes of long options of its own start at OPTION_FIRST_OWN.
@@ -21,9 +21,9 @@ int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int failure(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Reports the option that getopt_long() returned `code` for ('?' unknown, ambiguous or given a value
- * that it does not take; ':' without its value), with the nearest name where there is one, and
- * returns EXIT_USAGE. Call it before the next getopt_long(). */
+/* Reports the option that getopt_long() returned `code` for ('?' unknown, ambiguous or given a
+ * value that it does not take; ':' without its value), with the nearest name where there is one,
+ * and returns EXIT_USAGE. Call it before the next getopt_long(). */
 int bad_option(const char *command, int code, char **argv, const struct option *options);
 
 /* Reports the first argument that is no option, and returns EXIT_USAGE. */
@@ -69,7 +69,8 @@ typedef struct ModelList {
 
 /* Parsers of an option's value; `option` ("--tokens") is for the error message. Lists are separated
  * by commas, sizes are whole decimal numbers in [least, most], seconds are finite and in
- * (0, 86400]. Paths, ISAs, precisions and storages are named as attend_path_name() and its kin do. */
+ * (0, 86400]. Paths, ISAs, precisions and storages are named as attend_path_name() and its kin
+ * do. */
 bool parse_size(const char *option, const char *text, size_t least, size_t most, size_t *size);
 bool parse_sizes(const char *option, const char *text, size_t least, size_t most, SizeList *list);
 bool parse_seconds(const char *option, const char *text, double *seconds);
@@ -81,8 +82,8 @@ bool parse_precisions(const char *option, const char *text, PrecisionList *list)
 bool parse_storage(const char *option, const char *text, AttendStorage *storage);
 bool parse_isas(const char *option, const char *text, IsaList *list);
 
-/* Append the presets named in `text`, or the model of a config.json, to the list. A file that cannot
- * be used is no error of usage: after append_config() a command returns EXIT_FAILURE. */
+/* Append the presets named in `text`, or the model of a config.json, to the list. A file that
+ * cannot be used is no error of usage: after append_config() a command returns EXIT_FAILURE. */
 bool parse_models(const char *option, const char *text, ModelList *list);
 bool append_config(const char *option, const char *path, ModelList *list);
 
@@ -111,7 +112,8 @@ enum {
   OPTION_FIRST_OWN
 };
 
-/* Options of every command that OpenBLAS has a part in: rows of its struct option table, and their lines of its help. */
+/* Options of every command that OpenBLAS has a part in: rows of its struct option table, and their
+ * lines of its help. */
 typedef struct CommonOptions {
   const char *blas_core; /* null: not given */
   bool no_restart;
@@ -158,8 +160,8 @@ OptionTaken take_dimension_option(DimensionOptions *dimensions, int code, const 
 /* Whether any of them was given. */
 bool dimensions_given(const DimensionOptions *dimensions);
 
-/* The layer they describe, with the defaults of the help text, no biases, one layer, and a name made
- * of its sizes. False, with the sentence printed, if they do not make a layer. */
+/* The layer they describe, with the defaults of the help text, no biases, one layer, and a name
+ * made of its sizes. False, with the sentence printed, if they do not make a layer. */
 bool dimensions_model(const DimensionOptions *dimensions, AttendModel *model);
 
 #endif

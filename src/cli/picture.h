@@ -1,8 +1,8 @@
 /* picture.h - boxes, lines and texts on a page, written as SVG or as a script for gnuplot.
  *
- * The unit is a pixel, x goes right and y goes down. Boxes lie below lines and lines below texts, in
- * whatever order they were added; among their own kind later ones lie above. Memory that runs out is
- * remembered, and the picture is then not written.
+ * The unit is a pixel, x goes right and y goes down. Boxes lie below lines and lines below texts,
+ * in whatever order they were added; among their own kind later ones lie above. Memory that runs
+ * out is remembered, and the picture is then not written.
  */
 #ifndef ATTEND_SRC_CLI_PICTURE_H
 #define ATTEND_SRC_CLI_PICTURE_H
@@ -85,7 +85,8 @@ void picture_add_line(Picture *picture, PictureLine line);
 void picture_add_text(Picture *picture, PictureText place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Width of a text in a sans-serif font, as far as one can know without the font; rather too wide. */
+/* Width of a text in a sans-serif font, as far as one can know without the font; rather too
+ * wide. */
 double picture_text_width(const char *text, double size);
 
 /* Bytes of the index or exponent at the beginning of the text, which follows its _ or ^. */

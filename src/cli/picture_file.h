@@ -1,7 +1,7 @@
 /* picture_file.h - a picture on its way into a file: SVG, or PNG through gnuplot.
  *
- * The file is opened before the work, so that a path that cannot be written is known early, and gets
- * its name when the picture is complete.
+ * The file is opened before the work, so that a path that cannot be written is known early, and
+ * gets its name when the picture is complete.
  */
 #ifndef ATTEND_SRC_CLI_PICTURE_FILE_H
 #define ATTEND_SRC_CLI_PICTURE_FILE_H

@@ -1,6 +1,8 @@
-/* picture_svg.c - a picture as SVG 1.1, by hand: valid XML, generic fonts, no style sheet, no script.
+/* picture_svg.c - a picture as SVG 1.1, by hand: valid XML, generic fonts, no style sheet, no
+ * script.
  *
- * Only what is used is defined: a page without hatching has no pattern, one without arrows no marker.
+ * Only what is used is defined: a page without hatching has no pattern, one without arrows no
+ * marker.
  */
 #include "cli/picture.h"
 
@@ -85,8 +87,8 @@ static void write_fill(const PictureBox *box, FILE *file) {
   }
 }
 
-/* Boxes without an outline meet without a seam, because their edges are not smoothed; an outline that
- * is not smoothed would vanish in places on a page that is shown smaller. */
+/* Boxes without an outline meet without a seam, because their edges are not smoothed; an outline
+ * that is not smoothed would vanish in places on a page that is shown smaller. */
 static void write_boxes(const Picture *picture, FILE *file) {
   fputs("<g shape-rendering=\"crispEdges\">\n", file);
   for (size_t i = 0; i < picture->boxes.count; i++) {
@@ -111,8 +113,8 @@ static void write_lines(const Picture *picture, FILE *file) {
   fputs("</g>\n", file);
 }
 
-/* A run of characters at one height, as far as it is not empty: the height moves from *level, which it
- * is left at. */
+/* A run of characters at one height, as far as it is not empty: the height moves from *level, which
+ * it is left at. */
 static void write_run(const char *text, size_t length, double level, double size, double *from,
                       FILE *file) {
   if (length == 0) return;

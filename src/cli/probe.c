@@ -1,7 +1,8 @@
 /* probe.c - sgemm under another core of OpenBLAS, measured by a child process.
  *
  * Owns the child and the pipe that its figure comes through. One child runs at a time and no other
- * measurement runs beside it. The child is spawned, not forked, because this process may have threads.
+ * measurement runs beside it. The child is spawned, not forked, because this process may have
+ * threads.
  */
 #include "cli/probe.h"
 

@@ -10,9 +10,9 @@
 #include "cli/blas_core.h"
 #include "cli/doctor.h"
 
-/* Compares the core that was in use before any restart with the processor's best, in turns, and takes
- * the best of each. seconds is the time of one measurement. False, with the sentence printed, if one
- * of them could not be measured; *comparison is then untouched. */
+/* Compares the core that was in use before any restart with the processor's best, in turns, and
+ * takes the best of each. seconds is the time of one measurement. False, with the sentence printed,
+ * if one of them could not be measured; *comparison is then untouched. */
 bool probe_compare(const BlasCoreState *core, size_t threads, double seconds,
                    CoreComparison *comparison);
 

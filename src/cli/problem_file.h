@@ -8,7 +8,8 @@
 
 #include "cli/given_problem.h"
 
-/* Larger files and deeper brackets are refused before they are parsed. Large arrays are for .npy. */
+/* Larger files and deeper brackets are refused before they are parsed. Large arrays are for
+ * .npy. */
 #define PROBLEM_FILE_BYTES ((size_t)16 << 20)
 #define PROBLEM_FILE_DEPTH 8
 

@@ -1,7 +1,7 @@
 /* score_options.h - options that say what happens to the scores, in place of what a model says.
  *
- * Built like the shared options of options.h: rows of the struct option table, lines of the help, and a
- * function that takes the codes.
+ * Built like the shared options of options.h: rows of the struct option table, lines of the help,
+ * and a function that takes the codes.
  */
 #ifndef ATTEND_SRC_CLI_SCORE_OPTIONS_H
 #define ATTEND_SRC_CLI_SCORE_OPTIONS_H

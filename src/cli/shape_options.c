@@ -1,7 +1,7 @@
 /* shape_options.c - reads the arguments of `attend shapes`; owns its defaults and limits.
  *
- * Letters are numbered in the order batch, tokens, width, heads, dimensions, whatever the order on the
- * command line: that is the order in which textbooks write products.
+ * Letters are numbered in the order batch, tokens, width, heads, dimensions, whatever the order on
+ * the command line: that is the order in which textbooks write products.
  */
 #include "cli/shape_options.h"
 
@@ -239,7 +239,8 @@ static bool read_sizes(ShapeOptions *options) {
   return options->models.count ? read_model(options) : read_dimensions(options);
 }
 
-/* A model has head, layer and chunks; sizes by hand the block too, which alone says all of one head. */
+/* A model has head, layer and chunks; sizes by hand the block too, which alone says all of one
+ * head. */
 static unsigned default_topics(const ShapeSizes *sizes) {
   const unsigned whole = 1u << SHAPE_HEAD | 1u << SHAPE_LAYER | 1u << SHAPE_CHUNKS;
   if (sizes->model) return whole;

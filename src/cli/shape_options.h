@@ -1,7 +1,7 @@
 /* shape_options.h - what `attend shapes` was asked for.
  *
- * Sizes come from a preset, a config.json or the command line, where each may be a letter; in the end
- * they are ShapeSizes in every case, and nothing after this knows where they came from.
+ * Sizes come from a preset, a config.json or the command line, where each may be a letter; in the
+ * end they are ShapeSizes in every case, and nothing after this knows where they came from.
  */
 #ifndef ATTEND_SRC_CLI_SHAPE_OPTIONS_H
 #define ATTEND_SRC_CLI_SHAPE_OPTIONS_H
@@ -25,8 +25,8 @@ typedef struct ShapeOptions {
   bool help; /* print the help and nothing else */
 } ShapeOptions;
 
-/* Reads the arguments. EXIT_SUCCESS; EXIT_USAGE, or EXIT_FAILURE for a config.json that cannot be used,
- * with the sentence printed. */
+/* Reads the arguments. EXIT_SUCCESS; EXIT_USAGE, or EXIT_FAILURE for a config.json that cannot be
+ * used, with the sentence printed. */
 int shape_read_options(int argc, char **argv, ShapeOptions *options);
 
 #endif

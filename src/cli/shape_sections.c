@@ -143,7 +143,8 @@ void shape_layer_section(ShapeBuilder *b) {
   add_total(b);
 }
 
-/* The chunks of one kind: of the heads 0 .. count - 1, or of a head by its letter where count is 0. */
+/* The chunks of one kind: of the heads 0 .. count - 1, or of a head by its letter where count is
+ * 0. */
 static void add_chunks(ShapeBuilder *b, const char *id, const char *label, char letter,
                        Extent start, Extent dim, size_t count, Extent index) {
   char symbol[32];

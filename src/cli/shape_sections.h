@@ -28,15 +28,15 @@ typedef struct ShapeSides {
 /* Begins a section; rows go to the last one begun. */
 void shape_begin(ShapeBuilder *builder, const char *id, const char *title);
 
-/* Adds a row of a matrix of these sides: a weight as it is, an activation once for each sequence. The row
- * is valid until the next one is added; null if memory is missing. */
+/* Adds a row of a matrix of these sides: a weight as it is, an activation once for each sequence.
+ * The row is valid until the next one is added; null if memory is missing. */
 ShapeRow *shape_add_weight(ShapeBuilder *builder, const char *id, const char *label,
                            const char *symbol, ShapeSides sides);
 ShapeRow *shape_add_activation(ShapeBuilder *builder, const char *id, const char *label,
                                const char *symbol, ShapeSides sides);
 
-/* Has the row count the FLOPs of a product of which it is the result: 2 for each of its elements and
- * each of `inner`. Null is allowed. */
+/* Has the row count the FLOPs of a product of which it is the result: 2 for each of its elements
+ * and each of `inner`. Null is allowed. */
 void shape_count_product(ShapeRow *row, Extent inner);
 
 /* [a, b] and [a, b, c] */

@@ -1,7 +1,8 @@
-/* shape_table.c - owns a table of shapes: its sizes that follow from others, its rows and its notes.
+/* shape_table.c - owns a table of shapes: its sizes that follow from others, its rows and its
+ * notes.
  *
- * What matrices there are is shape_sections.c's. Nothing here looks at whether a size is a number or a
- * letter, except where a sentence is worded.
+ * What matrices there are is shape_sections.c's. Nothing here looks at whether a size is a number
+ * or a letter, except where a sentence is worded.
  */
 #include "cli/shape_table.h"
 

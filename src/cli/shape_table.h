@@ -1,8 +1,8 @@
 /* shape_table.h - every matrix of an attention layer with its shape, as rows that a writer prints.
  *
- * One builder makes the rows, whether sizes are numbers or letters (extent.h). Elements are the product
- * of a row's dimensions and bytes four times that; both are computed by the writers' helpers below
- * and stored nowhere, so they cannot disagree with the shape.
+ * One builder makes the rows, whether sizes are numbers or letters (extent.h). Elements are the
+ * product of a row's dimensions and bytes four times that; both are computed by the writers'
+ * helpers below and stored nowhere, so they cannot disagree with the shape.
  */
 #ifndef ATTEND_SRC_CLI_SHAPE_TABLE_H
 #define ATTEND_SRC_CLI_SHAPE_TABLE_H

@@ -1,7 +1,7 @@
 /* shape_text.c - a table of shapes as aligned text or Markdown; owns layout only.
  *
- * A row becomes cells of text first, the same for both forms; widths are counted in characters, because
- * the notation is not ASCII.
+ * A row becomes cells of text first, the same for both forms; widths are counted in characters,
+ * because the notation is not ASCII.
  */
 #include <inttypes.h>
 #include <stdio.h>

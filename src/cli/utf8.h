@@ -16,7 +16,8 @@ static inline size_t utf8_control_bytes(const char *text) {
   return (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0 ? 2 : 0;
 }
 
-/* Reads one character, which must not be the terminating zero, and returns how many bytes it took. */
+/* Reads one character, which must not be the terminating zero, and returns how many bytes it
+ * took. */
 size_t utf8_next(const char *text, uint32_t *code);
 
 /* Columns that the text takes in a terminal: 2 for a wide character, 0 for one that combines. */

@@ -26,8 +26,8 @@ FileReport file_report(const char *path, const char *otherwise, char *error, siz
 __attribute__((format(printf, 3, 4))) AttendStatus
 file_refuse(const FileReport *report, AttendStatus status, const char *format, ...);
 
-/* Bytes of the control character that the text begins with, 0 if it begins with none: those of ASCII,
- * and U+0080 to U+009F in UTF-8, which some terminals obey too. */
+/* Bytes of the control character that the text begins with, 0 if it begins with none: those of
+ * ASCII, and U+0080 to U+009F in UTF-8, which some terminals obey too. */
 static inline size_t file_control_bytes(const char *text) {
   const unsigned char first = (unsigned char)text[0];
   if (first != 0xc2) return (first > 0 && first < 0x20) || first == 0x7f;

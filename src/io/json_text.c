@@ -12,9 +12,9 @@
 /* What is shown of a long string in the file (its beginning). */
 #define MAX_STRING 40
 
-/* Where an allocation fails jansson gives its code for that, or no text at all; but a string that its
- * lexer has no memory for is a token of no kind to it, the only such token that ends in a quotation
- * mark. */
+/* Where an allocation fails jansson gives its code for that, or no text at all; but a string that
+ * its lexer has no memory for is a token of no kind to it, the only such token that ends in a
+ * quotation mark. */
 static bool ran_out_of_memory(const json_error_t *problem, const char *text, size_t length) {
   if (json_error_code(problem) == json_error_out_of_memory || problem->text[0] == '\0') return true;
   const size_t end = problem->position > 0 ? (size_t)problem->position : 0;

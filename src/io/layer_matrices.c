@@ -1,9 +1,9 @@
 /* layer_matrices.c - the matrices of a layer from its tensors into packed weights, block by block.
  *
- * W_qkv and W_o are never in memory as floats: a block of rows of their tensors is read, widened and
- * packed, and the next one takes its place. A block is whole panels of columns where the tensors are
- * [out, in], and whole steps of inputs where they are [in, out]; of W_qkv it may hold rows of several
- * tensors.
+ * W_qkv and W_o are never in memory as floats: a block of rows of their tensors is read, widened
+ * and packed, and the next one takes its place. A block is whole panels of columns where the
+ * tensors are [out, in], and whole steps of inputs where they are [in, out]; of W_qkv it may hold
+ * rows of several tensors.
  */
 #include "io/layer_matrices.h"
 

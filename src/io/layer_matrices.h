@@ -5,8 +5,8 @@
 #include "io/layer_tensors.h"
 #include "weights.h"
 
-/* Reads and packs W_qkv and W_o. Takes the memory of one block beside that of the weights: 2 MiB, or 32
- * rows of a tensor if these are longer. On failure the matrices hold nothing that counts. */
+/* Reads and packs W_qkv and W_o. Takes the memory of one block beside that of the weights: 2 MiB,
+ * or 32 rows of a tensor if these are longer. On failure the matrices hold nothing that counts. */
 AttendStatus layer_read_matrices(AttendContext *context, const AttendTensorFile *file,
                                  const LayerTensors *tensors, const UnfilledWeights *unfilled,
                                  char *error, size_t error_size);

@@ -1,9 +1,9 @@
 /* layer_tensors.c - finds an attention layer's tensors by the names that Hugging Face gives them.
  *
  * Owns the names. The model decides which tensors there must be and of what shape; the file decides
- * only which of the spellings it uses, by the first of them that begins the name of any tensor. What
- * the model does not ask for is refused and not ignored, because a bias or a norm that is left out
- * changes every result without a sound.
+ * only which of the spellings it uses, by the first of them that begins the name of any tensor.
+ * What the model does not ask for is refused and not ignored, because a bias or a norm that is left
+ * out changes every result without a sound.
  */
 #include "io/layer_tensors.h"
 
@@ -83,7 +83,8 @@ static bool begins_with(const char *text, const char *prefix) {
   return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* The index of the first tensor whose name is not before the prefix: those that it begins follow. */
+/* The index of the first tensor whose name is not before the prefix: those that it begins
+ * follow. */
 static size_t first_at(const AttendTensorFile *file, const char *prefix) {
   size_t low = 0, high = file->entry_count;
   while (low < high) {
@@ -97,8 +98,8 @@ static size_t first_at(const AttendTensorFile *file, const char *prefix) {
   return low;
 }
 
-/* The spelling of which the file has any tensor of this layer; else the usual one, of which the first
- * tensor is then missing. */
+/* The spelling of which the file has any tensor of this layer; else the usual one, of which the
+ * first tensor is then missing. */
 static const Spelling *find_spelling(const AttendTensorFile *file, size_t layer) {
   for (size_t i = 0; i < SPELLINGS; i++) {
     char prefix[NAME_SIZE];

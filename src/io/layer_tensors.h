@@ -22,7 +22,8 @@ typedef enum LayerRole {
 } LayerRole;
 #define LAYER_ROLES 13
 
-/* The tensors of one layer, all of them found and checked; null where the layer has no such role. */
+/* The tensors of one layer, all of them found and checked; null where the layer has no such
+ * role. */
 typedef struct LayerTensors {
   AttendOrientation orientation;
   const AttendTensor *roles[LAYER_ROLES];

@@ -1,8 +1,8 @@
 /* load_layer.c - an attention layer of a published model from its files to packed weights.
  *
- * layer_tensors.c has found and checked every tensor before the first one is read. Biases, norms and
- * sinks are widened into memory of the call's own; layer_matrices.c reads and packs the matrices. The
- * caller gets the whole layer or nothing.
+ * layer_tensors.c has found and checked every tensor before the first one is read. Biases, norms
+ * and sinks are widened into memory of the call's own; layer_matrices.c reads and packs the
+ * matrices. The caller gets the whole layer or nothing.
  */
 #include <stdlib.h>
 #include <sys/stat.h>

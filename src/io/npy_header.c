@@ -1,8 +1,8 @@
 /* npy_header.c - reads the header of a .npy file: magic, version, and a dictionary in Python.
  *
  * The dictionary is parsed as what numpy writes, a literal of three keys in any order, and never
- * evaluated. Strings have no escapes, numbers are decimal digits, and what follows the closing brace
- * is white space. Whatever else stands there is refused at its byte.
+ * evaluated. Strings have no escapes, numbers are decimal digits, and what follows the closing
+ * brace is white space. Whatever else stands there is refused at its byte.
  */
 #include "io/npy_header.h"
 

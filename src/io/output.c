@@ -97,7 +97,8 @@ AttendStatus output_open(const FileReport *report, Output *output) {
   return refuse(report, error);
 }
 
-/* errno is taken at once: on a full disk a later call on the stream may succeed, or fail otherwise. */
+/* errno is taken at once: on a full disk a later call on the stream may succeed, or fail
+ * otherwise. */
 void output_write(Output *output, const void *data, size_t bytes) {
   if (output->error != 0 || bytes == 0) return;
   errno = 0;

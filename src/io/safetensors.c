@@ -1,10 +1,10 @@
 /* safetensors.c - one safetensors file: its header checked, its data mapped.
  *
- * A file is 8 bytes with the header's length, the header (a JSON object of tensors, each with dtype,
- * shape and the bytes of the data that are its own), and the data. The header is read and not
- * mapped, so that a file that another program shortens is an error and no signal. Every tensor's
- * bytes must fit its dtype and shape, and all of them together must cover the data once: what
- * overlaps, lies outside or is nobody's is refused.
+ * A file is 8 bytes with the header's length, the header (a JSON object of tensors, each with
+ * dtype, shape and the bytes of the data that are its own), and the data. The header is read and
+ * not mapped, so that a file that another program shortens is an error and no signal. Every
+ * tensor's bytes must fit its dtype and shape, and all of them together must cover the data once:
+ * what overlaps, lies outside or is nobody's is refused.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -96,7 +96,8 @@ static AttendStatus check_bytes(const Reading *reading, const TensorEntry *entry
   return ATTEND_OK;
 }
 
-/* Fills an entry. What it holds in memory of its own is released with the handle, also on failure. */
+/* Fills an entry. What it holds in memory of its own is released with the handle, also on
+ * failure. */
 static AttendStatus read_entry(const Reading *reading, const char *name, const json_t *value,
                                TensorEntry *entry) {
   AttendTensor *const tensor = &entry->tensor;

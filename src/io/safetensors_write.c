@@ -1,8 +1,8 @@
 /* safetensors_write.c - tensors of the caller's as one safetensors file.
  *
- * The data is ordered by the width of its elements, widest first, behind a header padded to 8 bytes:
- * each tensor is then aligned to its own elements, as the format's own writer does it. What the
- * reader would refuse is not written.
+ * The data is ordered by the width of its elements, widest first, behind a header padded to 8
+ * bytes: each tensor is then aligned to its own elements, as the format's own writer does it. What
+ * the reader would refuse is not written.
  */
 #include <stdlib.h>
 
@@ -59,8 +59,8 @@ static AttendStatus refuse_memory(const FileReport *report) {
   return file_refuse(report, ATTEND_STATUS_OUT_OF_MEMORY, "the header could not be allocated");
 }
 
-/* JSON holds UTF-8 only. jansson refuses other bytes as it refuses what it has no memory for; that it
- * takes them unchecked tells the two apart. */
+/* JSON holds UTF-8 only. jansson refuses other bytes as it refuses what it has no memory for; that
+ * it takes them unchecked tells the two apart. */
 static AttendStatus check_text(const FileReport *report, const char *what, const char *text) {
   json_t *const checked = json_string(text), *const unchecked = json_string_nocheck(text);
   AttendStatus status = ATTEND_OK;
@@ -137,8 +137,8 @@ static AttendStatus add_tensors(const FileReport *report, const AttendTensor *te
   return ATTEND_OK;
 }
 
-/* The header as text; null if memory is short. jansson's own copy would have to be freed by whatever
- * the host has told jansson to use. */
+/* The header as text; null if memory is short. jansson's own copy would have to be freed by
+ * whatever the host has told jansson to use. */
 static char *write_text(const json_t *header) {
   const size_t length = json_dumpb(header, NULL, 0, JSON_COMPACT);
   char *const text = length == 0 ? NULL : malloc(length + 1);

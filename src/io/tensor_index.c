@@ -1,8 +1,8 @@
 /* tensor_index.c - model.safetensors.index.json: which file has which tensor.
  *
  * The index decides: a tensor that it names must be in the file that it names, and what it does not
- * name is not listed. File names are plain names in the index's own directory, so that an index from
- * a stranger opens nothing elsewhere.
+ * name is not listed. File names are plain names in the index's own directory, so that an index
+ * from a stranger opens nothing elsewhere.
  */
 #include <stdlib.h>
 

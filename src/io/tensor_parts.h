@@ -46,7 +46,8 @@ AttendStatus tensors_add_shard(const FileReport *report, AttendTensorFile *file)
 /* Adds the files that the index at report->path names, and keeps the tensors that it names. */
 AttendStatus tensors_add_index(const FileReport *report, AttendTensorFile *file);
 
-/* Reads numbers first .. first + count of a tensor, which must have them, as attend_read_tensor() does. */
+/* Reads numbers first .. first + count of a tensor, which must have them, as attend_read_tensor()
+ * does. */
 AttendStatus tensors_read_part(const AttendTensorFile *file, const char *name, size_t first,
                                size_t count, float *to, char *error, size_t error_size);
 
@@ -59,8 +60,8 @@ size_t tensor_type_bits(const char *dtype);
 /* Whether its elements can be read as fp32. */
 bool tensor_type_floats(const char *dtype, NumberKind *kind);
 
-/* The bytes that elements of so many bits take. False if that is more than can be addressed, also by
- * the dimensions that are not 0 where another one is, or no whole number of bytes. */
+/* The bytes that elements of so many bits take. False if that is more than can be addressed, also
+ * by the dimensions that are not 0 where another one is, or no whole number of bytes. */
 bool tensor_count_bytes(const size_t *dims, size_t rank, size_t bits, size_t *bytes);
 
 /* Writes "[2, 3]" into text, cut to size. */

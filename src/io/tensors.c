@@ -18,8 +18,8 @@ int tensors_compare(const void *a, const void *b) {
   return order != 0 ? order : (one->shard > other->shard) - (one->shard < other->shard);
 }
 
-/* Adds the directory's model.safetensors or, failing that, its index. A name that is there but is no
- * file is taken too, for file_open() to say what it is. */
+/* Adds the directory's model.safetensors or, failing that, its index. A name that is there but is
+ * no file is taken too, for file_open() to say what it is. */
 static AttendStatus add_directory(const FileReport *report, AttendTensorFile *file) {
   static const struct {
     const char *name;

@@ -35,10 +35,10 @@ BODY_INLINE vfloat widened_high(const KernelNumber number, vpair x) {
 
 /* A block of fewer rows than the register tile has is most often decode, whose panels come from
  * memory. The processor's own prefetchers follow a panel that is read whole as long as few rows are
- * multiplied; with six rows or more the arithmetic between two lines is too long for them, and where
- * a register tile is half a panel they lose the thread. Asking for the line 8 KiB ahead then helps:
- * from 19.9 to 24.4 GB/s with 7 rows on AVX-512, from 11.3 to 22.5 with one row on AVX2 (D = 128, one
- * core of a Zen 4). On AVX-512 with up to five rows it would cost 7 %. */
+ * multiplied; with six rows or more the arithmetic between two lines is too long for them, and
+ * where a register tile is half a panel they lose the thread. Asking for the line 8 KiB ahead then
+ * helps: from 19.9 to 24.4 GB/s with 7 rows on AVX-512, from 11.3 to 22.5 with one row on AVX2 (D =
+ * 128, one core of a Zen 4). On AVX-512 with up to five rows it would cost 7 %. */
 #define BODY_AHEAD 2048 /* floats */
 #define BODY_PREFETCHES(rows) ((rows) < ROWS && ((rows) >= 6 || TILE < KERNEL_PANEL))
 

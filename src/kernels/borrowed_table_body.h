@@ -1,5 +1,5 @@
-/* borrowed_table_body.h - the table of an ISA that has a unit for bf16 products: the families of pairs are
- * its own, the others those of AVX-512.
+/* borrowed_table_body.h - the table of an ISA that has a unit for bf16 products: the families of
+ * pairs are its own, the others those of AVX-512.
  */
 #include "kernels/kernels.h"
 

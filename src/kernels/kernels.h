@@ -16,18 +16,19 @@
  * An ISA's register tile (beside its kernels, in simd_<isa>.h) is R = rows query rows by
  * W = tile keys or columns; W divides P.
  *
- * Numbers of 16 bits stand in pairs, two in a uint32_t, the first in the low half. They are bf16 (the
- * upper half of a float) or fp16 (IEEE 754 binary16). A float is a sum of up to three bf16 numbers, its
- * planes (Henry, Tang and Heinecke 2019):
+ * Numbers of 16 bits stand in pairs, two in a uint32_t, the first in the low half. They are bf16
+ * (the upper half of a float) or fp16 (IEEE 754 binary16). A float is a sum of up to three bf16
+ * numbers, its planes (Henry, Tang and Heinecke 2019):
  *
  *   plane 0 = bf16(x)   plane 1 = bf16(x - plane 0)   plane 2 = bf16(x - plane 0 - plane 1)
  *
  * bf16() rounds to nearest, ties to even. The differences are exact: 1 and 2 planes hold x with a
  * relative error of at most 2^-8 and 2^-17, and 3 planes hold it exactly, as long as no plane
- * underflows. NaN stays NaN in plane 0; beyond 3.39e38 plane 0 is infinite; behind a plane 0 that is
- * not finite the others are 0. In fp16 there is one plane: 11 significant bits from 2^-14 on, multiples
- * of 2^-24 below, infinity from 65520 on; to nearest and ties to even as well, and NaN stays NaN, however
- * the processor is told to treat denormals. A pair runs along the dimension that a product sums over:
+ * underflows. NaN stays NaN in plane 0; beyond 3.39e38 plane 0 is infinite; behind a plane 0 that
+ * is not finite the others are 0. In fp16 there is one plane: 11 significant bits from 2^-14 on,
+ * multiples of 2^-24 below, infinity from 65520 on; to nearest and ties to even as well, and NaN
+ * stays NaN, however the processor is told to treat denormals. A pair runs along the dimension that
+ * a product sums over:
  *
  *   packed pairs of rows     [planes][rows][pairs]            queries, weights of softmax, activations
  *   packed pairs of keys     [planes][panels][pairs][P]       pair i of key j: its elements 2i, 2i+1
@@ -49,7 +50,8 @@
 #define KERNEL_MIN_ROWS 4
 #define KERNEL_MAX_ROWS 32
 #define KERNEL_PANEL 32
-/* Packed pairs are padded with zeros to whole steps; `multiply` adds up whole chains on their own. */
+/* Packed pairs are padded with zeros to whole steps; `multiply` adds up whole chains on their
+ * own. */
 #define KERNEL_STEP 16
 #define KERNEL_CHAIN 64
 /* Planes of a split float at most, and the order that takes all products that matter. */
@@ -69,21 +71,22 @@
  *   |error| <= depth * 2^-24 * sum |q k| to first order.
  *
  * adjust: the steps between q.k and the softmax for `keys` scores of one row; see KernelAdjust.
+ *   Whole vectors are read and written back: up to a vector less one float behind the last score.
  *
  * softmax_full, softmax_ragged: one step of the online softmax (Milakov and Gimelshein 2018) on
  *   `width` scores (a multiple of W) of each row:
  *     m' = max(m, max s)   scores := exp2(s - m')   rescale = exp2(m - m')
  *     l  = l * rescale + sum of the new scores      m  = m'
- *   In the ragged member row r sees only the scores first[r] <= j < visible[r] <= width (first null:
- *   from 0 on): the others are not looked at and become 0; a row that sees none keeps m and l and
- *   gets rescale = 1.
+ *   In the ragged member row r sees only the scores first[r] <= j < visible[r] <= width (first
+ *   null: from 0 on): the others are not looked at and become 0; a row that sees none keeps m and l
+ *   and gets rescale = 1.
  *   A score of -inf has weight 0, also where all of them are -inf. A NaN makes l NaN.
  *   The sum runs over lanes first, then over their total in one fixed order, so that it depends on
  *   the visible scores alone and not on width.
  *
- * weigh: sum[r*sum_stride + c] = rescale[r] * sum[...] + sum over j < keys, in this order and in one
- *   chain, of weights[r*weight_stride + j] * values[c/P*panel_stride + j*P + c%P].  c < width, a
- *   multiple of W.  rescale null means 1.
+ * weigh: sum[r*sum_stride + c] = rescale[r] * sum[...] + sum over j < keys, in this order and in
+ *   one chain, of weights[r*weight_stride + j] * values[c/P*panel_stride + j*P + c%P]. c < width, a
+ *   multiple of W. rescale null means 1.
  *
  * direct_scores: what pack_keys and scores give for `keys` row-major keys, with the same bits:
  *   score[r*score_stride + j] for j < keys; what it writes behind them,
@@ -97,34 +100,34 @@
  *   x[r*x_stride + i] * weight[i*weight_stride + c].  r < rows <= KERNEL_PROJECT_ROWS, c < columns.
  *   x, weight and y need no alignment beyond that of a float; y does not overlap the others.
  *
- * split_keys: one panel, one uint32_t for each pair and key: plane p at panel + p*plane_stride, pair i of
- *   key j at [i*P + j].  Zero for keys <= j < P and from depth on, up to whole steps.  In fp16, here and
- *   below, planes is 1.
+ * split_keys: one panel, one uint32_t for each pair and key: plane p at panel + p*plane_stride,
+ *   pair i of key j at [i*P + j]. Zero for keys <= j < P and from depth on, up to whole steps. In
+ *   fp16, here and below, planes is 1.
  * split_values: one panel of `columns` <= P columns, pair i of column c at [i*P + c].  Zero for
  *   columns <= c < P and from row `keys` on, up to whole steps.
  * split_rows: scale * row[r][i] for i < depth as pairs; plane p of row r at
  *   pairs + p*plane_stride + r*row_stride.  Zero from depth on, up to whole steps.
- * widen: the float panel [2*pairs][P] that a panel of pairs stands for: the sum of its planes, the last
- *   one first. Exact in fp16.
+ * widen: the float panel [2*pairs][P] that a panel of pairs stands for: the sum of its planes, the
+ *   last one first. Exact in fp16.
  *
  * multiply: a and b in bf16. c[r*c_stride + j] = rescale[r] * c[...] + sum over i < pairs, and over
- *   planes p of a and q of b with p + q < order, of the two products of pair i of row r and pair i of
- *   column j.
- *   0 < rows <= KERNEL_MAX_ROWS; pairs a multiple of KERNEL_STEP, not 0; j < width, a multiple of W.
- *   a has `order` planes or more.  rescale null: c is not read, and the sum is all.  Products are exact.
- *   With order 1 an element is one chain of additions that starts from rescale * c. With order 2 and 3
- *   each KERNEL_CHAIN pairs are summed on their own, and in them the small products (p + q > 0) before
- *   the large ones are added, so that only the large ones round as fp32 does; these sums are then added
- *   to rescale * c one after the other.  So cuts between steps (order 1) or chains (else) do not change
- *   a bit.
- *   An ISA's own dot product may round the two products of a pair together, may add up a step before
- *   it adds it to the chain, and may take denormals for zero.
+ *   planes p of a and q of b with p + q < order, of the two products of pair i of row r and pair i
+ *   of column j.
+ *   0 < rows <= KERNEL_MAX_ROWS; pairs a multiple of KERNEL_STEP, not 0; j < width, a multiple of
+ *   W. a has `order` planes or more. rescale null: c is not read, and the sum is all. Products are
+ *   exact. With order 1 an element is one chain of additions that starts from rescale * c. With
+ *   order 2 and 3 each KERNEL_CHAIN pairs are summed on their own, and in them the small products
+ *   (p + q > 0) before the large ones are added, so that only the large ones round as fp32 does;
+ *   these sums are then added to rescale * c one after the other. So cuts between steps (order 1)
+ *   or chains (else) do not change a bit.
+ *   An ISA's own dot product may round the two products of a pair together, may add up a step
+ *   before it adds it to the chain, and may take denormals for zero.
  * multiply_end: gives back what `multiply` keeps in the processor from call to call, which is the
- *   configuration of AMX's tiles and nothing elsewhere. Every thread that has multiplied calls it before
- *   it goes on to code that is not the library's.
- * multiply_wide: the same with a in fp32, a[r*a_stride + i] for i < depth, and one plane b of either kind:
- *   the chain of multiply-adds of `scores` and `weigh` over the widened panel, with the same bits.
- *   rows <= KERNEL_MAX_ROWS.
+ *   configuration of AMX's tiles and nothing elsewhere. Every thread that has multiplied calls it
+ *   before it goes on to code that is not the library's.
+ * multiply_wide: the same with a in fp32, a[r*a_stride + i] for i < depth, and one plane b of
+ *   either kind: the chain of multiply-adds of `scores` and `weigh` over the widened panel, with
+ *   the same bits. rows <= KERNEL_MAX_ROWS.
  *
  * exp2: y = 2^x for x <= 0, the function that softmax uses. Exactly 1 at 0, exactly 0 for
  *   x < -126.5 and -inf, NaN for NaN. Largest error and its witness: docs/numerics.md and

@@ -6,27 +6,27 @@
  *   a row 1 aa    acc acc                      VECTORS dot products each
  *      ...
  *
- * Order 1 keeps its sums in registers from the first pair to the last. Orders 2 and 3 begin anew for
- * each KERNEL_CHAIN pairs, with sums of their own for each level p + q of planes, so that small
- * products round little; the levels are added up, the smallest first, and then all is added to c, which
- * stays in L1. So the sum of three products rounds no more often at its full size than fp32 does, and
- * that of six neither.
+ * Order 1 keeps its sums in registers from the first pair to the last. Orders 2 and 3 begin anew
+ * for each KERNEL_CHAIN pairs, with sums of their own for each level p + q of planes, so that small
+ * products round little; the levels are added up, the smallest first, and then all is added to c,
+ * which stays in L1. So the sum of three products rounds no more often at its full size than fp32
+ * does, and that of six neither.
  *
- * The levels share the registers: a block has ROWS / order rows. A pair of each plane is loaded once
- * for all its products, so that planes come from memory side by side, each as a stream, and a row that
- * is alone has as many chains of dot products under way as there are levels.
+ * The levels share the registers: a block has ROWS / order rows. A pair of each plane is loaded
+ * once for all its products, so that planes come from memory side by side, each as a stream, and a
+ * row that is alone has as many chains of dot products under way as there are levels.
  */
 #include "kernels/multiply.h"
 
-/* With several planes as in body.h, but for two rows or more: the second block of rows finds a chain in
- * L1, and the processor's prefetchers rest meanwhile. */
+/* With several planes as in body.h, but for two rows or more: the second block of rows finds a
+ * chain in L1, and the processor's prefetchers rest meanwhile. */
 #define MULTIPLY_PREFETCHES(rows, order)                                                           \
   ((order) == 1 ? BODY_PREFETCHES(rows)                                                            \
                 : (rows) * (order) < ROWS && ((rows) >= 2 || TILE < KERNEL_PANEL))
 
 /* Adds the products of all pairs to the sums of their levels, those of a pair in the order of the
- * planes of a. Not unrolled: the processor's prefetchers follow each load as one stream, and one row in
- * steps of sixteen pairs read 24 GB/s where this reads 30. */
+ * planes of a. Not unrolled: the processor's prefetchers follow each load as one stream, and one
+ * row in steps of sixteen pairs read 24 GB/s where this reads 30. */
 BODY_INLINE void multiply_levels(const size_t rows, const size_t order, const size_t planes,
                                  size_t pairs, KernelPairs a, KernelPairs b,
                                  vfloat sum[][ROWS][VECTORS]) {
@@ -116,7 +116,8 @@ BODY_INLINE void multiply_blocks(const size_t order, const size_t planes, size_t
   }
 }
 
-/* One panel, and chain by chain, so that what comes from memory is in cache for the second block. */
+/* One panel, and chain by chain, so that what comes from memory is in cache for the second
+ * block. */
 BODY_INLINE void multiply_panel(const size_t order, const size_t planes, size_t rows, size_t pairs,
                                 size_t width, KernelPairs a, KernelPairs b, const float *rescale,
                                 float *c, size_t c_stride) {

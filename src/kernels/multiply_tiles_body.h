@@ -11,8 +11,8 @@
  *
  * A thread's tiles stay configured between calls, until `multiply_end`.
  *
- * A step of pairs is one dot product of tiles and begins no matter how many went before, so that cuts
- * between steps change nothing. Chains are those of multiply_body.h; the levels of one
+ * A step of pairs is one dot product of tiles and begins no matter how many went before, so that
+ * cuts between steps change nothing. Chains are those of multiply_body.h; the levels of one
  * are added to one sum, the smallest products first.
  */
 #include <string.h>
@@ -50,8 +50,9 @@ BODY_INLINE TileConfig tile_config(size_t rows) {
   return config;
 }
 
-/* Configuring takes some 200 cycles by Intel's manual and looking some 20, where the dot products of a
- * whole call may take 500; calls with as many rows as the last one find everything as they need it. */
+/* Configuring takes some 200 cycles by Intel's manual and looking some 20, where the dot products
+ * of a whole call may take 500; calls with as many rows as the last one find everything as they
+ * need it. */
 BODY_INLINE void configure_tiles(size_t rows) {
   const TileConfig wanted = tile_config(rows);
   TileConfig found;

@@ -1,16 +1,17 @@
 /* simd_amx.h - AVX-512's vocabulary, and the tiles of AMX that multiply_tiles_body.h is written in.
  *
- * A tile is up to 16 rows of 64 bytes, named by a literal from 0 to 7. TDPBF16PS adds to each sum of
- * tile c what a step of pairs gives: the first products of all pairs in one chain, the second ones in
- * another, and the total of both; it rounds to nearest, takes denormals for zero and looks at no MXCSR.
+ * A tile is up to 16 rows of 64 bytes, named by a literal from 0 to 7. TDPBF16PS adds to each sum
+ * of tile c what a step of pairs gives: the first products of all pairs in one chain, the second
+ * ones in another, and the total of both; it rounds to nearest, takes denormals for zero and looks
+ * at no MXCSR.
  *
- * GCC's intrinsics do not say that they read memory, so each load is preceded by a barrier; the pointer
- * goes into it so that what was written there is not optimised away.
+ * GCC's intrinsics do not say that they read memory, so each load is preceded by a barrier; the
+ * pointer goes into it so that what was written there is not optimised away.
  *
- * The System V ABI makes tile registers and their configuration scratch: a callee may change them and
- * a caller that needs them saves them. What has been configured is released by `multiply_end`, so that
- * after a call of the library the kernel of the operating system has no tiles to save when it switches
- * threads.
+ * The System V ABI makes tile registers and their configuration scratch: a callee may change them
+ * and a caller that needs them saves them. What has been configured is released by `multiply_end`,
+ * so that after a call of the library the kernel of the operating system has no tiles to save when
+ * it switches threads.
  */
 #ifndef ATTEND_SRC_KERNELS_SIMD_AMX_H
 #define ATTEND_SRC_KERNELS_SIMD_AMX_H

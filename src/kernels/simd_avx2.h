@@ -1,5 +1,5 @@
-/* simd_avx2.h - the vector vocabulary of AVX2 with FMA and F16C: eight floats. See simd_scalar.h for what
- * each name means; the bodies use these names alone.
+/* simd_avx2.h - the vector vocabulary of AVX2 with FMA and F16C: eight floats. See simd_scalar.h
+ * for what each name means; the bodies use these names alone.
  *
  * Register tile: 6 query rows x 2 vectors, 12 accumulators, 2 key vectors and 1 broadcast in 16
  * registers: 8 loads for 12 multiply-adds, 2 a cycle of each.

@@ -129,8 +129,8 @@ static inline void v_transpose(vfloat rows[LANES]) {
   }
 }
 
-/* Pairs of 16-bit numbers, one pair a lane. v_low and v_high widen the first and the second of each, bf16
- * numbers, and v_low_fp16 and v_high_fp16 fp16 numbers. */
+/* Pairs of 16-bit numbers, one pair a lane. v_low and v_high widen the first and the second of
+ * each, bf16 numbers, and v_low_fp16 and v_high_fp16 fp16 numbers. */
 typedef vint vpair;
 
 static inline vpair v_load_pair(const uint32_t *p) {
@@ -156,8 +156,8 @@ static inline vfloat v_high(vpair x) {
   return (vfloat)(x & (int32_t)0xffff0000);
 }
 
-/* The fp16 numbers in the low halves of lanes. A denormal one is a multiple of 2^-24, and normal as a
- * float; the exponents of infinities and NaN, all ones, become such. */
+/* The fp16 numbers in the low halves of lanes. A denormal one is a multiple of 2^-24, and normal as
+ * a float; the exponents of infinities and NaN, all ones, become such. */
 static inline vfloat v_widen_fp16(vint bits) {
   const vint size = bits & 0x7fff, sign = (bits & 0x8000) << 16;
   const vint rebias = (size >= 0x7c00) & (112 << 23), quiet = (size > 0x7c00) & 0x400000;
@@ -174,9 +174,9 @@ static inline vfloat v_high_fp16(vpair x) {
   return v_widen_fp16((x >> 16) & 0xffff);
 }
 
-/* x rounded to fp16, to nearest and ties to even, in the upper half of each lane, where it is no float;
- * NaN stays one, and numbers from 65520 on become infinite. The sum with 1/2 rounds to a multiple of
- * 2^-24; in the others the carry out of a fraction is one more in the exponent. */
+/* x rounded to fp16, to nearest and ties to even, in the upper half of each lane, where it is no
+ * float; NaN stays one, and numbers from 65520 on become infinite. The sum with 1/2 rounds to a
+ * multiple of 2^-24; in the others the carry out of a fraction is one more in the exponent. */
 static inline vfloat v_fp16(vfloat x) {
   const vint bits = (vint)x, size = bits & 0x7fffffff, sign = (bits >> 16) & 0x8000;
   const vfloat half = {0.5f, 0.5f, 0.5f, 0.5f};

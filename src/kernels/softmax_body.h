@@ -1,8 +1,8 @@
 /* softmax_body.h - one step of the online softmax over the scores of a tile.
  *
- * Three passes over the scores, which lie in L1: the maxima of all rows side by side, the weights, row
- * by row and several vectors side by side, and the sums of all rows side by side. In each there is
- * enough to do at once that nothing waits for the latency of an operation.
+ * Three passes over the scores, which lie in L1: the maxima of all rows side by side, the weights,
+ * row by row and several vectors side by side, and the sums of all rows side by side. In each there
+ * is enough to do at once that nothing waits for the latency of an operation.
  */
 #include <math.h>
 
@@ -72,8 +72,8 @@ BODY_INLINE void weigh_row(size_t width, float shift, float *scores) {
   }
 }
 
-/* While a row has seen only scores of -inf its maximum is -inf, and 0 stands in for it as the shift,
- * so that all weights come out 0 and not NaN. */
+/* While a row has seen only scores of -inf its maximum is -inf, and 0 stands in for it as the
+ * shift, so that all weights come out 0 and not NaN. */
 BODY_INLINE void softmax_step(const size_t rows, size_t width, float *scores, size_t score_stride,
                               float *row_max, float *row_sum, float *rescale) {
   float found[ROWS], shift[ROWS], drop[LANES] = {0}, factor[LANES];

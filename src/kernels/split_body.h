@@ -5,8 +5,8 @@
  *   values:  row-major [keys][columns]  ->  one panel [pairs][P] a plane: two rows make one
  *   rows:    rows at any address        ->  [rows][pairs] a plane, times the scale
  *
- * On the way a number of 16 bits is the upper half of a lane, in fp16 too, where it is no float. What
- * numbers they are is a constant of each copy of the loops.
+ * On the way a number of 16 bits is the upper half of a lane, in fp16 too, where it is no float.
+ * What numbers they are is a constant of each copy of the loops.
  *
  * Reads exactly the elements named by its sizes, as pack_body.h does.
  */
@@ -35,7 +35,8 @@ BODY_INLINE size_t whole_steps(size_t floats) {
   return (floats + step - 1) / step * step;
 }
 
-/* LANES keys of a panel, of which `keys` exist, and LANES elements from d on, `left` of which exist. */
+/* LANES keys of a panel, of which `keys` exist, and LANES elements from d on, `left` of which
+ * exist. */
 BODY_INLINE void pair_block(const KernelNumber number, size_t keys, size_t left, const float *key,
                             size_t key_stride, size_t planes, size_t plane_stride,
                             uint32_t *panel) {

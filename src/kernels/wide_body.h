@@ -6,8 +6,9 @@
  */
 #include "kernels/multiply.h"
 
-/* As in body.h, but for fp16, whose conversion is slow enough to let the prefetchers rest: LLaMA-7B, one
- * row against 4096 keys, 2.7 ms with and 3.4 without; in bf16 3.4 with and 3.1 without. */
+/* As in body.h, but for fp16, whose conversion is slow enough to let the prefetchers rest:
+ * LLaMA-7B, one row against 4096 keys, 2.7 ms with and 3.4 without; in bf16 3.4 with and 3.1
+ * without. */
 #define WIDE_PREFETCHES(number, rows) ((number) == KERNEL_FP16 || BODY_PREFETCHES(rows))
 
 /* `width` columns of one panel. */

@@ -1,8 +1,8 @@
 /* fuzz_checkpoint.c - any bytes as a llama2.c checkpoint, and as a tokenizer of eight tokens.
  *
- * A checkpoint that is read must run: its logits may be anything, but the library refuses nothing. A
- * tokenizer that is read must take every text apart, or say which byte has no token, and put its own
- * tokens together. A refusal must have a sentence.
+ * A checkpoint that is read must run: its logits may be anything, but the library refuses nothing.
+ * A tokenizer that is read must take every text apart, or say which byte has no token, and put its
+ * own tokens together. A refusal must have a sentence.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -68,8 +68,8 @@ static void try_tokenizer(const char *path) {
       length +=
           tokenizer_decode(&tokenizer, i > 0 ? tokens[i - 1] : NO_TOKEN, tokens[i], &byte, &text);
     }
-    /* All of the text but, perhaps, the space before its first word; unless it spells the token that a
-     * text begins with, of which nothing is printed. */
+    /* All of the text but, perhaps, the space before its first word; unless it spells the token
+     * that a text begins with, of which nothing is printed. */
     if (count < 2 || (length < 7 && !begins_again)) abort();
     free(tokens);
   } else if (complaint.text[0] == '\0') {

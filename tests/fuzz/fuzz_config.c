@@ -1,4 +1,5 @@
-/* fuzz_config.c - any bytes as a config.json; a model that is read must be one that can be planned. */
+/* fuzz_config.c - any bytes as a config.json; a model that is read must be one that can be
+ * planned. */
 #include "tests/fuzz/fuzz_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -1,7 +1,7 @@
 /* fuzz_file.h - the bytes of one run as a file that a reader can open.
  *
- * Included by one fuzz target each. The file lives in memory and has a path under /proc: readers open
- * it as they open any regular file.
+ * Included by one fuzz target each. The file lives in memory and has a path under /proc: readers
+ * open it as they open any regular file.
  */
 #ifndef ATTEND_TESTS_FUZZ_FUZZ_FILE_H
 #define ATTEND_TESTS_FUZZ_FUZZ_FILE_H

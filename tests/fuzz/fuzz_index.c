@@ -1,7 +1,7 @@
 /* fuzz_index.c - any bytes as the index of a sharded model, beside two good files and one bad.
  *
- * No file outside the folder may be opened, whatever names the index has: an open tensor's path says
- * where it is.
+ * No file outside the folder may be opened, whatever names the index has: an open tensor's path
+ * says where it is.
  */
 #include <fcntl.h>
 #include <string.h>

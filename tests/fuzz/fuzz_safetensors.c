@@ -1,5 +1,5 @@
-/* fuzz_safetensors.c - any bytes as a .safetensors file; every byte of every view is then read, every
- * tensor widened, and every layer of a small model looked for and loaded.
+/* fuzz_safetensors.c - any bytes as a .safetensors file; every byte of every view is then read,
+ * every tensor widened, and every layer of a small model looked for and loaded.
  */
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* A host program in C, compiled by tests/check_install.sh against the installed tree.
  *
- * Runs a layer of one head without a mask whose weights and output can be computed by hand, and fails
- * if the library disagrees or is another version than the headers.
+ * Runs a layer of one head without a mask whose weights and output can be computed by hand, and
+ * fails if the library disagrees or is another version than the headers.
  */
 #include <attend/attend.h>
 #include <math.h>
