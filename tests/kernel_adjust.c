@@ -113,6 +113,18 @@ static void check_softcap_range(const Kernels *kernels) {
   guarded_free(scores, "scores");
 }
 
+/* A cap whose inverse overflows leaves 0 at 0, and all else within the cap. */
+static void check_smallest_softcap(const Kernels *kernels) {
+  const KernelAdjust how = {.softcap = 0x1p-140f};
+  float *const scores = new_packed(64);
+  for (size_t j = 0; j < 64; j++) scores[j] = j % 3 ? (float)j - 32.0f : 0.0f;
+  kernels->adjust(64, &how, scores);
+  for (size_t j = 0; j < 64; j++)
+    if (!(fabsf(scores[j]) <= how.softcap) || (j % 3 == 0 && scores[j] != 0.0f))
+      fail_kernel(kernels, "the smallest softcap", 0, j, (double)scores[j], 0.0);
+  guarded_free(scores, "scores");
+}
+
 /* NaN and infinities stay what they are where they are seen, and vanish where they are hidden. */
 static void check_adjust_specials(const Kernels *kernels) {
   const float specials[] = {NAN, INFINITY, -INFINITY};
@@ -150,5 +162,6 @@ void check_adjust(const Kernels *kernels) {
     }
   }
   check_softcap_range(kernels);
+  check_smallest_softcap(kernels);
   check_adjust_specials(kernels);
 }

@@ -47,7 +47,8 @@ void MEMBER(adjust)(size_t keys, const KernelAdjust *how, float *scores) {
   static const float lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   _Static_assert(LANES <= 16, "lane[] counts the lanes");
   const vfloat hidden = v_set1(-INFINITY);
-  const vfloat cap = v_set1(how->softcap), inverse = v_set1(1.0f / how->softcap);
+  /* Of a subnormal cap the inverse may be infinite, which would make a score of 0 a NaN. */
+  const vfloat cap = v_set1(how->softcap), inverse = v_set1(fminf(1.0f / how->softcap, FLT_MAX));
   for (size_t j = 0; j < keys; j += LANES) {
     const size_t left = keys - j;
     vfloat x = v_load(scores + j);
