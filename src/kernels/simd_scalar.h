@@ -25,6 +25,7 @@
 
 typedef float vfloat __attribute__((vector_size(16)));
 typedef int32_t vint __attribute__((vector_size(16)));
+typedef uint32_t vword __attribute__((vector_size(16)));
 
 static inline vfloat v_load(const float *p) {
   vfloat x;
@@ -181,7 +182,8 @@ static inline vfloat v_fp16(vfloat x) {
   const vint bits = (vint)x, size = bits & 0x7fffffff, sign = (bits >> 16) & 0x8000;
   const vfloat half = {0.5f, 0.5f, 0.5f, 0.5f};
   const vint denormal = (vint)((vfloat)size + half) - (vint)half;
-  const vint normal = (size + 0xfff + ((size >> 13) & 1) - (112 << 23)) >> 13;
+  const vword wide = (vword)size; /* some NaN would overflow a signed one */
+  const vint normal = (vint)((wide - (112u << 23) + 0xfff + ((wide >> 13) & 1)) >> 13);
   const vint beyond = size >= 0x47800000, nan = size > 0x7f800000, small = size < 0x38800000;
   const vint rounded = (small & denormal) | (~small & normal);
   const vint endless = 0x7c00 | (nan & (0x200 | ((size >> 13) & 0x3ff)));
@@ -190,9 +192,9 @@ static inline vfloat v_fp16(vfloat x) {
 
 /* x rounded to bf16, to nearest and ties to even; NaN stays one. */
 static inline vfloat v_bf16(vfloat x) {
-  const vint bits = (vint)x;
-  const vint rounded = (bits + 0x7fff + ((bits >> 16) & 1)) & (int32_t)0xffff0000;
-  return v_select(x == x, (vfloat)rounded, (vfloat)((bits & (int32_t)0xffff0000) | 0x400000));
+  const vword bits = (vword)x; /* likewise */
+  const vword rounded = (bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff0000u;
+  return v_select(x == x, (vfloat)rounded, (vfloat)((bits & 0xffff0000u) | 0x400000));
 }
 
 /* The pairs of two vectors of 16-bit numbers, each in the upper half of its lane. */
