@@ -12,15 +12,6 @@
 #define SMALL_COST 1500000
 #define LARGE_COST 12000000
 
-/* Random numbers of one case, in the order in which they are asked for. */
-typedef struct Draw {
-  uint64_t seed, next;
-} Draw;
-
-static size_t draw(Draw *d, size_t count) {
-  return case_draw(d->seed, d->next++, count);
-}
-
 /* True once in `times`. */
 static bool chance(Draw *d, size_t times) {
   return draw(d, times) == 0;

@@ -4,6 +4,16 @@
 
 #include "tests/core_case.h"
 
+/* Random numbers of one case, in the order in which they are asked for. */
+typedef struct Draw {
+  uint64_t seed, next;
+} Draw;
+
+/* Below count. */
+static inline size_t draw(Draw *d, size_t count) {
+  return case_draw(d->seed, d->next++, count);
+}
+
 /* A case of any combination of options, with sizes at and around the edges of tiles: query_tile is
  * the rows of a tile. Its own seed is the seed. */
 CoreCase case_random(uint64_t seed, size_t query_tile);

@@ -15,6 +15,7 @@
 #include "tests/core_check.h"
 #include "tests/core_result.h"
 #include "tests/part_of_problem.h"
+#include "tests/random_case.h"
 
 #define SEQUENCES 3
 #define LAST_CHUNK 20
@@ -265,15 +266,6 @@ static void from_a_cache_or_from_views(void **state) {
         for (uint64_t seed = 1; seed <= (in_fp32 ? 3 : 2); seed++)
           check_cached(&cases[c], seed, engines[k], (AttendStorage)storage);
       }
-}
-
-/* Numbers of one case, in the order in which they are asked for. */
-typedef struct Draw {
-  uint64_t seed, next;
-} Draw;
-
-static size_t draw(Draw *d, size_t count) {
-  return case_draw(d->seed, d->next++, count);
 }
 
 static CoreCase random_core(Draw *d, size_t window) {
