@@ -14,6 +14,10 @@
  * A step of pairs is one dot product of tiles and begins no matter how many went before, so that
  * cuts between steps change nothing. Chains are those of multiply_body.h; the levels of one
  * are added to one sum, the smallest products first.
+ *
+ * What goes from vectors to tiles, or from tiles to vectors, goes through memory, and a load has to
+ * wait until the store has left for L1. So sums are rescaled, and chains added, a panel apart from
+ * the dot products that they belong to.
  */
 #include <string.h>
 
@@ -69,16 +73,16 @@ BODY_INLINE void zero_tiles(const bool two) {
   }
 }
 
-BODY_INLINE void load_tiles(const bool two, const TileSums *from) {
-  TILE_LOAD(0, from->sum[0], PANEL_BYTES);
-  TILE_LOAD(1, from->sum[0] + TILE_ROWS, PANEL_BYTES);
+/* stride, here and below: floats from row to row. */
+BODY_INLINE void load_tiles(const bool two, const float *from, size_t stride) {
+  TILE_LOAD(0, from, stride * sizeof *from);
+  TILE_LOAD(1, from + TILE_ROWS, stride * sizeof *from);
   if (two) {
-    TILE_LOAD(2, from->sum[TILE_ROWS], PANEL_BYTES);
-    TILE_LOAD(3, from->sum[TILE_ROWS] + TILE_ROWS, PANEL_BYTES);
+    TILE_LOAD(2, from + TILE_ROWS * stride, stride * sizeof *from);
+    TILE_LOAD(3, from + TILE_ROWS * stride + TILE_ROWS, stride * sizeof *from);
   }
 }
 
-/* stride: floats from row to row. */
 BODY_INLINE void store_tiles(const bool two, float *to, size_t stride) {
   TILE_STORE(0, to, stride * sizeof *to);
   TILE_STORE(1, to + TILE_ROWS, stride * sizeof *to);
@@ -108,6 +112,13 @@ BODY_INLINE void dot_tiles(const bool two, size_t from, size_t to, KernelPairs a
   }
 }
 
+/* Whether c is taken as it stands. 1 * c is c, so that which way it goes does not show. */
+BODY_INLINE bool all_ones(size_t rows, const float *rescale) {
+  bool ones = true;
+  for (size_t r = 0; r < rows; r++) ones &= rescale[r] == 1.0f;
+  return ones;
+}
+
 BODY_INLINE void scale_panel(size_t rows, const float *rescale, const float *c, size_t c_stride,
                              TileSums *scaled) {
   for (size_t r = 0; r < rows; r++) {
@@ -118,63 +129,92 @@ BODY_INLINE void scale_panel(size_t rows, const float *rescale, const float *c, 
   }
 }
 
-/* c = rescale * c + sums; rescale null: 1. */
-BODY_INLINE void add_panel(size_t rows, const float *rescale, const TileSums *sums, float *c,
-                           size_t c_stride) {
-  for (size_t r = 0; r < rows; r++) {
-    const vfloat factor = v_set1(rescale ? rescale[r] : 1.0f);
-    for (size_t j = 0; j < KERNEL_PANEL; j += LANES) {
-      float *const at = c + r * c_stride + j;
-      v_store(at, v_fma(factor, v_load(at), v_load(sums->sum[r] + j)));
-    }
-  }
-}
-
-BODY_INLINE void panel_of_chain(const bool two, size_t rows, size_t pairs, KernelPairs a,
-                                KernelPairs b, const float *rescale, float *c, size_t c_stride) {
-  if (rescale) {
-    TileSums scaled;
-    scale_panel(rows, rescale, c, c_stride, &scaled);
-    load_tiles(two, &scaled);
-  } else {
-    zero_tiles(two);
-  }
-  dot_tiles(two, 0, pairs, a, 0, b, 0);
-  store_tiles(two, c, c_stride);
-}
-
-BODY_INLINE void panel_of_chains(const bool two, size_t rows, size_t pairs, size_t order,
-                                 KernelPairs a, KernelPairs b, const float *rescale, float *c,
-                                 size_t c_stride) {
-  for (size_t from = 0; from < pairs; from += KERNEL_CHAIN) {
-    const size_t to = pairs - from < KERNEL_CHAIN ? pairs : from + KERNEL_CHAIN;
-    zero_tiles(two);
-    for (size_t level = order; level-- > 0;) {
-      for (size_t p = 0; p <= level; p++) {
-        if (p < a.planes && level - p < b.planes) dot_tiles(two, from, to, a, p, b, level - p);
-      }
-    }
-    if (from == 0 && !rescale) {
-      store_tiles(two, c, c_stride);
+/* One chain a panel. The next panel's sums are scaled before the dot products of this one, so that
+ * they are in L1 when its turn comes. */
+BODY_INLINE void multiply_chain(const bool two, size_t rows, size_t pairs, size_t width,
+                                KernelPairs a, KernelPairs b, const float *rescale, float *c,
+                                size_t c_stride) {
+  const bool begins = !rescale, scales = rescale && !all_ones(rows, rescale);
+  TileSums scaled[2];
+  if (scales) scale_panel(rows, rescale, c, c_stride, &scaled[0]);
+  for (size_t j = 0, turn = 0; j < width; j += KERNEL_PANEL, turn ^= 1) {
+    if (begins) {
+      zero_tiles(two);
+    } else if (scales) {
+      load_tiles(two, scaled[turn].sum[0], KERNEL_PANEL);
     } else {
-      TileSums sums;
-      store_tiles(two, sums.sum[0], KERNEL_PANEL);
-      add_panel(rows, from == 0 ? rescale : NULL, &sums, c, c_stride);
+      load_tiles(two, c + j, c_stride);
+    }
+    if (scales && j + KERNEL_PANEL < width) {
+      scale_panel(rows, rescale, c + j + KERNEL_PANEL, c_stride, &scaled[turn ^ 1]);
+    }
+    dot_tiles(two, 0, pairs, a, 0, b, 0);
+    store_tiles(two, c + j, c_stride);
+    b.pairs += b.stride;
+  }
+}
+
+/* Sums of a chain that are still to be added to c. */
+typedef struct ChainSums {
+  float *c;
+  const float *rescale; /* null: 1 */
+  TileSums sums;
+} ChainSums;
+
+/* c = rescale * c + sums. */
+BODY_INLINE void add_chain(size_t rows, const ChainSums *chain, size_t c_stride) {
+  for (size_t r = 0; r < rows; r++) {
+    const vfloat factor = v_set1(chain->rescale ? chain->rescale[r] : 1.0f);
+    for (size_t j = 0; j < KERNEL_PANEL; j += LANES) {
+      float *const at = chain->c + r * c_stride + j;
+      v_store(at, v_fma(factor, v_load(at), v_load(chain->sums.sum[r] + j)));
     }
   }
+}
+
+/* The products of all levels of a chain, the smallest first. */
+BODY_INLINE void dot_levels(const bool two, size_t from, size_t to, size_t order, KernelPairs a,
+                            KernelPairs b) {
+  zero_tiles(two);
+  for (size_t level = order; level-- > 0;) {
+    for (size_t p = 0; p <= level; p++) {
+      if (p < a.planes && level - p < b.planes) dot_tiles(two, from, to, a, p, b, level - p);
+    }
+  }
+}
+
+/* Several chains a panel. Each is added to c after the dot products of the next one, which the
+ * tiles work at meanwhile. */
+BODY_INLINE void multiply_chains(const bool two, size_t rows, size_t pairs, size_t width,
+                                 size_t order, KernelPairs a, KernelPairs b, const float *rescale,
+                                 float *c, size_t c_stride) {
+  ChainSums chains[2];
+  chains[0].c = chains[1].c = NULL;
+  size_t turn = 0;
+  for (size_t j = 0; j < width; j += KERNEL_PANEL, b.pairs += b.stride) {
+    for (size_t from = 0; from < pairs; from += KERNEL_CHAIN) {
+      dot_levels(two, from, pairs - from < KERNEL_CHAIN ? pairs : from + KERNEL_CHAIN, order, a, b);
+      if (from == 0 && !rescale) {
+        store_tiles(two, c + j, c_stride);
+        continue;
+      }
+      ChainSums *const chain = &chains[turn], *const before = &chains[turn ^= 1];
+      chain->c = c + j;
+      chain->rescale = from == 0 ? rescale : NULL;
+      store_tiles(two, chain->sums.sum[0], KERNEL_PANEL);
+      if (before->c) add_chain(rows, before, c_stride);
+    }
+  }
+  if (chains[turn ^ 1].c) add_chain(rows, &chains[turn ^ 1], c_stride);
 }
 
 BODY_INLINE void multiply_panels(const bool two, size_t rows, size_t pairs, size_t width,
                                  size_t order, KernelPairs a, KernelPairs b, const float *rescale,
                                  float *c, size_t c_stride) {
-  for (size_t j = 0; j < width; j += KERNEL_PANEL) {
-    KernelPairs panel = b;
-    panel.pairs += j / KERNEL_PANEL * b.stride;
-    if (order == 1) {
-      panel_of_chain(two, rows, pairs, a, panel, rescale, c + j, c_stride);
-    } else {
-      panel_of_chains(two, rows, pairs, order, a, panel, rescale, c + j, c_stride);
-    }
+  if (order == 1) {
+    multiply_chain(two, rows, pairs, width, a, b, rescale, c, c_stride);
+  } else {
+    multiply_chains(two, rows, pairs, width, order, a, b, rescale, c, c_stride);
   }
 }
 
