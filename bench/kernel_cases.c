@@ -175,13 +175,20 @@ static KernelWork split_values(const KernelCase *self, const Kernels *kernels, K
   return (KernelWork){.bytes = (double)(KERNEL_KEYS * D * sizeof(float))};
 }
 
-/* Weights of softmax, which lie in cache. */
+/* Rows that lie in cache, here and below. */
 static KernelWork split_rows(const KernelCase *self, const Kernels *kernels, KernelData *data) {
   const size_t rows = kernels->pair_rows, width = KERNEL_KEYS;
   const float *row[KERNEL_MAX_ROWS];
   for (size_t r = 0; r < rows; r++) row[r] = data->near->scores + r * width;
   kernels->split_rows(rows, width, row, 1.0f, self->number, self->planes,
                       KERNEL_MAX_ROWS * width / 2, width / 2, data->near->row_pairs);
+  return (KernelWork){.flops = (double)(rows * width * 2 * self->planes)};
+}
+
+static KernelWork split_weights(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const size_t rows = kernels->pair_rows, width = KERNEL_KEYS;
+  kernels->split_weights(rows, width, data->near->scores, width, self->planes,
+                         KERNEL_MAX_ROWS * width / 2, width / 2, data->near->row_pairs);
   return (KernelWork){.flops = (double)(rows * width * 2 * self->planes)};
 }
 
@@ -308,6 +315,9 @@ static const KernelCase cases[] = {
     {"split_rows", "R rows of 128, 2 planes", split_rows, .planes = 2},
     {"split_rows", "R rows of 128, 3 planes", split_rows, .planes = 3},
     {"split_rows", "R rows of 128, fp16", split_rows, .planes = 1, .number = KERNEL_FP16},
+    {"split_weights", "R rows of 128, 1 plane", split_weights, .planes = 1},
+    {"split_weights", "R rows of 128, 2 planes", split_weights, .planes = 2},
+    {"split_weights", "R rows of 128, 3 planes", split_weights, .planes = 3},
     {"widen", "32 keys, D 128, 1 plane", widen, .planes = 1},
     {"widen", "32 keys, D 128, 2 planes", widen, .planes = 2},
     {"widen", "32 keys, D 128, 3 planes", widen, .planes = 3},

@@ -109,11 +109,9 @@ static void weigh_ends(const Job *job, const Scratch *s, const Block *block, con
 static Weights split_weights(const Job *job, const Scratch *s, const Block *block, const Seen *seen,
                              size_t from) {
   const size_t order = job->tiling.order, stride = KEY_TILE / 2, plane = job->tiling.R * stride;
-  const float *rows[KERNEL_MAX_ROWS];
   if (order) {
-    for (size_t r = 0; r < block->rows; r++) rows[r] = s->scores + r * KEY_TILE + from;
-    job->kernels->split_rows(block->rows, seen->to - from, rows, 1.0f, KERNEL_BF16, order, plane,
-                             stride, s->weights + from / 2);
+    job->kernels->split_weights(block->rows, seen->to - from, s->scores + from, KEY_TILE, order,
+                                plane, stride, s->weights + from / 2);
   }
   return (Weights){s->scores, {s->weights, order, plane, stride, KERNEL_BF16}};
 }

@@ -80,7 +80,7 @@ bool cpu_supports(AttendIsa isa) {
 #endif
 #ifdef HAS_TILES
   case ATTEND_ISA_AMX:
-    return cpu_supports(ATTEND_ISA_AVX512) && tiles_supported();
+    return cpu_supports(ATTEND_ISA_AVX512_BF16) && tiles_supported();
 #endif
   default:
     return false;

@@ -31,6 +31,7 @@
   X(split_keys)                                                                                    \
   X(split_values)                                                                                  \
   X(split_rows)                                                                                    \
+  X(split_weights)                                                                                 \
   X(widen)                                                                                         \
   X(multiply)                                                                                      \
   X(multiply_end)                                                                                  \

@@ -211,6 +211,62 @@ void check_split_rows(const Kernels *kernels) {
     check_split_row_block(kernels, KERNEL_MAX_ROWS, 128, kinds[n], 1.0f);
 }
 
+/* From 1 down to denormals, with zeros and a NaN here and there. */
+static float some_weight(uint64_t seed) {
+  const uint64_t kind = seed % 29;
+  const float part = (float)(seed * 2654435761u % 0x1000000u) * 0x1p-24f;
+  if (kind == 0) return 0.0f;
+  if (kind == 1) return 1.0f;
+  if (kind == 2) return NAN;
+  return ldexpf(1.0f + part, -1 - (int)(seed * 40503u % (kind < 5 ? 149u : 20u)));
+}
+
+/* Denormals may be zeros where the ISA's own instruction rounds. */
+static bool is_plane(const Kernels *kernels, double got, double expected) {
+  const bool flushes = kernels->isa == ATTEND_ISA_AVX512_BF16 || kernels->isa == ATTEND_ISA_AMX;
+  return got == expected || (flushes && got == 0.0 && fabs(expected) <= 0x1p-126);
+}
+
+static void compare_weight(const Kernels *kernels, const Planes *split, size_t at, size_t element,
+                           float x) {
+  double expected[KERNEL_MAX_PLANES];
+  planes_of(x, expected);
+  for (size_t p = 0; p < (isnan(x) ? 1 : split->planes); p++) {
+    const double got = pair_element(split->pairs[p * split->plane_stride + at], element);
+    if (isnan(x) ? !isnan(got) : !is_plane(kernels, got, expected[p]))
+      fail_kernel(kernels, "plane and pair", p, at, got, expected[p]);
+  }
+}
+
+static void check_weights(const Kernels *kernels, size_t rows, size_t keys, size_t planes) {
+  const size_t pairs = whole_pairs(keys), row_stride = pairs + KERNEL_STEP;
+  const Source source = source_new(keys, rows, keys, keys % 5);
+  for (size_t e = 0; e < source.floats; e++) source.data[e] = some_weight(e + keys);
+  Planes split = planes_new((Kind){KERNEL_BF16, planes}, rows * row_stride);
+  kernels->split_weights(rows, keys, source.data, source.stride, planes, split.plane_stride,
+                         row_stride, split.pairs);
+  for (size_t r = 0; r < rows; r++) {
+    for (size_t j = 0; j < 2 * pairs; j++) {
+      const float x = j < keys ? source.data[r * source.stride + j] : 0.0f;
+      compare_weight(kernels, &split, r * row_stride + j / 2, j % 2, x);
+    }
+    for (size_t i = pairs; i < row_stride; i++)
+      if (!is_untouched((const float *)(const void *)(split.pairs + r * row_stride + i)))
+        fail_kernel(kernels, "behind a row", r, i, (double)split.pairs[r * row_stride + i], 0.0);
+  }
+  compare_gaps(kernels, &split, rows * row_stride);
+  guarded_free(split.pairs, "pairs");
+  fenced_free(source.data, source.floats);
+}
+
+void check_split_weights(const Kernels *kernels) {
+  static const size_t counts[] = {1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 96, 127, 128};
+  for (size_t k = 0; k < COUNT_OF(counts); k++)
+    for (size_t planes = 1; planes <= KERNEL_MAX_PLANES; planes++)
+      check_weights(kernels, 1 + (k + planes) % 5, counts[k], planes);
+  check_weights(kernels, KERNEL_MAX_ROWS, 128, KERNEL_MAX_PLANES);
+}
+
 /* The sum in fp32, last plane first: a sum in double rounds once more, and to the same float. */
 static float sum_of_planes(const double *planes, size_t count) {
   float sum = (float)planes[count - 1];

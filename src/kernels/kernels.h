@@ -107,6 +107,9 @@
  *   columns <= c < P and from row `keys` on, up to whole steps.
  * split_rows: scale * row[r][i] for i < depth as pairs; plane p of row r at
  *   pairs + p*plane_stride + r*row_stride.  Zero from depth on, up to whole steps.
+ * split_weights: the weights of softmax, weights[r*weight_stride + j], as split_rows makes pairs of
+ *   them for j < keys with a scale of 1. They are NaN or 0 .. 1; behind a NaN in plane 0 the other
+ *   planes may be anything, and denormals may become zeros where `multiply` takes them for zeros.
  * widen: the float panel [2*pairs][P] that a panel of pairs stands for: the sum of its planes, the
  *   last one first. Exact in fp16.
  *

@@ -1,4 +1,5 @@
-/* simd_amx.h - AVX-512's vocabulary, and the tiles of AMX that multiply_tiles_body.h is written in.
+/* simd_amx.h - the vocabulary of AVX-512 with bf16, which every processor with AMX has, and the
+ * tiles that multiply_tiles_body.h is written in.
  *
  * A tile is up to 16 rows of 64 bytes, named by a literal from 0 to 7. TDPBF16PS adds to each sum
  * of tile c what a step of pairs gives: the first products of all pairs in one chain, the second
@@ -16,10 +17,11 @@
 #ifndef ATTEND_SRC_KERNELS_SIMD_AMX_H
 #define ATTEND_SRC_KERNELS_SIMD_AMX_H
 
-#include "kernels/simd_avx512.h"
+#include "kernels/simd_avx512bf16.h"
 
 #undef ISA_SUFFIX
 #undef ISA_ID
+#undef PAIR_ROWS
 #define ISA_SUFFIX amx
 #define ISA_ID ATTEND_ISA_AMX
 #define PAIR_ROWS KERNEL_MAX_ROWS

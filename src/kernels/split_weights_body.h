@@ -1,0 +1,52 @@
+/* split_weights_body.h - the weights of softmax as pairs of bf16, on their way to the weighted sum.
+ *
+ * Every weight of a call passes here, between exponential and product, so it pays that they are
+ * NaN or lie in 0 .. 1: no plane of theirs is infinite. An ISA that multiplies bf16 also rounds to
+ * it (v_store_plane); in the others rounding is some nine operations on integers.
+ */
+#include "kernels/body.h"
+
+#ifndef ISA_HAS_ROUNDING
+/* Stores the first plane of x, and returns what it leaves. */
+BODY_INLINE vfloat v_store_plane(uint32_t *pairs, vfloat x) {
+  const vfloat plane = v_bf16(x);
+  v_store_halves(pairs, plane);
+  return v_sub(x, plane);
+}
+#endif
+
+BODY_INLINE void store_planes(vfloat x, const size_t planes, size_t plane_stride, uint32_t *pairs) {
+  BODY_UNROLL for (size_t p = 0; p < planes; p++) {
+    x = v_store_plane(pairs + p * plane_stride, x);
+  }
+}
+
+BODY_INLINE void split_rows_of_weights(size_t rows, size_t keys, const float *weights,
+                                       size_t weight_stride, const size_t planes,
+                                       size_t plane_stride, size_t row_stride, uint32_t *pairs) {
+  const size_t step = 2 * KERNEL_STEP, whole = keys / LANES * LANES;
+  for (size_t r = 0; r < rows; r++, weights += weight_stride, pairs += row_stride) {
+    size_t j = 0;
+    for (; j < whole; j += LANES) {
+      store_planes(v_load(weights + j), planes, plane_stride, pairs + j / 2);
+    }
+    for (; j < (keys + step - 1) / step * step; j += LANES) {
+      const vfloat last = j < keys ? v_load_first(keys - j, weights + j) : v_set1(0.0f);
+      store_planes(last, planes, plane_stride, pairs + j / 2);
+    }
+  }
+}
+
+void MEMBER(split_weights)(size_t rows, size_t keys, const float *weights, size_t weight_stride,
+                           size_t planes, size_t plane_stride, size_t row_stride, uint32_t *pairs) {
+#define SPLIT_WEIGHTS(n)                                                                           \
+  split_rows_of_weights(rows, keys, weights, weight_stride, n, plane_stride, row_stride, pairs)
+  if (planes == 1) {
+    SPLIT_WEIGHTS(1);
+  } else if (planes == 2) {
+    SPLIT_WEIGHTS(2);
+  } else {
+    SPLIT_WEIGHTS(3);
+  }
+#undef SPLIT_WEIGHTS
+}
