@@ -15,13 +15,6 @@
 
 #include "adjustment.h"
 
-/* The part of the tile that each row sees, in keys from the tile's first. */
-typedef struct Seen {
-  size_t first[KERNEL_MAX_ROWS], end[KERNEL_MAX_ROWS];
-  size_t from, to; /* keys that any row sees */
-  bool all;        /* every row sees from .. to */
-} Seen;
-
 static size_t within(size_t key, const Tile *tile, size_t keys) {
   return key <= tile->first ? 0 : size_min(key - tile->first, keys);
 }
@@ -62,131 +55,152 @@ static bool all_masked(const Job *job, const Block *block, const Tile *tile, con
   return true;
 }
 
-/* Softcap, ALiBi, bias and mask. */
-static void adjust(const Job *job, const Block *block, const Tile *tile, const Seen *seen,
-                   float *scores) {
+/* Softcap, ALiBi, bias and mask of the rows from .. to. */
+static void adjust(const Job *job, const Visit *v, size_t from, size_t to) {
   const Problem *const p = job->problem;
-  for (size_t r = 0; r < block->rows; r++) {
+  const Block *const block = v->block;
+  const size_t first = v->seen.from;
+  for (size_t r = from; r < to; r++) {
     const size_t i = block_token(p, block->row + r);
     const size_t h = block_head(p, block->kv_head, block->row + r);
-    const KernelAdjust how =
-        adjustment_of(p, &block->cut->sequence, h, i, tile->first + seen->from);
-    job->kernels->adjust(seen->to - seen->from, &how, scores + r * KEY_TILE + seen->from);
+    const KernelAdjust how = adjustment_of(p, &block->cut->sequence, h, i, v->tile->first + first);
+    job->kernels->adjust(v->seen.to - first, &how, v->stage.scores + r * KEY_TILE + first);
   }
+}
+
+bool visit_begin(const Job *job, const Block *block, Tile *tile, Online state, Stage stage,
+                 Visit *v) {
+  const Problem *const p = job->problem;
+  v->block = block;
+  v->tile = tile;
+  v->state = state;
+  v->stage = stage;
+  look(p, block, tile, &v->seen);
+  if (v->seen.from >= v->seen.to) return false;
+  if (v->seen.all) see_alike(&v->seen, block->rows);
+  v->first = v->seen.from / KERNEL_PANEL * KERNEL_PANEL;
+  v->end = size_round_up(v->seen.to, job->tiling.W);
+  return !problem_has_mask(p) || !all_masked(job, block, tile, &v->seen);
+}
+
+void visit_score(const Job *job, const Visit *v, size_t from, size_t to) {
+  const size_t end = v->tile->form == FORM_ROWS ? v->seen.to : v->end;
+  from = size_max(from, v->first);
+  to = size_min(to, end);
+  if (from >= to) return;
+  tile_score(job, v->tile, v->block->rows, from, to, v->block->query, v->stage.scores);
+}
+
+/* Weights of rows from .. to, and of all keys from a multiple of P on. */
+static void split_weights(const Job *job, const Visit *v, size_t from, size_t to) {
+  const size_t stride = KEY_TILE / 2;
+  job->kernels->split_weights(to - from, v->seen.to - v->first,
+                              v->stage.scores + from * KEY_TILE + v->first, KEY_TILE,
+                              job->tiling.order, job->tiling.R * stride, stride,
+                              v->stage.weights + from * stride + v->first / 2);
+}
+
+/* The kernels' softmax takes R rows of the fp32 register block at a time; a block of pairs may have
+ * more. */
+void visit_soften(const Job *job, const Visit *v, size_t from, size_t to) {
+  const Kernels *const kernels = job->kernels;
+  const Seen *const seen = &v->seen;
+  const bool full = seen->all && seen->from == 0 && seen->to == v->end;
+  to = size_min(to, v->block->rows);
+  if (from >= to) return;
+  if (adjustment_is_needed(job->problem)) adjust(job, v, from, to);
+  for (size_t r = from; r < to; r += kernels->rows) {
+    const size_t rows = size_min(kernels->rows, to - r);
+    float *const scores = v->stage.scores + r * KEY_TILE;
+    if (full) {
+      kernels->softmax_full(rows, v->end, scores, KEY_TILE, v->state.max + r, v->state.sum + r,
+                            v->stage.rescale + r);
+    } else {
+      kernels->softmax_ragged(rows, v->end, seen->first + r, seen->end + r, scores, KEY_TILE,
+                              v->state.max + r, v->state.sum + r, v->stage.rescale + r);
+    }
+  }
+  if (job->tiling.order) split_weights(job, v, from, to);
 }
 
 /* Each row adds up exactly the values that it sees, run by run. One that sees none has kept its
  * maximum, and there is nothing to rescale. */
-static void weigh_by_row(const Job *job, const Scratch *s, const Block *block, const Tile *tile,
-                         const Seen *seen, bool masked, Online state) {
-  for (size_t r = 0; r < block->rows; r++) {
-    const float *const weights = s->scores + r * KEY_TILE;
-    const float *rescale = s->rescale + r;
+static void weigh_by_row(const Job *job, const Visit *v, bool masked) {
+  const Seen *const seen = &v->seen;
+  for (size_t r = 0; r < v->block->rows; r++) {
+    const float *const weights = v->stage.scores + r * KEY_TILE;
+    const float *rescale = v->stage.rescale + r;
     for (size_t j = seen->first[r], end = j; j < seen->end[r]; j = end + 1) {
       for (end = j; end < seen->end[r]; end++) {
-        if (masked && row_masked(job, block, tile, r, end)) break;
+        if (masked && row_masked(job, v->block, v->tile, r, end)) break;
       }
       if (end == j) continue;
-      tile_weigh(job, tile, 1, j, end, weights, rescale, online_from(state, r));
+      tile_weigh(job, v->tile, 1, j, end, weights, rescale, online_from(v->state, r));
       rescale = NULL;
     }
   }
 }
 
 /* Rows whose keys all begin together: those that all see, then each row's own end. */
-static void weigh_ends(const Job *job, const Scratch *s, const Block *block, const Tile *tile,
-                       const Seen *seen, Online state) {
+static void weigh_ends(const Job *job, const Visit *v) {
+  const Seen *const seen = &v->seen;
   const size_t common = seen->all ? seen->to : size_max(seen->end[0], seen->from);
-  tile_weigh(job, tile, block->rows, seen->from, common, s->scores, s->rescale, state);
-  for (size_t r = 0; !seen->all && r < block->rows; r++) {
+  tile_weigh(job, v->tile, v->block->rows, seen->from, common, v->stage.scores, v->stage.rescale,
+             v->state);
+  for (size_t r = 0; !seen->all && r < v->block->rows; r++) {
     if (seen->end[r] <= common) continue;
-    tile_weigh(job, tile, 1, common, seen->end[r], s->scores + r * KEY_TILE, NULL,
-               online_from(state, r));
+    tile_weigh(job, v->tile, 1, common, seen->end[r], v->stage.scores + r * KEY_TILE, NULL,
+               online_from(v->state, r));
   }
-}
-
-/* The block's weights as the values want them: pairs where they are multiplied by pairs. */
-static Weights split_weights(const Job *job, const Scratch *s, const Block *block, const Seen *seen,
-                             size_t from) {
-  const size_t order = job->tiling.order, stride = KEY_TILE / 2, plane = job->tiling.R * stride;
-  if (order) {
-    job->kernels->split_weights(block->rows, seen->to - from, s->scores + from, KEY_TILE, order,
-                                plane, stride, s->weights + from / 2);
-  }
-  return (Weights){s->scores, {s->weights, order, plane, stride, KERNEL_BF16}};
 }
 
 /* Each row over a copy of the tile's values that holds those that it sees. */
-static void weigh_copies(const Job *job, const Scratch *s, const Block *block, const Tile *tile,
-                         const Seen *seen, bool masked, size_t from, Weights weights,
-                         Online state) {
-  for (size_t r = 0; r < block->rows; r++) {
+static void weigh_copies(const Job *job, const Scratch *s, const Visit *v, bool masked,
+                         Columns columns, Weights weights) {
+  const Seen *const seen = &v->seen;
+  for (size_t r = 0; r < v->block->rows; r++) {
     bool visible[KEY_TILE] = {false};
     for (size_t j = seen->first[r]; j < seen->end[r]; j++) {
-      visible[j] = !masked || !row_masked(job, block, tile, r, j);
+      visible[j] = !masked || !row_masked(job, v->block, v->tile, r, j);
     }
-    const Tile copy = tile_copy_visible(job, tile, from, seen->to, visible, s->visible);
-    tile_weigh_pairs(job, &copy, 1, from, seen->to, weights, s->rescale + r, online_from(state, r));
+    const Tile copy = tile_copy_visible(job, v->tile, v->first, seen->to, visible, s->visible);
+    tile_weigh_pairs(job, &copy, 1, v->first, seen->to, columns, weights, v->stage.rescale + r,
+                     online_from(v->state, r));
     weights.floats += KEY_TILE;
     weights.pairs.pairs += weights.pairs.stride;
   }
 }
 
 /* The weighted sum over a tile of pairs: all of its steps of which a row sees a key. */
-static void weigh_steps(const Job *job, const Scratch *s, const Block *block, Tile *tile,
-                        const Seen *seen, bool masked, Online state) {
-  const size_t from = seen->from / KERNEL_PANEL * KERNEL_PANEL;
-  const bool whole = seen->all && from == seen->from && seen->to % KERNEL_PANEL == 0;
-  const Weights weights = split_weights(job, s, block, seen, from);
-  if ((whole && !masked) || tile_is_finite(job, tile)) {
-    tile_weigh_pairs(job, tile, block->rows, from, seen->to, weights, s->rescale, state);
+static void weigh_steps(const Job *job, const Scratch *s, const Visit *v, bool masked,
+                        Columns columns) {
+  const Seen *const seen = &v->seen;
+  const size_t stride = KEY_TILE / 2;
+  const bool whole = seen->all && v->first == seen->from && seen->to % KERNEL_PANEL == 0;
+  const Weights weights = {
+      v->stage.scores,
+      {v->stage.weights, job->tiling.order, job->tiling.R * stride, stride, KERNEL_BF16}};
+  if ((whole && !masked) || tile_is_finite(job, v->tile)) {
+    tile_weigh_pairs(job, v->tile, v->block->rows, v->first, seen->to, columns, weights,
+                     v->stage.rescale, v->state);
   } else {
-    weigh_copies(job, s, block, tile, seen, masked, from, weights, state);
+    weigh_copies(job, s, v, masked, columns, weights);
   }
 }
 
-/* The kernels' softmax takes R rows of the fp32 register block at a time; a block of pairs may have
- * more. */
-static void softmax(const Job *job, const Scratch *s, const Block *block, size_t width, bool full,
-                    const Seen *seen, Online state) {
-  const Kernels *const kernels = job->kernels;
-  for (size_t r = 0; r < block->rows; r += kernels->rows) {
-    const size_t rows = size_min(kernels->rows, block->rows - r);
-    float *const scores = s->scores + r * KEY_TILE;
-    if (full) {
-      kernels->softmax_full(rows, width, scores, KEY_TILE, state.max + r, state.sum + r,
-                            s->rescale + r);
-    } else {
-      kernels->softmax_ragged(rows, width, seen->first + r, seen->end + r, scores, KEY_TILE,
-                              state.max + r, state.sum + r, s->rescale + r);
-    }
-  }
-}
-
-void block_attend(const Job *job, const Scratch *s, const Block *block, Tile *tile, Online state) {
-  const Problem *const p = job->problem;
-  const bool masked = problem_has_mask(p);
-  Seen seen;
-  look(p, block, tile, &seen);
-  if (seen.from >= seen.to) return;
-  if (seen.all) see_alike(&seen, block->rows);
-  if (masked && all_masked(job, block, tile, &seen)) return;
-
-  const size_t first = seen.from / KERNEL_PANEL * KERNEL_PANEL;
-  const size_t width = size_round_up(seen.to, job->tiling.W);
-  tile_score(job, tile, block->rows, first, tile->form == FORM_ROWS ? seen.to : width, block->query,
-             s->scores);
-  if (adjustment_is_needed(p)) adjust(job, block, tile, &seen, s->scores);
-  const bool full = seen.all && seen.from == 0 && seen.to == width;
-  softmax(job, s, block, width, full, &seen, state);
-  const bool aligned = seen.all || (seen.from == 0 && seen.first[block->rows - 1] == 0);
-  if (tile->form == FORM_PAIRS) {
-    weigh_steps(job, s, block, tile, &seen, masked, state);
+void visit_weigh(const Job *job, const Scratch *s, const Visit *v, Columns columns) {
+  const bool masked = problem_has_mask(job->problem);
+  const Seen *const seen = &v->seen;
+  const bool aligned = seen->all || (seen->from == 0 && seen->first[v->block->rows - 1] == 0);
+  if (columns.from >= columns.to) return;
+  if (v->tile->form == FORM_PAIRS) {
+    weigh_steps(job, s, v, masked, columns);
   } else if (!masked && aligned) {
-    weigh_ends(job, s, block, tile, &seen, state);
-  } else if (tile_is_finite(job, tile)) {
-    tile_weigh(job, tile, block->rows, seen.from, seen.to, s->scores, s->rescale, state);
+    weigh_ends(job, v);
+  } else if (tile_is_finite(job, v->tile)) {
+    tile_weigh(job, v->tile, v->block->rows, seen->from, seen->to, v->stage.scores,
+               v->stage.rescale, v->state);
   } else {
-    weigh_by_row(job, s, block, tile, &seen, masked, state);
+    weigh_by_row(job, v, masked);
   }
 }

@@ -6,9 +6,9 @@
  *   (br rows)   │  full  │  full  │  full  │ ragged │   row = token * group + head in group
  *               └────────┴────────┴────────┴────────┘
  *
- * A query tile is a list of register blocks of R rows. For each tile of keys, each block goes
- * through scores, softmax and weigh (block.c) while the tile's K and V panels (128 KiB at
- * D = Dv = 128) stay in L2. Tiles that no row of a block sees are skipped.
+ * A query tile is a list of register blocks of R rows. Each tile of keys is visited by each block,
+ * for scores, softmax and weighted sum (pipeline.c, block.c), while the tile's K and V panels (128
+ * KiB at D = Dv = 128) stay in L2. Tiles that no row of a block sees are skipped.
  *
  * Same row, same bits: a row's state starts empty in each split, takes the tiles of the split in
  * order, and the splits merge in order; a tile or split without a key for the row changes nothing.
@@ -38,10 +38,10 @@
  * first.
  */
 #include "adjustment.h"
-#include "block.h"
 #include "kvcache.h"
 #include "parallel.h"
 #include "path.h"
+#include "pipeline.h"
 #include "project.h"
 #include "query.h"
 #include "show_scores.h"
@@ -157,6 +157,12 @@ static Tile fetch_tile(const Job *job, const Scratch *s, const Cut *cut, size_t 
   return tile_in_place(job, sequence, g, tile);
 }
 
+/* Whether fetching a tile writes over the one before it. */
+static bool tile_takes_scratch(Source source) {
+  return source == SOURCE_LOCAL || source == SOURCE_GATHERED || source == SOURCE_WIDENED ||
+         source == SOURCE_SPLIT;
+}
+
 /* The register blocks of rows row .. row + rows of a kv head, whose queries are packed. */
 static size_t list_blocks(const Job *job, const Scratch *s, const Cut *cut, size_t g, size_t row,
                           size_t rows, Block *blocks) {
@@ -185,13 +191,17 @@ static void attend_split(const Job *job, const Scratch *s, const Cut *cut, size_
   const size_t bottom = block_range(job->problem, cut, row + rows - 1).end;
   const size_t begin = size_max(top / KEY_TILE * KEY_TILE, split * KEY_SPLIT);
   const size_t end = size_min(bottom, (split + 1) * KEY_SPLIT);
+  Pipeline pipeline;
+  pipeline_begin(&pipeline, job, s);
   online_init(state, rows);
   for (size_t first = begin; first < end; first += KEY_TILE) {
-    Tile tile = fetch_tile(job, s, cut, g, first / KEY_TILE);
+    if (tile_takes_scratch(cut->source)) pipeline_finish(&pipeline);
+    Tile *const tile = pipeline_keep_tile(&pipeline, fetch_tile(job, s, cut, g, first / KEY_TILE));
     for (size_t k = 0; k < count; k++) {
-      block_attend(job, s, &blocks[k], &tile, online_from(state, blocks[k].row - row));
+      pipeline_push(&pipeline, &blocks[k], tile, online_from(state, blocks[k].row - row));
     }
   }
+  pipeline_finish(&pipeline);
 }
 
 static void prefetch_row_to_write(float *row, size_t floats) {

@@ -20,7 +20,6 @@
 #define blas_gemv attend_private_blas_gemv
 #define blas_threading attend_private_blas_threading
 #define blas_threads attend_private_blas_threads
-#define block_attend attend_private_block_attend
 #define config_find attend_private_config_find
 #define config_read_layers attend_private_config_read_layers
 #define config_read_number attend_private_config_read_number
@@ -128,6 +127,10 @@
 #define peak_avx2 attend_private_peak_avx2
 #define peak_avx512 attend_private_peak_avx512
 #define peak_scalar attend_private_peak_scalar
+#define pipeline_begin attend_private_pipeline_begin
+#define pipeline_finish attend_private_pipeline_finish
+#define pipeline_keep_tile attend_private_pipeline_keep_tile
+#define pipeline_push attend_private_pipeline_push
 #define plan_choose attend_private_plan_choose
 #define problem_copy_key attend_private_problem_copy_key
 #define problem_copy_value attend_private_problem_copy_value
@@ -221,6 +224,10 @@
 #define tiling_of attend_private_tiling_of
 #define tiling_partial attend_private_tiling_partial
 #define tiling_scratch attend_private_tiling_scratch
+#define visit_begin attend_private_visit_begin
+#define visit_score attend_private_visit_score
+#define visit_soften attend_private_visit_soften
+#define visit_weigh attend_private_visit_weigh
 #define weigh_avx2 attend_private_weigh_avx2
 #define weigh_avx512 attend_private_weigh_avx512
 #define weigh_scalar attend_private_weigh_scalar

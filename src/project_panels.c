@@ -44,7 +44,7 @@
 /* Rows that a thread lays out at a time. */
 #define LAID_ROWS 8
 
-_Static_assert(INPUTS % (2 * KERNEL_CHAIN) == 0, "pieces of inputs are whole chains");
+_Static_assert(INPUTS / 4 % (2 * KERNEL_CHAIN) == 0, "pieces of inputs are whole chains");
 
 static const float ones[KERNEL_MAX_ROWS] = {[0 ... KERNEL_MAX_ROWS - 1] = 1.0f};
 
@@ -236,6 +236,14 @@ static size_t piece_columns(const Job *job, size_t threads) {
   return KERNEL_PANEL * (threads == 1 ? most : size_max(1, size_min(fair, most)));
 }
 
+/* Inputs of a piece's step. Tiles want 64 bytes a cycle, more than L2 gives: so few inputs that 32
+ * rows of x and a panel of W lie in L1 together, and the next panel finds the rows there. */
+static size_t step_inputs(const Job *job) {
+  if (takes_whole_panels(job)) return job->linear->in;
+  if (!job->kernels->beside || job->order == 0) return INPUTS;
+  return job->order == 1 ? INPUTS / 2 : INPUTS / 4;
+}
+
 void project_panels(AttendContext *context, const Linear *linear, size_t rows, const float *x,
                     void *scratch, float *y) {
   Layout layout = {0};
@@ -251,7 +259,7 @@ void project_panels(AttendContext *context, const Linear *linear, size_t rows, c
     job.y = y + row * linear->out;
     const size_t threads = parallel_worth(context->settings.threads, (double)job.rows * weights);
     job.columns = piece_columns(&job, threads);
-    job.inputs = takes_whole_panels(&job) ? linear->in : INPUTS;
+    job.inputs = step_inputs(&job);
     const size_t groups = size_ceil_divide(linear->out, job.columns);
     parallel_for(threads, size_ceil_divide(job.rows, LAID_ROWS), lay_rows, &job);
     parallel_for(threads, groups * groups_of_rows(&job), project_piece, &job);

@@ -140,21 +140,22 @@ void tile_weigh(const Job *job, const Tile *tile, size_t rows, size_t from, size
 #define ONES_8 1, 1, 1, 1, 1, 1, 1, 1
 
 void tile_weigh_pairs(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to,
-                      Weights weights, const float *rescale, Online state) {
+                      Columns columns, Weights weights, const float *rescale, Online state) {
   static const float ones[KERNEL_MAX_ROWS] = {ONES_8, ONES_8, ONES_8, ONES_8};
-  const size_t order = job->tiling.order;
+  const size_t order = job->tiling.order, width = columns.to - columns.from;
+  float *const sums = state.acc + columns.from;
   for (size_t j = from; j < to;) {
     const size_t part = j / tile->value_part, at = j % tile->value_part;
     const size_t end = size_min(to, (part + 1) * tile->value_part);
     KernelPairs value = tile->value_pairs[part], weight = weights.pairs;
-    value.pairs += at / 2 * KERNEL_PANEL;
+    value.pairs += columns.from / KERNEL_PANEL * value.stride + at / 2 * KERNEL_PANEL;
     if (order) {
       weight.pairs += j / 2;
-      job->kernels->multiply(rows, size_round_up(end - j, KERNEL_PANEL) / 2, state.stride, order,
-                             weight, value, rescale, state.acc, state.stride);
+      job->kernels->multiply(rows, size_round_up(end - j, KERNEL_PANEL) / 2, width, order, weight,
+                             value, rescale, sums, state.stride);
     } else {
-      job->kernels->multiply_wide(rows, end - j, state.stride, weights.floats + j, KEY_TILE, value,
-                                  rescale, state.acc, state.stride);
+      job->kernels->multiply_wide(rows, end - j, width, weights.floats + j, KEY_TILE, value,
+                                  rescale, sums, state.stride);
     }
     rescale = ones; /* null would begin anew */
     j = end;

@@ -65,10 +65,16 @@ typedef struct Weights {
   KernelPairs pairs;
 } Weights;
 
-/* The same for a tile of pairs, from a multiple of P on. The other half of the last pair, and what
- * follows it up to a whole step, is multiplied by weights of 0. */
+/* Some columns of a state, a whole number of panels from a multiple of P on, or all that are
+ * left. */
+typedef struct Columns {
+  size_t from, to;
+} Columns;
+
+/* The same for some columns and a tile of pairs, from a multiple of P on. The other half of the
+ * last pair, and what follows it up to a whole step, is multiplied by weights of 0. */
 void tile_weigh_pairs(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to,
-                      Weights weights, const float *rescale, Online state);
+                      Columns columns, Weights weights, const float *rescale, Online state);
 
 /* Copies the values of keys from .. to, to whole steps from a multiple of P on, of a tile of pairs
  * to `pairs`, zeros in place of those that are not visible[], and returns the tile of the copy. */

@@ -21,9 +21,12 @@ static Scratch place_scratch(const Tiling *t, const Problem *p, void *base, Layo
   const size_t query_words =
       t->order ? size_multiply(t->order, t->key_pairs, &layout->overflow) : p->shape.head_dim;
   const size_t query = layout_floats(layout, t->query_tile, query_words);
-  const size_t scores = layout_floats(layout, t->R, KEY_TILE);
-  const size_t rescale = layout_floats(layout, KERNEL_MAX_ROWS, 1);
-  const size_t weights = layout_floats(layout, t->order * t->R, KEY_TILE / 2);
+  size_t scores[STAGES], rescale[STAGES], weights[STAGES];
+  for (size_t k = 0; k < STAGES; k++) {
+    scores[k] = layout_floats(layout, t->R, KEY_TILE);
+    rescale[k] = layout_floats(layout, KERNEL_MAX_ROWS, 1);
+    weights[k] = layout_floats(layout, t->order * t->R, KEY_TILE / 2);
+  }
   const size_t key = layout_floats(layout, t->local_tiles, t->key_tile_words);
   const size_t value = layout_floats(layout, t->local_tiles, t->value_tile_words);
   const size_t planes = size_max(t->order, 1);
@@ -33,9 +36,10 @@ static Scratch place_scratch(const Tiling *t, const Problem *p, void *base, Layo
                .total = place_online(base, layout, t->query_tile, Dv, t->acc_stride)};
   if (base) {
     s.query = layout_at(base, query);
-    s.scores = layout_at(base, scores);
-    s.rescale = layout_at(base, rescale);
-    s.weights = words_as_pairs(layout_at(base, weights));
+    for (size_t k = 0; k < STAGES; k++) {
+      s.stages[k] = (Stage){layout_at(base, scores[k]), layout_at(base, rescale[k]),
+                            words_as_pairs(layout_at(base, weights[k]))};
+    }
     s.key = layout_at(base, key);
     s.value = layout_at(base, value);
     s.visible = words_as_pairs(layout_at(base, visible));

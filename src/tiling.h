@@ -76,12 +76,20 @@ typedef struct Tiling {
   bool overflow;
 } Tiling;
 
+/* Scores of a block and what becomes of them, between two products. */
+typedef struct Stage {
+  float *scores;     /* [R, KEY_TILE] */
+  float *rescale;    /* [R] */
+  uint32_t *weights; /* pairs [order][R][KEY_TILE / 2] */
+} Stage;
+
+/* Blocks between two products at a time. */
+#define STAGES 2
+
 /* One thread's scratch. */
 typedef struct Scratch {
-  float *query;        /* [br / R] blocks of [D][R]; pairs [order][br][key_pairs]; rows [br][D] */
-  float *scores;       /* [R, KEY_TILE] */
-  float *rescale;      /* [R] */
-  uint32_t *weights;   /* pairs [order][R][KEY_TILE / 2] */
+  float *query; /* [br / R] blocks of [D][R]; pairs [order][br][key_pairs]; rows [br][D] */
+  Stage stages[STAGES];
   float *key, *value;  /* packed tiles: one, or all of a kv head's (head) */
   uint32_t *visible;   /* a tile's pairs of values without those that a row does not see */
   Online split, total; /* [br] */

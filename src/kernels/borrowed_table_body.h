@@ -18,6 +18,7 @@ const Kernels OWN(kernels) = {
     .rows = ROWS,
     .tile = VECTORS * LANES,
     .pair_rows = PAIR_ROWS,
+    .beside = MULTIPLIES_BESIDE,
 #define ATTEND_KERNEL(family, result, arguments) .family = family##_avx512,
 #define ATTEND_KERNEL_OF_PAIRS(family, result, arguments) .family = OWN(family),
 #include "kernels.def"

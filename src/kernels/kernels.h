@@ -181,6 +181,7 @@ typedef struct Kernels {
   size_t rows;      /* R */
   size_t tile;      /* W */
   size_t pair_rows; /* that `multiply` takes best at once */
+  bool beside;      /* `multiply` runs on a unit of its own, beside the vectors of other kernels */
 #define ATTEND_KERNEL(family, result, arguments) result(*family) arguments;
 #include "kernels.def"
 #undef ATTEND_KERNEL

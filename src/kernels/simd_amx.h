@@ -22,9 +22,11 @@
 #undef ISA_SUFFIX
 #undef ISA_ID
 #undef PAIR_ROWS
+#undef MULTIPLIES_BESIDE
 #define ISA_SUFFIX amx
 #define ISA_ID ATTEND_ISA_AMX
 #define PAIR_ROWS KERNEL_MAX_ROWS
+#define MULTIPLIES_BESIDE true
 
 #define TILE_IS_WRITTEN(p) __asm__ volatile("" : : "r"((const void *)(p)) : "memory")
 

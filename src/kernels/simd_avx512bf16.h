@@ -15,6 +15,7 @@
 #define ISA_HAS_DOT
 #define ISA_HAS_ROUNDING
 #define PAIR_ROWS ROWS
+#define MULTIPLIES_BESIDE false
 
 static inline vfloat v_dot(vpair a, vpair b, vfloat sum) {
   return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);

@@ -13,6 +13,7 @@ const Kernels BODY_JOIN(kernels, ISA_SUFFIX) = {
     .rows = ROWS,
     .tile = TILE,
     .pair_rows = ROWS,
+    .beside = false,
 #define ATTEND_KERNEL(family, result, arguments) .family = MEMBER(family),
 #include "kernels.def"
 #undef ATTEND_KERNEL
