@@ -26,10 +26,10 @@ Tile *pipeline_keep_tile(Pipeline *pipeline, Tile tile) {
   return &pipeline->tiles[pipeline->tile];
 }
 
-/* Half of a part's rows. */
-static void soften_rows(const Job *job, const Visit *visit, size_t half) {
+/* One of the parts into which both products divide the rows. */
+static void soften_rows(const Job *job, const Visit *visit, size_t part) {
   const size_t rows = size_ceil_divide(visit->block->rows, (size_t)2 * PARTS);
-  visit_soften(job, visit, half * rows, (half + 1) * rows);
+  visit_soften(job, visit, part * rows, (part + 1) * rows);
 }
 
 static void weigh_panels(const Job *job, const Scratch *s, const Visit *visit, size_t part) {
@@ -38,15 +38,18 @@ static void weigh_panels(const Job *job, const Scratch *s, const Visit *visit, s
   visit_weigh(job, s, visit, (Columns){from * KERNEL_PANEL, size_min(to * KERNEL_PANEL, width)});
 }
 
-/* A stage each of up to three visits, in parts that take turns. */
+/* A stage each of up to three visits, in parts that take turns. The products of a visit stay
+ * together, because blocks of other rows want their tiles configured anew. */
 static void advance(const Pipeline *pipeline, const Visit *score, const Visit *soften,
                     const Visit *weigh) {
   const Job *const job = pipeline->job;
   for (size_t part = 0; part < PARTS; part++) {
     if (score) visit_score(job, score, part * KERNEL_PANEL, (part + 1) * KERNEL_PANEL);
-    if (soften) soften_rows(job, soften, 2 * part);
+    if (soften) soften_rows(job, soften, part);
+  }
+  for (size_t part = 0; part < PARTS; part++) {
     if (weigh) weigh_panels(job, pipeline->scratch, weigh, part);
-    if (soften) soften_rows(job, soften, 2 * part + 1);
+    if (soften) soften_rows(job, soften, PARTS + part);
   }
 }
 
