@@ -1,8 +1,9 @@
 /* emulated_tiles.h - the tile vocabulary of src/kernels/simd_amx.h in plain C, by Intel's manual.
  *
- * Eight tiles of 16 rows of 64 bytes. A load or a store touches the rows and bytes that the
- * configuration gives a tile, and a tile that is not configured, or whose shape does not fit a dot
- * product, fails the test where the processor would raise an exception.
+ * Eight tiles of 16 rows of 64 bytes for each thread. A load or a store touches the rows and bytes
+ * that the configuration gives a tile. Where the processor would raise an exception, because a tile
+ * is not configured or its shape does not fit a dot product, the program ends with a line that says
+ * why: it may happen on any thread, and a test can be failed on its own alone.
  */
 #ifndef ATTEND_TESTS_EMULATED_TILES_H
 #define ATTEND_TESTS_EMULATED_TILES_H
@@ -25,7 +26,9 @@ void emulated_load(size_t tile, const void *from, size_t stride);
 void emulated_store(size_t tile, void *to, size_t stride);
 void emulated_dot(size_t c, size_t a, size_t b);
 
-/* Whether tiles are configured: after `multiply_end` they must not be. */
-_Bool emulated_is_configured(void);
+/* The threads whose tiles are configured, and dot products so far, of all threads. After
+ * `multiply_end` on each of them there are no such threads. */
+size_t emulated_threads_configured(void);
+size_t emulated_dots(void);
 
 #endif

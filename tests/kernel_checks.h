@@ -44,8 +44,9 @@
 CHECKED_FAMILIES(DECLARE_CHECK)
 #undef DECLARE_CHECK
 
-/* The body of AMX's `multiply`, on tiles that are emulated. */
+/* The body of AMX's `multiply`, on tiles that are emulated; and their dot product, by the manual. */
 void check_emulated_tiles(void);
+void check_emulated_dots(void);
 
 /* The bits of AMX's `multiply` against those of its body on emulated tiles; nothing for other
  * kernels. */

@@ -71,6 +71,11 @@ static void tiles_multiply_as_emulated(void **state) {
   check_emulated_tiles();
 }
 
+static void emulated_dots_are_as_defined(void **state) {
+  (void)state;
+  check_emulated_dots();
+}
+
 static void tiles_of_the_processor_have_the_same_bits(void **state) {
   (void)state;
   for_each_isa(check_tiles_of_processor);
@@ -79,10 +84,12 @@ static void tiles_of_the_processor_have_the_same_bits(void **state) {
 /* With an argument, the tests whose names match it; `*` and `?` stand for any. */
 int main(int argc, char **argv) {
 #define TEST_OF(family) cmocka_unit_test(kernel_##family),
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_family_of_the_manifest_is_checked),
-      cmocka_unit_test(tables_are_complete), cmocka_unit_test(tiles_multiply_as_emulated),
-      cmocka_unit_test(tiles_of_the_processor_have_the_same_bits), CHECKED_FAMILIES(TEST_OF)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_family_of_the_manifest_is_checked),
+                                     cmocka_unit_test(tables_are_complete),
+                                     cmocka_unit_test(tiles_multiply_as_emulated),
+                                     cmocka_unit_test(emulated_dots_are_as_defined),
+                                     cmocka_unit_test(tiles_of_the_processor_have_the_same_bits),
+                                     CHECKED_FAMILIES(TEST_OF)};
 #undef TEST_OF
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
