@@ -156,11 +156,11 @@ void problem_check_engine(const CoreProblem *problem, Engine engine, size_t thre
   attend_close(&context);
 }
 
-/* An engine other than the widest, another one from case to case. */
+/* Of several engines one other than the widest, another one from case to case. */
 static size_t engine_in_turn(const CoreProblem *problem, AttendPrecision precision, size_t count) {
   const AttendShape *const s = &problem->spec.shape;
   const size_t turn = s->query_tokens + s->key_tokens + s->query_heads + s->head_dim;
-  return case_draw(problem->spec.seed + turn, precision, count > 1 ? count - 1 : 1);
+  return case_draw(problem->spec.seed + turn, precision, count - 1);
 }
 
 void problem_check_precisions(CoreProblem *problem, size_t threads) {
@@ -171,6 +171,7 @@ void problem_check_precisions(CoreProblem *problem, size_t threads) {
     problem->precision = (AttendPrecision)precision;
     problem_expect(problem);
     problem_check_engine(problem, engines[count - 1], threads);
+    if (count == 1) continue;
     problem_check_engine(problem, engines[engine_in_turn(problem, problem->precision, count)],
                          threads);
   }
