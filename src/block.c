@@ -100,8 +100,6 @@ static void split_weights(const Job *job, const Visit *v, size_t from, size_t to
                               v->stage.weights + from * stride + v->first / 2);
 }
 
-/* The kernels' softmax takes R rows of the fp32 register block at a time; a block of pairs may have
- * more. */
 void visit_soften(const Job *job, const Visit *v, size_t from, size_t to) {
   const Kernels *const kernels = job->kernels;
   const Seen *const seen = &v->seen;
@@ -109,16 +107,14 @@ void visit_soften(const Job *job, const Visit *v, size_t from, size_t to) {
   to = size_min(to, v->block->rows);
   if (from >= to) return;
   if (adjustment_is_needed(job->problem)) adjust(job, v, from, to);
-  for (size_t r = from; r < to; r += kernels->rows) {
-    const size_t rows = size_min(kernels->rows, to - r);
-    float *const scores = v->stage.scores + r * KEY_TILE;
-    if (full) {
-      kernels->softmax_full(rows, v->end, scores, KEY_TILE, v->state.max + r, v->state.sum + r,
-                            v->stage.rescale + r);
-    } else {
-      kernels->softmax_ragged(rows, v->end, seen->first + r, seen->end + r, scores, KEY_TILE,
-                              v->state.max + r, v->state.sum + r, v->stage.rescale + r);
-    }
+  float *const scores = v->stage.scores + from * KEY_TILE;
+  float *const max = v->state.max + from, *const sum = v->state.sum + from;
+  float *const rescale = v->stage.rescale + from;
+  if (full) {
+    kernels->softmax_full(to - from, v->end, scores, KEY_TILE, max, sum, rescale);
+  } else {
+    kernels->softmax_ragged(to - from, v->end, seen->first + from, seen->end + from, scores,
+                            KEY_TILE, max, sum, rescale);
   }
   if (job->tiling.order) split_weights(job, v, from, to);
 }

@@ -51,8 +51,8 @@ bool visit_begin(const Job *job, const Block *block, Tile *tile, Online state, S
  * come in any order. */
 void visit_score(const Job *job, const Visit *visit, size_t from, size_t to);
 
-/* Softmax of the rows from .. to, once all their scores are there: the scores become weights, and
- * maximum and sum of the state are those with the tile. */
+/* Softmax of the rows from .. to, at most R, once all their scores are there: the scores become
+ * weights, and maximum and sum of the state are those with the tile. */
 void visit_soften(const Job *job, const Visit *visit, size_t from, size_t to);
 
 /* Takes the tile's values into some columns of the state, once all weights are there. A tile that

@@ -1,13 +1,15 @@
 /* pipeline.c - owns the order in which visits go through their stages.
  *
- * A processor begins what it sees in a window of some 500 micro-operations. A panel of scores for 32
- * rows is 16 dot products of tiles at D = 128, 256 cycles of their unit and some 150
+ * A processor begins what it sees in a window of some 500 micro-operations. A panel of scores for
+ * 32 rows is 16 dot products of tiles at D = 128, 256 cycles of their unit and some 150
  * micro-operations; four rows of softmax are about 600, 300 cycles of the vector units. So in parts
  * of that size, one after the other in the program, the window always holds work for both.
  */
 #include "pipeline.h"
 
 #define PARTS (KEY_TILE / KERNEL_PANEL)
+
+_Static_assert(KERNEL_MAX_ROWS <= 2 * PARTS * KERNEL_MIN_ROWS, "no part has more than R rows");
 
 void pipeline_begin(Pipeline *pipeline, const Job *job, const Scratch *scratch) {
   pipeline->job = job;

@@ -1,7 +1,7 @@
 /* emulated_kernels.h - AMX's `multiply` on emulated tiles, and tables of kernels that have it.
  *
- * The body is the one that src/kernels/multiply_amx.c compiles; the tiles do what the manual says of
- * them. Between it and the processor are only the macros of src/kernels/simd_amx.h.
+ * The body is the one that src/kernels/multiply_amx.c compiles; the tiles do what the manual says
+ * of them. Between it and the processor are only the macros of src/kernels/simd_amx.h.
  */
 #ifndef ATTEND_TESTS_EMULATED_KERNELS_H
 #define ATTEND_TESTS_EMULATED_KERNELS_H

@@ -6,8 +6,8 @@
  * the destination. Every operation rounds to nearest, ties to even; denormal operands and results
  * are zero.
  *
- * Where the processor has no fused multiply-add, one in double stands for it that is then rounded to
- * a float. The product of two bf16 numbers has 16 bits and is exact, and its sum with a float is
+ * Where the processor has no fused multiply-add, one in double stands for it that is then rounded
+ * to a float. The product of two bf16 numbers has 16 bits and is exact, and its sum with a float is
  * rounded once: where it takes more than the 53 bits of a double, one of the two is so much smaller
  * than the other that the sum is nowhere near the middle between two floats.
  */

@@ -44,7 +44,8 @@
 CHECKED_FAMILIES(DECLARE_CHECK)
 #undef DECLARE_CHECK
 
-/* The body of AMX's `multiply`, on tiles that are emulated; and their dot product, by the manual. */
+/* The body of AMX's `multiply`, on tiles that are emulated; and their dot product, by the
+ * manual. */
 void check_emulated_tiles(void);
 void check_emulated_dots(void);
 

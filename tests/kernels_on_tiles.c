@@ -2,10 +2,10 @@
  * tiles, and looks after its calls for tiles that have not been released.
  *
  * A program linked with this file tells its linker to wrap what is wrapped here (meson.build), and
- * runs on any machine what the library does around AMX: blocks of 32 rows, whole panels, visits in a
- * pipeline, every step of its paths that multiplies pairs, and `multiply_end` on every thread. What
- * is wrong with the tiles ends the program, as in emulated_tiles.h, and so does a program that has
- * not used them. Calls come from one thread at a time.
+ * runs on any machine what the library does around AMX: blocks of 32 rows, whole panels, visits in
+ * a pipeline, every step of its paths that multiplies pairs, and `multiply_end` on every thread.
+ * What is wrong with the tiles ends the program, as in emulated_tiles.h, and so does a program that
+ * has not used them. Calls come from one thread at a time.
  */
 #include <stdio.h>
 #include <stdlib.h>
