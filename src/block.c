@@ -55,26 +55,28 @@ static bool all_masked(const Job *job, const Block *block, const Tile *tile, con
   return true;
 }
 
-/* Softcap, ALiBi, bias and mask of the rows from .. to. */
+/* Softcap, ALiBi, bias and mask of the rows from .. to. The kernel writes whole vectors: from a
+ * multiple of P on they end with the row, so that neither another row nor what lies behind the
+ * scores, which other parts of the softmax have set, is touched. */
 static void adjust(const Job *job, const Visit *v, size_t from, size_t to) {
   const Problem *const p = job->problem;
   const Block *const block = v->block;
-  const size_t first = v->seen.from;
   for (size_t r = from; r < to; r++) {
     const size_t i = block_token(p, block->row + r);
     const size_t h = block_head(p, block->kv_head, block->row + r);
-    const KernelAdjust how = adjustment_of(p, &block->cut->sequence, h, i, v->tile->first + first);
-    job->kernels->adjust(v->seen.to - first, &how, v->stage.scores + r * KEY_TILE + first);
+    const KernelAdjust how =
+        adjustment_of(p, &block->cut->sequence, h, i, v->tile->first + v->first);
+    job->kernels->adjust(v->seen.to - v->first, &how, v->interim.scores + r * KEY_TILE + v->first);
   }
 }
 
-bool visit_begin(const Job *job, const Block *block, Tile *tile, Online state, Stage stage,
+bool visit_begin(const Job *job, const Block *block, Tile *tile, Online state, Interim interim,
                  Visit *v) {
   const Problem *const p = job->problem;
   v->block = block;
   v->tile = tile;
   v->state = state;
-  v->stage = stage;
+  v->interim = interim;
   look(p, block, tile, &v->seen);
   if (v->seen.from >= v->seen.to) return false;
   if (v->seen.all) see_alike(&v->seen, block->rows);
@@ -88,16 +90,16 @@ void visit_score(const Job *job, const Visit *v, size_t from, size_t to) {
   from = size_max(from, v->first);
   to = size_min(to, end);
   if (from >= to) return;
-  tile_score(job, v->tile, v->block->rows, from, to, v->block->query, v->stage.scores);
+  tile_score(job, v->tile, v->block->rows, from, to, v->block->query, v->interim.scores);
 }
 
 /* Weights of rows from .. to, and of all keys from a multiple of P on. */
 static void split_weights(const Job *job, const Visit *v, size_t from, size_t to) {
   const size_t stride = KEY_TILE / 2;
   job->kernels->split_weights(to - from, v->seen.to - v->first,
-                              v->stage.scores + from * KEY_TILE + v->first, KEY_TILE,
+                              v->interim.scores + from * KEY_TILE + v->first, KEY_TILE,
                               job->tiling.order, job->tiling.R * stride, stride,
-                              v->stage.weights + from * stride + v->first / 2);
+                              v->interim.weights + from * stride + v->first / 2);
 }
 
 void visit_soften(const Job *job, const Visit *v, size_t from, size_t to) {
@@ -107,9 +109,9 @@ void visit_soften(const Job *job, const Visit *v, size_t from, size_t to) {
   to = size_min(to, v->block->rows);
   if (from >= to) return;
   if (adjustment_is_needed(job->problem)) adjust(job, v, from, to);
-  float *const scores = v->stage.scores + from * KEY_TILE;
+  float *const scores = v->interim.scores + from * KEY_TILE;
   float *const max = v->state.max + from, *const sum = v->state.sum + from;
-  float *const rescale = v->stage.rescale + from;
+  float *const rescale = v->interim.rescale + from;
   if (full) {
     kernels->softmax_full(to - from, v->end, scores, KEY_TILE, max, sum, rescale);
   } else {
@@ -124,8 +126,8 @@ void visit_soften(const Job *job, const Visit *v, size_t from, size_t to) {
 static void weigh_by_row(const Job *job, const Visit *v, bool masked) {
   const Seen *const seen = &v->seen;
   for (size_t r = 0; r < v->block->rows; r++) {
-    const float *const weights = v->stage.scores + r * KEY_TILE;
-    const float *rescale = v->stage.rescale + r;
+    const float *const weights = v->interim.scores + r * KEY_TILE;
+    const float *rescale = v->interim.rescale + r;
     for (size_t j = seen->first[r], end = j; j < seen->end[r]; j = end + 1) {
       for (end = j; end < seen->end[r]; end++) {
         if (masked && row_masked(job, v->block, v->tile, r, end)) break;
@@ -141,11 +143,11 @@ static void weigh_by_row(const Job *job, const Visit *v, bool masked) {
 static void weigh_ends(const Job *job, const Visit *v) {
   const Seen *const seen = &v->seen;
   const size_t common = seen->all ? seen->to : size_max(seen->end[0], seen->from);
-  tile_weigh(job, v->tile, v->block->rows, seen->from, common, v->stage.scores, v->stage.rescale,
-             v->state);
+  tile_weigh(job, v->tile, v->block->rows, seen->from, common, v->interim.scores,
+             v->interim.rescale, v->state);
   for (size_t r = 0; !seen->all && r < v->block->rows; r++) {
     if (seen->end[r] <= common) continue;
-    tile_weigh(job, v->tile, 1, common, seen->end[r], v->stage.scores + r * KEY_TILE, NULL,
+    tile_weigh(job, v->tile, 1, common, seen->end[r], v->interim.scores + r * KEY_TILE, NULL,
                online_from(v->state, r));
   }
 }
@@ -160,7 +162,7 @@ static void weigh_copies(const Job *job, const Scratch *s, const Visit *v, bool 
       visible[j] = !masked || !row_masked(job, v->block, v->tile, r, j);
     }
     const Tile copy = tile_copy_visible(job, v->tile, v->first, seen->to, visible, s->visible);
-    tile_weigh_pairs(job, &copy, 1, v->first, seen->to, columns, weights, v->stage.rescale + r,
+    tile_weigh_pairs(job, &copy, 1, v->first, seen->to, columns, weights, v->interim.rescale + r,
                      online_from(v->state, r));
     weights.floats += KEY_TILE;
     weights.pairs.pairs += weights.pairs.stride;
@@ -174,11 +176,11 @@ static void weigh_steps(const Job *job, const Scratch *s, const Visit *v, bool m
   const size_t stride = KEY_TILE / 2;
   const bool whole = seen->all && v->first == seen->from && seen->to % KERNEL_PANEL == 0;
   const Weights weights = {
-      v->stage.scores,
-      {v->stage.weights, job->tiling.order, job->tiling.R * stride, stride, KERNEL_BF16}};
+      v->interim.scores,
+      {v->interim.weights, job->tiling.order, job->tiling.R * stride, stride, KERNEL_BF16}};
   if ((whole && !masked) || tile_is_finite(job, v->tile)) {
     tile_weigh_pairs(job, v->tile, v->block->rows, v->first, seen->to, columns, weights,
-                     v->stage.rescale, v->state);
+                     v->interim.rescale, v->state);
   } else {
     weigh_copies(job, s, v, masked, columns, weights);
   }
@@ -194,8 +196,8 @@ void visit_weigh(const Job *job, const Scratch *s, const Visit *v, Columns colum
   } else if (!masked && aligned) {
     weigh_ends(job, v);
   } else if (tile_is_finite(job, v->tile)) {
-    tile_weigh(job, v->tile, v->block->rows, seen->from, seen->to, v->stage.scores,
-               v->stage.rescale, v->state);
+    tile_weigh(job, v->tile, v->block->rows, seen->from, seen->to, v->interim.scores,
+               v->interim.rescale, v->state);
   } else {
     weigh_by_row(job, v, masked);
   }

@@ -39,12 +39,12 @@ typedef struct Visit {
   Online state; /* of the block's rows */
   Seen seen;
   size_t first, end; /* keys of the tile whose scores are formed, whole panels and register tiles */
-  Stage stage;
+  Interim interim;
 } Visit;
 
 /* Begins a visit, which keeps the pointers. False where no row sees a key of the tile: then there
  * is nothing to do. */
-bool visit_begin(const Job *job, const Block *block, Tile *tile, Online state, Stage stage,
+bool visit_begin(const Job *job, const Block *block, Tile *tile, Online state, Interim interim,
                  Visit *visit);
 
 /* Scores of the keys from .. to, multiples of P, as far as they are formed. Adjacent panels may

@@ -196,9 +196,9 @@ static void attend_split(const Job *job, const Scratch *s, const Cut *cut, size_
   online_init(state, rows);
   for (size_t first = begin; first < end; first += KEY_TILE) {
     if (tile_takes_scratch(cut->source)) pipeline_finish(&pipeline);
-    Tile *const tile = pipeline_keep_tile(&pipeline, fetch_tile(job, s, cut, g, first / KEY_TILE));
+    pipeline_keep_tile(&pipeline, fetch_tile(job, s, cut, g, first / KEY_TILE));
     for (size_t k = 0; k < count; k++) {
-      pipeline_push(&pipeline, &blocks[k], tile, online_from(state, blocks[k].row - row));
+      pipeline_push(&pipeline, &blocks[k], online_from(state, blocks[k].row - row));
     }
   }
   pipeline_finish(&pipeline);

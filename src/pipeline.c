@@ -1,9 +1,9 @@
 /* pipeline.c - owns the order in which visits go through their stages.
  *
  * A processor begins what it sees in a window of some 500 micro-operations. A panel of scores for
- * 32 rows is 16 dot products of tiles at D = 128, 256 cycles of their unit and some 150
- * micro-operations; four rows of softmax are about 600, 300 cycles of the vector units. So in parts
- * of that size, one after the other in the program, the window always holds work for both.
+ * 32 rows is 16 dot products of tiles at D = 128, 256 cycles of their unit and some 200
+ * micro-operations; four rows of softmax are about 600, some 280 cycles of the vector units. So in
+ * parts of that size, one after the other in the program, the window always holds work for both.
  */
 #include "pipeline.h"
 
@@ -20,15 +20,15 @@ void pipeline_begin(Pipeline *pipeline, const Job *job, const Scratch *scratch) 
   pipeline->tile_is_visited = false;
 }
 
-/* Visits under way are at most two when a tile comes: those scored and softened last. */
-Tile *pipeline_keep_tile(Pipeline *pipeline, Tile tile) {
+/* When a tile comes, at most two visits are under way, to two tiles: the one scored last and the
+ * one softened last. */
+void pipeline_keep_tile(Pipeline *pipeline, Tile tile) {
   if (pipeline->tile_is_visited) pipeline->tile = (pipeline->tile + 1) % PIPELINE_VISITS;
   pipeline->tile_is_visited = false;
   pipeline->tiles[pipeline->tile] = tile;
-  return &pipeline->tiles[pipeline->tile];
 }
 
-/* One of the parts into which both products divide the rows. */
+/* Part number `part` of 2 * PARTS: half of the rows go beside scores, half beside sums. */
 static void soften_rows(const Job *job, const Visit *visit, size_t part) {
   const size_t rows = size_ceil_divide(visit->block->rows, (size_t)2 * PARTS);
   visit_soften(job, visit, part * rows, (part + 1) * rows);
@@ -67,11 +67,12 @@ static Visit *visit_number(Pipeline *pipeline, size_t k) {
   return k < pipeline->begun ? &pipeline->visits[k % PIPELINE_VISITS] : NULL;
 }
 
-void pipeline_push(Pipeline *pipeline, const Block *block, Tile *tile, Online state) {
+void pipeline_push(Pipeline *pipeline, const Block *block, Online state) {
   const size_t k = pipeline->begun;
+  Tile *const tile = &pipeline->tiles[pipeline->tile];
   Visit *const visit = &pipeline->visits[k % PIPELINE_VISITS];
-  const Stage stage = pipeline->scratch->stages[k % STAGES];
-  if (!visit_begin(pipeline->job, block, tile, state, stage, visit)) return;
+  const Interim interim = pipeline->scratch->interims[k % INTERIMS];
+  if (!visit_begin(pipeline->job, block, tile, state, interim, visit)) return;
   if (!pipeline->beside) {
     visit_at_once(pipeline, visit);
     return;

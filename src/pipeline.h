@@ -7,8 +7,8 @@
  *   unit of products       scores                    weighted sum
  *   vectors                              softmax
  *
- * Elsewhere a visit goes through its stages before the next one begins. The order of stages is not
- * that of any row's operations, so that the bits are the same.
+ * Elsewhere a visit goes through its stages before the next one begins. Each row goes through the
+ * same operations in the same order either way, so the bits are the same.
  */
 #ifndef ATTEND_SRC_PIPELINE_H
 #define ATTEND_SRC_PIPELINE_H
@@ -21,10 +21,10 @@ typedef struct Pipeline {
   const Job *job;
   const Scratch *scratch;
   bool beside;
-  size_t begun;                  /* visits since the last one was finished by pipeline_finish */
-  size_t tile;                   /* the latest one's number */
-  bool tile_is_visited;          /* by a visit */
-  Visit visits[PIPELINE_VISITS]; /* number k in place k % PIPELINE_VISITS, likewise the tiles */
+  size_t begun;                  /* visits since pipeline_begin or pipeline_finish */
+  size_t tile;                   /* place of the tile kept last */
+  bool tile_is_visited;          /* whether any visit was to that tile */
+  Visit visits[PIPELINE_VISITS]; /* number k in place k % PIPELINE_VISITS */
   Tile tiles[PIPELINE_VISITS];
 } Pipeline;
 
@@ -32,11 +32,11 @@ void pipeline_begin(Pipeline *pipeline, const Job *job, const Scratch *scratch);
 
 /* Keeps a tile for as long as a visit needs it. What it points to is the caller's to keep until
  * pipeline_finish. */
-Tile *pipeline_keep_tile(Pipeline *pipeline, Tile tile);
+void pipeline_keep_tile(Pipeline *pipeline, Tile tile);
 
 /* Has a block visit the tile kept last. The visits of a block are pushed in the order of the keys;
  * `state` is complete after pipeline_finish. */
-void pipeline_push(Pipeline *pipeline, const Block *block, Tile *tile, Online state);
+void pipeline_push(Pipeline *pipeline, const Block *block, Online state);
 
 /* Finishes all visits under way. */
 void pipeline_finish(Pipeline *pipeline);

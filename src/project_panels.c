@@ -237,7 +237,8 @@ static size_t piece_columns(const Job *job, size_t threads) {
 }
 
 /* Inputs of a piece's step. Tiles want 64 bytes a cycle, more than L2 gives: so few inputs that 32
- * rows of x and a panel of W lie in L1 together, and the next panel finds the rows there. */
+ * rows of x and a panel of W lie in L1 together, and the next panel finds the rows there (in
+ * order 3 they fill it). */
 static size_t step_inputs(const Job *job) {
   if (takes_whole_panels(job)) return job->linear->in;
   if (!job->kernels->beside || job->order == 0) return INPUTS;

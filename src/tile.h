@@ -65,14 +65,13 @@ typedef struct Weights {
   KernelPairs pairs;
 } Weights;
 
-/* Some columns of a state, a whole number of panels from a multiple of P on, or all that are
- * left. */
+/* Columns of a state, from a multiple of P on: whole panels, or all that are left. */
 typedef struct Columns {
   size_t from, to;
 } Columns;
 
-/* The same for some columns and a tile of pairs, from a multiple of P on. The other half of the
- * last pair, and what follows it up to a whole step, is multiplied by weights of 0. */
+/* What tile_weigh does, for some columns and a tile of pairs; `from` is a multiple of P. The other
+ * half of the last pair, and what follows it up to a whole step, is multiplied by weights of 0. */
 void tile_weigh_pairs(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to,
                       Columns columns, Weights weights, const float *rescale, Online state);
 

@@ -21,8 +21,8 @@ static Scratch place_scratch(const Tiling *t, const Problem *p, void *base, Layo
   const size_t query_words =
       t->order ? size_multiply(t->order, t->key_pairs, &layout->overflow) : p->shape.head_dim;
   const size_t query = layout_floats(layout, t->query_tile, query_words);
-  size_t scores[STAGES], rescale[STAGES], weights[STAGES];
-  for (size_t k = 0; k < STAGES; k++) {
+  size_t scores[INTERIMS], rescale[INTERIMS], weights[INTERIMS];
+  for (size_t k = 0; k < INTERIMS; k++) {
     scores[k] = layout_floats(layout, t->R, KEY_TILE);
     rescale[k] = layout_floats(layout, KERNEL_MAX_ROWS, 1);
     weights[k] = layout_floats(layout, t->order * t->R, KEY_TILE / 2);
@@ -36,9 +36,9 @@ static Scratch place_scratch(const Tiling *t, const Problem *p, void *base, Layo
                .total = place_online(base, layout, t->query_tile, Dv, t->acc_stride)};
   if (base) {
     s.query = layout_at(base, query);
-    for (size_t k = 0; k < STAGES; k++) {
-      s.stages[k] = (Stage){layout_at(base, scores[k]), layout_at(base, rescale[k]),
-                            words_as_pairs(layout_at(base, weights[k]))};
+    for (size_t k = 0; k < INTERIMS; k++) {
+      s.interims[k] = (Interim){layout_at(base, scores[k]), layout_at(base, rescale[k]),
+                                words_as_pairs(layout_at(base, weights[k]))};
     }
     s.key = layout_at(base, key);
     s.value = layout_at(base, value);

@@ -76,20 +76,22 @@ typedef struct Tiling {
   bool overflow;
 } Tiling;
 
-/* Scores of a block and what becomes of them, between two products. */
-typedef struct Stage {
+/* What a block keeps between its two products: scores, and what becomes of them. */
+typedef struct Interim {
   float *scores;     /* [R, KEY_TILE] */
   float *rescale;    /* [R] */
   uint32_t *weights; /* pairs [order][R][KEY_TILE / 2] */
-} Stage;
+} Interim;
 
-/* Blocks between two products at a time. */
-#define STAGES 2
+/* Of three visits under way (pipeline.h) two are between their products. The third one's scores are
+ * written where those of the first were: its weighted sum, over pairs, looks at weights and factors
+ * alone. */
+#define INTERIMS 2
 
 /* One thread's scratch. */
 typedef struct Scratch {
   float *query; /* [br / R] blocks of [D][R]; pairs [order][br][key_pairs]; rows [br][D] */
-  Stage stages[STAGES];
+  Interim interims[INTERIMS];
   float *key, *value;  /* packed tiles: one, or all of a kv head's (head) */
   uint32_t *visible;   /* a tile's pairs of values without those that a row does not see */
   Online split, total; /* [br] */

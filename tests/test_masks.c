@@ -116,6 +116,23 @@ static void biases_that_are_not_numbers(void **state) {
   }
 }
 
+/* The window's left edge goes through all places of a tile, under slopes so steep that a score is
+ * -inf or that of the key itself: what is done to hidden scores shows nowhere. */
+static void steep_slopes_at_the_edge_of_a_window(void **state) {
+  (void)state;
+  for (int few = 0; few < 2; few++) {
+    CoreCase spec = case_of_three_tiles();
+    spec.shape = (AttendShape){1, 400, 400, 2, 1, 32, 40};
+    spec.q_start = 0;
+    spec.poison = POISON_NONE;
+    spec.options.alibi = true;
+    spec.options.left = (CaseWindow){true, few ? 30 : 250};
+    CoreProblem problem = problem_new(&spec);
+    for (size_t h = 0; h < 2; h++) problem.data.alibi_slopes[h] = 1e37f;
+    problem_check_all(&problem, 2);
+  }
+}
+
 /* Bias, mask, slopes and sinks right before memory that may not be read. Sizes are such that the
  * last key's element is the last of the page. */
 static void arrays_at_the_end_of_a_page(void **state) {
@@ -156,6 +173,7 @@ int main(void) {
       cmocka_unit_test(large_biases),
       cmocka_unit_test(biases_of_the_lowest_float),
       cmocka_unit_test(biases_that_are_not_numbers),
+      cmocka_unit_test(steep_slopes_at_the_edge_of_a_window),
       cmocka_unit_test(arrays_at_the_end_of_a_page),
   };
   return cmocka_run_group_tests_name("masks", tests, NULL, NULL);

@@ -120,7 +120,7 @@ typedef enum AttendIsa {
   ATTEND_ISA_AVX2 = 2,        /* AVX2, FMA and F16C, which every processor with AVX2 has */
   ATTEND_ISA_AVX512 = 3,      /* AVX-512 F, VL, DQ, BW */
   ATTEND_ISA_AVX512_BF16 = 4, /* and AVX-512 BF16: AVX512's kernels, but for products of bf16 */
-  ATTEND_ISA_AMX = 5,         /* AVX-512 and AMX (TILE, BF16): likewise */
+  ATTEND_ISA_AMX = 5,         /* and AMX (TILE, BF16): likewise */
 } AttendIsa;
 #define ATTEND_ISA_COUNT 6
 

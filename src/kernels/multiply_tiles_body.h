@@ -16,8 +16,8 @@
  * are added to one sum, the smallest products first.
  *
  * What goes from vectors to tiles, or from tiles to vectors, goes through memory, and a load has to
- * wait until the store has left for L1. So sums are rescaled, and chains added, a panel apart from
- * the dot products that they belong to.
+ * wait until the store has left for L1. So sums are rescaled a panel ahead of
+ * the dot products that they belong to, and chains added one chain behind.
  */
 #include <string.h>
 
