@@ -126,9 +126,11 @@ configure() {
   meson setup "$@" "$directory" "$top" >&2 && printf '%s\n' "$stamp" >"$directory/.prepared"
 }
 
-# prepare GROUP...: ends the script when something is missing or the build fails.
+# prepare GROUP...: ends the script when something is missing or the build fails. ATTEND_SETUP has
+# options of `meson setup` for build/.
 prepare() {
   install_missing build "$@"
-  configure build || exit 1
+  # shellcheck disable=SC2086
+  configure build ${ATTEND_SETUP-} || exit 1
   ninja -C "$top/build" >&2 || exit 1
 }
