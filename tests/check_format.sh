@@ -13,6 +13,7 @@ mapfile -d '' files < <(find . -type d \( -name '.?*' -o -name 'build*' \) -prun
 # Names each file that is not, and how to mend it.
 all_formatted() {
   local file status=0
+  clang-format --dry-run -Werror "${files[@]}" 2>/dev/null && return
   for file in "${files[@]}"; do
     clang-format --dry-run -Werror "$file" 2>/dev/null && continue
     printf 'clang-format -i %q\n' "$file"
