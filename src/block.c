@@ -161,7 +161,8 @@ static void weigh_copies(const Job *job, const Scratch *s, const Visit *v, bool 
     for (size_t j = seen->first[r]; j < seen->end[r]; j++) {
       visible[j] = !masked || !row_masked(job, v->block, v->tile, r, j);
     }
-    const Tile copy = tile_copy_visible(job, v->tile, v->first, seen->to, visible, s->visible);
+    const Tile copy =
+        tile_copy_visible(job, v->tile, v->first, seen->to, columns, visible, s->visible);
     tile_weigh_pairs(job, &copy, 1, v->first, seen->to, columns, weights, v->interim.rescale + r,
                      online_from(v->state, r));
     weights.floats += KEY_TILE;

@@ -2,8 +2,8 @@
  *
  * The compiler's feature test reads CPUID and XGETBV, so a feature counts only when the operating
  * system saves its registers; for AMX, which that test does not know, the same is done here. F16C,
- * which it may not know either, uses AVX's registers. Nothing
- * is cached: a context asks once, when it is opened.
+ * which it may not know either, uses AVX's registers. Nothing is cached: a context asks once, when
+ * it is opened.
  */
 #include "cpu.h"
 

@@ -122,7 +122,7 @@ static KernelPairs stored_weights(const Job *job, size_t column, size_t i) {
 }
 
 /* Inputs i .. i + inputs of the piece's columns, split into as many planes as are multiplied. */
-static KernelPairs split_weights(const Job *job, const Piece *piece, size_t i, size_t inputs) {
+static KernelPairs split_inputs(const Job *job, const Piece *piece, size_t i, size_t inputs) {
   const Linear *const linear = job->linear;
   const size_t plane = linear_pairs(inputs) * KERNEL_PANEL;
   const KernelPairs split = {piece->weight, job->order, plane, job->order * plane, KERNEL_BF16};
@@ -147,7 +147,7 @@ static bool in_planes(const Linear *linear) {
 
 static void multiply_pairs(const Job *job, const Piece *piece, size_t i, size_t inputs) {
   const KernelPairs weights = in_planes(job->linear) ? stored_weights(job, piece->column, i)
-                                                     : split_weights(job, piece, i, inputs);
+                                                     : split_inputs(job, piece, i, inputs);
   const size_t step = KERNEL_MAX_ROWS / job->kernels->pair_rows * job->kernels->pair_rows;
   const uint32_t *const x = (const void *)layout_at(job->scratch, job->at.x);
   for (size_t r = 0; r < piece->rows; r += step) {

@@ -168,19 +168,21 @@ static void copy_visible_row(const uint32_t *from, const bool *visible, uint32_t
   for (size_t c = 0; c < KERNEL_PANEL; c++) to[c] = from[c] & kept;
 }
 
-Tile tile_copy_visible(const Job *job, const Tile *tile, size_t from, size_t to,
+Tile tile_copy_visible(const Job *job, const Tile *tile, size_t from, size_t to, Columns columns,
                        const bool *visible, uint32_t *pairs) {
-  const size_t columns = job->tiling.value_columns, plane = KEY_TILE / 2 * columns;
+  const size_t plane = KEY_TILE / 2 * job->tiling.value_columns;
   const size_t stride = (size_t)KEY_TILE / 2 * KERNEL_PANEL;
   const size_t planes = size_min(size_max(job->tiling.order, 1), tile->value_pairs[0].planes);
   Tile copy = *tile;
   for (size_t j = from; j < size_round_up(to, KERNEL_PANEL); j += 2) {
     const KernelPairs source = tile->value_pairs[j / tile->value_part];
     const uint32_t *const row = source.pairs + j % tile->value_part / 2 * KERNEL_PANEL;
-    for (size_t k = 0; k < planes * columns; k += KERNEL_PANEL) {
-      const size_t p = k / columns, panel = k % columns / KERNEL_PANEL;
-      copy_visible_row(row + p * source.plane_stride + panel * source.stride, visible + j,
-                       pairs + p * plane + panel * stride + j / 2 * KERNEL_PANEL);
+    for (size_t p = 0; p < planes; p++) {
+      for (size_t c = columns.from; c < columns.to; c += KERNEL_PANEL) {
+        const size_t panel = c / KERNEL_PANEL;
+        copy_visible_row(row + p * source.plane_stride + panel * source.stride, visible + j,
+                         pairs + p * plane + panel * stride + j / 2 * KERNEL_PANEL);
+      }
     }
   }
   copy.value_part = KEY_TILE;

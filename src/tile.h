@@ -75,9 +75,10 @@ typedef struct Columns {
 void tile_weigh_pairs(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to,
                       Columns columns, Weights weights, const float *rescale, Online state);
 
-/* Copies the values of keys from .. to, to whole steps from a multiple of P on, of a tile of pairs
- * to `pairs`, zeros in place of those that are not visible[], and returns the tile of the copy. */
-Tile tile_copy_visible(const Job *job, const Tile *tile, size_t from, size_t to,
+/* Copies some columns of the values of keys from .. to, to whole steps from a multiple of P on, of a
+ * tile of pairs to `pairs`, zeros in place of those that are not visible[], and returns the tile of
+ * the copy. */
+Tile tile_copy_visible(const Job *job, const Tile *tile, size_t from, size_t to, Columns columns,
                        const bool *visible, uint32_t *pairs);
 
 /* Whether all values of the tile are finite, so that a weight of 0 hides them. In pairs, those that

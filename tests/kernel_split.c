@@ -101,6 +101,15 @@ static void compare_gaps(const Kernels *kernels, const Planes *split, size_t pai
     }
 }
 
+/* What lies behind the pairs of row r of plane 0. */
+static void compare_gap(const Kernels *kernels, const Planes *split, size_t r, size_t pairs,
+                        size_t row_stride) {
+  const uint32_t *const row = split->pairs + r * row_stride;
+  for (size_t i = pairs; i < row_stride; i++)
+    if (!is_untouched((const float *)(const void *)(row + i)))
+      fail_kernel(kernels, "behind a row", r, i, (double)row[i], 0.0);
+}
+
 /* A panel of keys (along_keys: rows are its columns), or of values. */
 static void check_split_panel(const Kernels *kernels, bool of_keys, size_t keys, size_t columns,
                               Kind kind, size_t gap) {
@@ -191,9 +200,7 @@ static void check_split_row_block(const Kernels *kernels, size_t rows, size_t de
       const float x = i < depth ? (float)((double)scale * (double)row[r][i]) : 0.0f;
       compare_element(kernels, &split, r * row_stride + i / 2, i % 2, x);
     }
-    for (size_t i = pairs; i < row_stride; i++)
-      if (!is_untouched((const float *)(const void *)(split.pairs + r * row_stride + i)))
-        fail_kernel(kernels, "behind a row", r, i, (double)split.pairs[r * row_stride + i], 0.0);
+    compare_gap(kernels, &split, r, pairs, row_stride);
   }
   compare_gaps(kernels, &split, rows * row_stride);
   guarded_free(split.pairs, "pairs");
@@ -250,9 +257,7 @@ static void check_weights(const Kernels *kernels, size_t rows, size_t keys, size
       const float x = j < keys ? source.data[r * source.stride + j] : 0.0f;
       compare_weight(kernels, &split, r * row_stride + j / 2, j % 2, x);
     }
-    for (size_t i = pairs; i < row_stride; i++)
-      if (!is_untouched((const float *)(const void *)(split.pairs + r * row_stride + i)))
-        fail_kernel(kernels, "behind a row", r, i, (double)split.pairs[r * row_stride + i], 0.0);
+    compare_gap(kernels, &split, r, pairs, row_stride);
   }
   compare_gaps(kernels, &split, rows * row_stride);
   guarded_free(split.pairs, "pairs");

@@ -2,8 +2,7 @@
  *
  * Without colour a cell is two blocks in one of five shades; with it, the cell has the colour. A
  * small map shows its numbers in front of the blocks, or on the colour. Escape sequences are
- * written
- * only with colour, and text from outside only as utf8_copy() makes it.
+ * written only with colour, and text from outside only as utf8_copy() makes it.
  */
 #include "cli/heat_map.h"
 
