@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "bench/others.h"
-#include "bench/units.h"
+#include "cli/util/units.h"
 
 /* Below this share of what as many single threads would reach, threads do not have a core each. */
 #define CROWDED 0.75

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "bench/allocation.h"
-#include "tests/oracle.h"
+#include "bench/oracle/oracle.h"
 
 /* Tokens whose keys are formed between two looks at `cancelled`. */
 #define PIECE_TOKENS 256

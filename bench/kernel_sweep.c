@@ -11,9 +11,9 @@
 
 #include "bench/core_clock.h"
 #include "bench/interrupt.h"
-#include "bench/progress.h"
 #include "bench/timer.h"
-#include "cpu.h"
+#include "cli/util/progress.h"
+#include "platform/cpu.h"
 
 #define SAMPLE_SECONDS 2e-3
 /* A row takes this many samples, and more until it has had so many seconds. */

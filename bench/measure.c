@@ -16,7 +16,7 @@
 #include "bench/allocation.h"
 #include "bench/interrupt.h"
 #include "bench/timer.h"
-#include "bench/units.h"
+#include "cli/util/units.h"
 #include "kernels/kernels.h"
 
 #define SAMPLE_SECONDS 3e-3

@@ -7,9 +7,9 @@
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
 
-#include "bench/progress.h"
 #include "bench/verify.h"
 #include "bench/workload.h"
+#include "cli/util/progress.h"
 
 /* How fast a path was at the last length at which it ran; the next length is predicted from it. */
 typedef struct PathRate {

@@ -5,7 +5,7 @@
  */
 #include "bench/results.h"
 
-#include "storage.h"
+#include "storage/storage.h"
 
 static double ratio(double part, double whole) {
   return whole > 0 ? part / whole : 0;

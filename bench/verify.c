@@ -12,7 +12,7 @@
 
 #include "bench/expectation.h"
 #include "kernels/kernels.h"
-#include "storage.h"
+#include "storage/storage.h"
 
 /* Multiply-adds of the oracle that one workload may cost: a second or two. */
 #define ORACLE_BUDGET 1.5e9

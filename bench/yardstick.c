@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "bench/timer.h"
-#include "blas.h"
 #include "kernels/kernels.h"
-#include "memory.h"
+#include "platform/blas.h"
+#include "platform/memory.h"
 
 #define REPETITIONS_LEAST 3
 #define SGEMM_SIZE 2048

@@ -7,9 +7,9 @@
 #include "attend/attend.h"
 
 #include "context.h"
-#include "layer.h"
-#include "plan.h"
-#include "problem.h"
+#include "layer/layer.h"
+#include "plan/plan.h"
+#include "problem/problem.h"
 #include "size.h"
 
 /* Adds the bytes that alignment may take. */

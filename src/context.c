@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu.h"
-#include "memory.h"
-#include "parallel.h"
+#include "platform/cpu.h"
+#include "platform/memory.h"
+#include "platform/parallel.h"
 #include "size.h"
 
 #define MAX_THREADS 1024

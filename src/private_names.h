@@ -3,7 +3,7 @@
  * Visibility keeps them inside libattend.so; an archive has no such border, and a host that links
  * libattend.a may well have a file_open() too. meson.build includes this file ahead of every other,
  * so that sources, tests and debuggers' breakpoints agree. It holds each symbol that leaves an
- * object file and is not in the public headers: tests/check_symbols.sh says which line is missing
+ * object file and is not in the public headers: tests/package/check_symbols.sh says which line is missing
  * or is left over. Nothing else may stand here, and no public name.
  */
 #ifndef ATTEND_PRIVATE_NAMES_H

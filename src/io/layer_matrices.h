@@ -3,7 +3,7 @@
 #define ATTEND_SRC_IO_LAYER_MATRICES_H
 
 #include "io/layer_tensors.h"
-#include "weights.h"
+#include "layer/weights.h"
 
 /* Reads and packs W_qkv and W_o. Takes the memory of one block beside that of the weights: 2 MiB,
  * or 32 rows of a tensor if these are longer. On failure the matrices hold nothing that counts. */

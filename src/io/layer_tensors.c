@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "io/tensor_parts.h"
-#include "shape.h"
+#include "problem/shape.h"
 #include "size.h"
 
 #define NAME_SIZE 128

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "halves.h"
+#include "storage/halves.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers in files are little-endian");
 

@@ -19,7 +19,7 @@
 
 /* Every member of this ISA, declared from the manifest. */
 #define ATTEND_KERNEL(family, result, arguments) result MEMBER(family) arguments;
-#include "kernels.def"
+#include "kernels/kernels.def"
 #undef ATTEND_KERNEL
 
 #define BODY_INLINE static inline __attribute__((always_inline))

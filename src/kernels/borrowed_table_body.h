@@ -9,7 +9,7 @@
 
 #define ATTEND_KERNEL(family, result, arguments) result family##_avx512 arguments;
 #define ATTEND_KERNEL_OF_PAIRS(family, result, arguments) result OWN(family) arguments;
-#include "kernels.def"
+#include "kernels/kernels.def"
 #undef ATTEND_KERNEL
 
 extern const Kernels OWN(kernels);
@@ -21,6 +21,6 @@ const Kernels OWN(kernels) = {
     .beside = MULTIPLIES_BESIDE,
 #define ATTEND_KERNEL(family, result, arguments) .family = family##_avx512,
 #define ATTEND_KERNEL_OF_PAIRS(family, result, arguments) .family = OWN(family),
-#include "kernels.def"
+#include "kernels/kernels.def"
 #undef ATTEND_KERNEL
 };

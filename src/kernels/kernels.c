@@ -47,7 +47,7 @@ const Kernels *kernels_get(AttendIsa isa) {
 const char *const *kernels_families(void) {
   static const char *const families[] = {
 #define ATTEND_KERNEL(family, result, arguments) #family,
-#include "kernels.def"
+#include "kernels/kernels.def"
 #undef ATTEND_KERNEL
     NULL
   };

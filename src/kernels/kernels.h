@@ -134,7 +134,7 @@
  *
  * exp2: y = 2^x for x <= 0, the function that softmax uses. Exactly 1 at 0, exactly 0 for
  *   x < -126.5 and -inf, NaN for NaN. Largest error and its witness: docs/numerics.md and
- *   tests/kernel_exp2.c.
+ *   tests/kernels/kernel_exp2.c.
  *
  * peak: `rounds` rounds of independent multiply-adds in registers; returns the FLOPs done and
  *   leaves something in *sink that depends on all of them.
@@ -183,7 +183,7 @@ typedef struct Kernels {
   size_t pair_rows; /* that `multiply` takes best at once */
   bool beside;      /* `multiply` runs on a unit of its own, beside the vectors of other kernels */
 #define ATTEND_KERNEL(family, result, arguments) result(*family) arguments;
-#include "kernels.def"
+#include "kernels/kernels.def"
 #undef ATTEND_KERNEL
 } Kernels;
 

@@ -15,6 +15,6 @@ const Kernels BODY_JOIN(kernels, ISA_SUFFIX) = {
     .pair_rows = ROWS,
     .beside = false,
 #define ATTEND_KERNEL(family, result, arguments) .family = MEMBER(family),
-#include "kernels.def"
+#include "kernels/kernels.def"
 #undef ATTEND_KERNEL
 };

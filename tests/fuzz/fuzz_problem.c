@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/problem_file.h"
-#include "cli/problem_run.h"
+#include "cli/lesson/problem_file.h"
+#include "cli/lesson/problem_run.h"
 
 /* Larger problems say nothing new and take time. */
 #define ELEMENTS_MAX 4096

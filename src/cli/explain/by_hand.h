@@ -1,0 +1,17 @@
+/* by_hand.h - one query against a few keys, as on paper: by sum beside by softmax. */
+#ifndef ATTEND_SRC_CLI_BY_HAND_H
+#define ATTEND_SRC_CLI_BY_HAND_H
+
+#include <stdio.h>
+
+#include "cli/lesson/given_problem.h"
+#include "cli/lesson/trace.h"
+
+/* Whether a problem is of this kind: Q, K and V given, one head, one query. */
+bool by_hand_applies(const GivenProblem *problem);
+
+/* Prints both ways side by side, with a bar for each weight. The traces are of the naive path. */
+void by_hand_print(FILE *file, const GivenProblem *problem, const Trace *by_sum,
+                   const Trace *by_softmax, bool colour);
+
+#endif

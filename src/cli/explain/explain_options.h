@@ -1,0 +1,53 @@
+/* explain_options.h - what `attend explain` was asked for.
+ *
+ * Everything that can be refused without reading the problem is refused here.
+ */
+#ifndef ATTEND_SRC_CLI_EXPLAIN_OPTIONS_H
+#define ATTEND_SRC_CLI_EXPLAIN_OPTIONS_H
+
+#include "cli/lesson/problem_run.h"
+#include "cli/options.h"
+
+#define BLOCK_MATRIX_NAME "block-matrix"
+
+/* What is explained. */
+typedef enum ExplainSubject {
+  SUBJECT_EXAMPLE, /* a built-in problem */
+  SUBJECT_FILE,    /* a JSON file */
+  SUBJECT_MODEL,   /* a model's sizes on random data */
+  SUBJECT_BLOCKS,  /* the block-matrix example */
+} ExplainSubject;
+
+typedef enum ExplainColour { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER } ExplainColour;
+
+typedef struct ExplainOptions {
+  CommonOptions common;
+  DimensionOptions dimensions;
+  ModelList models; /* one at most when the options are complete */
+  ExplainSubject subject;
+  const char *name; /* of the example, or the path of the file */
+  size_t tokens, seed;
+  size_t head; /* SIZE_MAX: not given */
+  bool path_given, all_paths;
+  AttendPath path;
+  size_t threads;
+  AttendIsa isa;
+  int round;                /* GIVEN_NOT_ROUNDED: not given */
+  const char *query, *seek; /* null: not given */
+  float scale;              /* 0: not given */
+  bool causal, bidirectional;
+  ExplainColour colour;
+  const char *save, *draw, *heat; /* null: not given */
+  bool plan_only, json, help;
+} ExplainOptions;
+
+/* Reads the arguments. EXIT_SUCCESS, or an exit status with the sentence printed. */
+int explain_read_options(int argc, char **argv, ExplainOptions *options);
+
+/* Reads the elements of --query: as many finite numbers as `count`, separated by commas. False with
+ * the sentence printed. */
+bool explain_parse_query(const char *text, float *elements, size_t count);
+
+void explain_print_help(void);
+
+#endif

@@ -1,0 +1,13 @@
+/* path_table.h - one problem through several paths: how far apart they are, and the time. */
+#ifndef ATTEND_SRC_CLI_PATH_TABLE_H
+#define ATTEND_SRC_CLI_PATH_TABLE_H
+
+#include <stdio.h>
+
+#include "cli/lesson/trace.h"
+
+/* Prints the largest difference at each matrix that two of the traces have both formed, the time of
+ * each, and the reason of each that gave nothing. */
+void path_table_print(FILE *file, const Trace *traces, size_t count);
+
+#endif

@@ -1,0 +1,35 @@
+/* seek.h - finding a query that looks where one wants it to.
+ *
+ * The score of a key is linear in the query, so the logarithm of a softmax weight is concave in it,
+ * and there is either a direction along which a token's weight grows to 1, or a largest weight that
+ * any query can give it. Both are found, and said how.
+ */
+#ifndef ATTEND_SRC_CLI_SEEK_H
+#define ATTEND_SRC_CLI_SEEK_H
+
+#include "cli/lesson/given_problem.h"
+
+#define SEEK_TEXT_SIZE 1024
+
+/* What is asked for: "cat=0.9", at least that weight; "cat~chases", equal weights. */
+typedef struct SeekGoal {
+  size_t token, other; /* equal if no second token is asked for */
+  double weight;       /* of token; or of both together */
+} SeekGoal;
+
+typedef struct SeekResult {
+  Matrix query;  /* [1, D] */
+  double weight; /* that the goal's token (or both together) gets by softmax */
+  bool reached;  /* the weight that was asked for; an equal split is reached at any weight */
+  char how[SEEK_TEXT_SIZE];
+} SeekResult;
+
+/* Reads a goal. A token is its label, "label#N" where several tokens have it, or its number N from
+ * 0. False with the sentence in error[GIVEN_ERROR_SIZE]. */
+bool seek_parse(const GivenProblem *problem, const char *text, SeekGoal *goal, char *error);
+
+/* Looks for a query of a problem by_hand_applies() to. False with the sentence in error if memory
+ * is short or the token is hidden. result->query is to be freed. */
+bool seek_query(const GivenProblem *problem, const SeekGoal *goal, SeekResult *result, char *error);
+
+#endif

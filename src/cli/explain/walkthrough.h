@@ -1,0 +1,32 @@
+/* walkthrough.h - a problem step by step, as text: each matrix with name, shape and numbers. */
+#ifndef ATTEND_SRC_CLI_WALKTHROUGH_H
+#define ATTEND_SRC_CLI_WALKTHROUGH_H
+
+#include <stdio.h>
+
+#include "cli/lesson/given_problem.h"
+#include "cli/lesson/trace.h"
+
+typedef struct Walk {
+  FILE *file;
+  const GivenProblem *problem;
+  bool colour;
+  size_t steps; /* printed so far */
+} Walk;
+
+/* Digits after the point where nothing else is asked for. */
+#define WALK_DIGITS 4
+
+/* The name, the sizes, and what is done to the scores. */
+void walk_title(Walk *walk);
+
+/* What is given. */
+void walk_inputs(Walk *walk);
+
+/* The matrices of the trace in the order in which they arise, one head after the other. */
+void walk_trace(Walk *walk, const Trace *trace);
+
+/* The results of a trace that went on with rounded weights, beside those of the exact one. */
+void walk_rounded(Walk *walk, const Trace *exact, const Trace *rounded);
+
+#endif

@@ -1,0 +1,269 @@
+/* problem_run.c - calls the library on a problem and listens to its taps.
+ *
+ * What taps do not hand out is added here: Q K^T before the scale is the "scores" of a second call
+ * whose scale is 1; the mask is what masked_scores differ from scores by; and a core, which has no
+ * W_o, is projected by a plain loop.
+ */
+#include "cli/lesson/problem_run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/timer.h"
+
+/* A call is timed by the fastest of so many, or of those that fit into the time. */
+#define TIMED_CALLS 20
+#define TIMED_SECONDS 0.5
+
+static AttendStatus open_context(const RunSettings *settings, AttendPath path,
+                                 AttendContext **context) {
+  AttendSettings library;
+  attend_default_settings(&library);
+  library.path = path;
+  library.isa = settings->isa;
+  library.threads = settings->threads;
+  return attend_open(context, &library);
+}
+
+static AttendWeightSource weight_source(const GivenProblem *problem, const Matrix *output) {
+  const Matrix *const m = problem->matrices;
+  AttendWeightSource source;
+  attend_default_weight_source(&source);
+  if (problem->of_model) attend_model_source(&problem->model, &source);
+  source.query = m[GIVEN_W_Q].data;
+  source.key = m[GIVEN_W_K].data;
+  source.value = m[GIVEN_W_V].data;
+  source.query_bias = m[GIVEN_B_Q].data;
+  source.key_bias = m[GIVEN_B_K].data;
+  source.value_bias = m[GIVEN_B_V].data;
+  source.qkv = m[GIVEN_W_QKV].data;
+  source.qkv_bias = m[GIVEN_B_QKV].data;
+  source.output = output->data;
+  source.output_bias = m[GIVEN_B_O].data;
+  source.query_norm = problem->query_norm.data;
+  source.key_norm = problem->key_norm.data;
+  return source;
+}
+
+bool problem_run_open(const GivenProblem *problem, const RunSettings *settings, ProblemRun *run,
+                      char *error) {
+  *run = (ProblemRun){.problem = problem, .settings = *settings};
+  if (!given_is_layer(problem)) return true;
+
+  /* A layer has a W_o. Where none is given, zeros stand in for it, and no output is shown. */
+  Matrix zeros = {0};
+  const AttendLayerShape *const s = &problem->shape;
+  const Matrix *output = &problem->matrices[GIVEN_W_O];
+  if (output->data == NULL) {
+    if (!matrix_new(s->query_heads * s->value_dim, s->width, &zeros)) {
+      snprintf(error, GIVEN_ERROR_SIZE, "memory for the output weights is missing");
+      return false;
+    }
+    output = &zeros;
+  }
+  AttendContext *context = NULL;
+  AttendStatus status = open_context(settings, ATTEND_PATH_AUTO, &context);
+  if (status == ATTEND_OK) {
+    const AttendWeightSource source = weight_source(problem, output);
+    status = attend_pack_weights(context, s, &source, &run->weights);
+  }
+  if (status != ATTEND_OK) {
+    snprintf(error, GIVEN_ERROR_SIZE, "the weights could not be packed: %s",
+             context != NULL ? attend_get_error(context) : attend_status_message(status));
+  }
+  attend_close(&context);
+  matrix_free(&zeros);
+  return status == ATTEND_OK;
+}
+
+void problem_run_close(ProblemRun *run) {
+  attend_free_weights(&run->weights);
+}
+
+/* What a tap keeps, and under which name. */
+typedef struct Listener {
+  Trace *trace;
+  const GivenProblem *problem;
+  bool unscaled; /* keep only the scores, as unscaled_scores */
+} Listener;
+
+static bool is_kept(const Listener *listener, const AttendMatrix *matrix, bool *of_head) {
+  const Trace *const trace = listener->trace;
+  const AttendLayerShape *const s = &listener->problem->shape;
+  *of_head = strcmp(matrix->name, "concat") != 0 && strcmp(matrix->name, "output") != 0;
+  if (listener->unscaled && strcmp(matrix->name, "scores") != 0) return false;
+  if (!*of_head) {
+    return matrix->name[0] == 'c' || given_has(listener->problem, GIVEN_W_O);
+  }
+  const size_t group = s->query_heads / s->kv_heads;
+  const size_t last = trace->first_head + trace->head_count - 1;
+  const bool of_kv_head = strcmp(matrix->name, "key") == 0 || strcmp(matrix->name, "value") == 0;
+  const size_t first = of_kv_head ? trace->first_head / group : trace->first_head;
+  return first <= matrix->head && matrix->head <= (of_kv_head ? last / group : last);
+}
+
+static void listen(void *user, const AttendMatrix *matrix) {
+  const Listener *const listener = user;
+  bool of_head = false;
+  if (!is_kept(listener, matrix, &of_head) || matrix->rows == 0) return;
+  Matrix copy;
+  matrix_copy(matrix->data, matrix->rows, matrix->columns, matrix->row_stride, &copy);
+  trace_add(listener->trace, listener->unscaled ? "unscaled_scores" : matrix->name, of_head,
+            matrix->head, &copy);
+}
+
+static AttendShape core_shape(const GivenProblem *problem) {
+  const AttendLayerShape *const s = &problem->shape;
+  return (AttendShape){1,           problem->query_tokens, problem->key_tokens, s->query_heads,
+                       s->kv_heads, s->head_dim,           s->value_dim};
+}
+
+/* One call. out is [Nq, E], or [Nq, Hq * Dv] of a core. */
+static AttendStatus call(const ProblemRun *run, AttendContext *context,
+                         const AttendOptions *options, Matrix *out) {
+  const GivenProblem *const p = run->problem;
+  const AttendLayerShape *const s = &p->shape;
+  const Matrix *const m = p->matrices;
+  if (run->weights != NULL) {
+    return attend_layer_forward(context, run->weights, NULL, 1, p->query_tokens, m[GIVEN_X].data,
+                                options, out->data);
+  }
+  const AttendShape shape = core_shape(p);
+  return attend_core_forward(
+      context, &shape,
+      attend_view_bnhd(m[GIVEN_Q].data, p->query_tokens, s->query_heads, s->head_dim),
+      attend_view_bnhd(m[GIVEN_K].data, p->key_tokens, s->kv_heads, s->head_dim),
+      attend_view_bnhd(m[GIVEN_V].data, p->key_tokens, s->kv_heads, s->value_dim), options,
+      attend_output_bnhd(out->data, p->query_tokens, s->query_heads, s->value_dim), NULL);
+}
+
+static bool new_output(const ProblemRun *run, Matrix *out) {
+  const AttendLayerShape *const s = &run->problem->shape;
+  const size_t columns = run->weights != NULL ? s->width : s->query_heads * s->value_dim;
+  return matrix_new(run->problem->query_tokens, columns, out);
+}
+
+/* The call with a tap on it. */
+static AttendStatus call_and_listen(const ProblemRun *run, AttendContext *context,
+                                    const AttendOptions *options, Listener *listener, Matrix *out) {
+  attend_set_tap(context, listen, listener);
+  attend_set_tap_rows(context, 0, run->problem->query_tokens);
+  const AttendStatus status = call(run, context, options, out);
+  /* The sentence lasts until the next call with the context. */
+  snprintf(listener->trace->reason, sizeof listener->trace->reason, "%s",
+           attend_get_error(context));
+  attend_set_tap(context, NULL, NULL);
+  attend_set_tap_rows(context, 0, 0);
+  return status;
+}
+
+static void time_calls(const ProblemRun *run, AttendContext *context, const AttendOptions *options,
+                       Matrix *out, double *best) {
+  const double begin = timer_seconds();
+  *best = INFINITY;
+  for (int i = 0; i < TIMED_CALLS && timer_seconds() - begin < TIMED_SECONDS; i++) {
+    const double start = timer_seconds();
+    if (call(run, context, options, out) != ATTEND_OK) return;
+    const double seconds = timer_seconds() - start;
+    if (seconds < *best) *best = seconds;
+  }
+}
+
+/* What a core leaves to the tool: its output is the concat, and W_o comes after it. */
+static void project_core(const GivenProblem *problem, Trace *trace, Matrix *out) {
+  Matrix output = {0};
+  if (given_has(problem, GIVEN_W_O)) {
+    matrix_multiply(out, &problem->matrices[GIVEN_W_O], &problem->matrices[GIVEN_B_O], &output);
+    trace_add(trace, "output", false, 0, &output);
+  }
+  trace_add(trace, "concat", false, 0, out);
+}
+
+/* The mask of the first head that is kept, if it hides or changes anything. */
+static void derive_mask(Trace *trace) {
+  const size_t head = trace->first_head;
+  const Matrix *from = trace_find(trace, "capped_scores", head);
+  if (from == NULL) from = trace_find(trace, "scores", head);
+  const Matrix *const to = trace_find(trace, "masked_scores", head);
+  if (from == NULL || to == NULL) return;
+  bool changes = false;
+  Matrix mask;
+  if (!matrix_new(to->rows, to->columns, &mask)) {
+    trace->out_of_memory = true;
+    return;
+  }
+  for (size_t i = 0; i < to->rows * to->columns; i++) {
+    if (to->data[i] == from->data[i]) continue;
+    mask.data[i] = to->data[i] == -INFINITY ? -INFINITY : to->data[i] - from->data[i];
+    changes = true;
+  }
+  if (changes) {
+    trace_add(trace, "mask", false, 0, &mask);
+  } else {
+    matrix_free(&mask);
+  }
+}
+
+static AttendStatus run_in(const ProblemRun *run, AttendContext *context, Trace *trace,
+                           Matrix *out) {
+  const GivenProblem *const problem = run->problem;
+  AttendOptions options = given_options(problem);
+  options.normalization = trace->normalization;
+  Listener listener = {.trace = trace, .problem = problem};
+  const AttendStatus status = call_and_listen(run, context, &options, &listener, out);
+  if (status != ATTEND_OK) return status;
+  if (run->settings.timed) time_calls(run, context, &options, out, &trace->seconds);
+  if (run->weights == NULL) project_core(problem, trace, out);
+  derive_mask(trace);
+
+  if (problem->of_model || given_scale(problem) == 1) return ATTEND_OK;
+  Matrix unused;
+  if (!new_output(run, &unused)) return ATTEND_STATUS_OUT_OF_MEMORY;
+  listener.unscaled = true;
+  options.scale = 1;
+  const AttendStatus again = call_and_listen(run, context, &options, &listener, &unused);
+  matrix_free(&unused);
+  return again;
+}
+
+bool problem_run_trace(const ProblemRun *run, AttendPath path, AttendNormalization normalization,
+                       Trace *trace) {
+  *trace = (Trace){
+      .path = path,
+      .normalization = normalization,
+      .round = GIVEN_NOT_ROUNDED,
+      .first_head = run->settings.first_head,
+      .head_count = run->settings.head_count,
+  };
+  Matrix out;
+  if (!new_output(run, &out)) return false;
+  AttendContext *context = NULL;
+  trace->status = open_context(&run->settings, path, &context);
+  if (trace->status == ATTEND_OK) trace->status = run_in(run, context, trace, &out);
+  if (trace->status != ATTEND_OK && trace->reason[0] == '\0') {
+    snprintf(trace->reason, sizeof trace->reason, "%s", attend_status_message(trace->status));
+  }
+  attend_close(&context);
+  matrix_free(&out);
+  return !trace->out_of_memory;
+}
+
+AttendStatus problem_plan(const GivenProblem *problem, const RunSettings *settings, AttendPath path,
+                          AttendPlan *plan) {
+  *plan = (AttendPlan){.struct_size = sizeof *plan};
+  AttendContext *context = NULL;
+  AttendStatus status = open_context(settings, path, &context);
+  if (status != ATTEND_OK) return status;
+  const AttendOptions options = given_options(problem);
+  if (given_is_layer(problem)) {
+    status = attend_plan_layer(context, &problem->shape, 1, problem->query_tokens, 0, false,
+                               &options, plan);
+  } else {
+    const AttendShape shape = core_shape(problem);
+    status = attend_plan_core(context, &shape, &options, plan);
+  }
+  attend_close(&context);
+  return status;
+}

@@ -1,0 +1,89 @@
+/* random_problem.c - fills a model's layer with random numbers.
+ *
+ * Every matrix has a stream of its own, so that its contents depend on seed and size alone. RoPE,
+ * QK-norm, softcap, window and sinks are the model's: what is shown is its first layer.
+ */
+#include "cli/lesson/random_problem.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "bench/random.h"
+
+#define QUERY_GAIN 6.0f
+#define BIAS_SCALE 0.5f
+#define SINK_SCALE 2.0f
+#define NORM_SPREAD 0.25f
+
+/* Streams GIVEN_COUNT and on are those of matrices that files do not have. */
+enum { STREAM_QUERY_NORM = GIVEN_COUNT, STREAM_KEY_NORM, STREAM_SINKS };
+
+void random_problem_outline(const AttendModel *model, size_t tokens, GivenProblem *problem) {
+  given_init(problem);
+  snprintf(problem->name, sizeof problem->name, "%s", model->name);
+  snprintf(problem->about, sizeof problem->about, "%s over %zu tokens, on random data",
+           model->layers > 1 ? "The first layer of the model" : "A layer of these sizes", tokens);
+  problem->shape = model->shape;
+  problem->query_tokens = problem->key_tokens = tokens;
+  problem->causal = true;
+  problem->of_model = true;
+  problem->model = *model;
+}
+
+static bool fill(size_t seed, size_t stream, float scale, size_t rows, size_t columns,
+                 Matrix *matrix) {
+  if (!matrix_new(rows, columns, matrix)) return false;
+  random_fill(seed, stream, scale, matrix->data, rows * columns);
+  return true;
+}
+
+/* Uniform numbers of variance 1/rows. */
+static bool fill_weight(size_t seed, GivenName name, float gain, size_t rows, size_t columns,
+                        GivenProblem *problem) {
+  const float scale = gain * (float)sqrt(3.0 / (double)rows);
+  return fill(seed, name, scale, rows, columns, &problem->matrices[name]);
+}
+
+static bool fill_bias(size_t seed, GivenName name, size_t columns, GivenProblem *problem) {
+  return fill(seed, name, BIAS_SCALE, 1, columns, &problem->matrices[name]);
+}
+
+/* Weights of a norm lie around 1. */
+static bool fill_norm(size_t seed, size_t stream, size_t dim, Matrix *matrix) {
+  if (!fill(seed, stream, NORM_SPREAD, 1, dim, matrix)) return false;
+  for (size_t d = 0; d < dim; d++) matrix->data[d] += 1.0f;
+  return true;
+}
+
+static bool fill_extras(size_t seed, GivenProblem *problem) {
+  const AttendLayerShape *const s = &problem->shape;
+  const AttendModel *const model = &problem->model;
+  if (model->qkv_bias && !(fill_bias(seed, GIVEN_B_Q, s->query_heads * s->head_dim, problem) &&
+                           fill_bias(seed, GIVEN_B_K, s->kv_heads * s->head_dim, problem) &&
+                           fill_bias(seed, GIVEN_B_V, s->kv_heads * s->value_dim, problem))) {
+    return false;
+  }
+  if (model->output_bias && !fill_bias(seed, GIVEN_B_O, s->width, problem)) return false;
+  if (model->qk_norm && !(fill_norm(seed, STREAM_QUERY_NORM, s->head_dim, &problem->query_norm) &&
+                          fill_norm(seed, STREAM_KEY_NORM, s->head_dim, &problem->key_norm))) {
+    return false;
+  }
+  return !model->sinks || fill(seed, STREAM_SINKS, SINK_SCALE, 1, s->query_heads, &problem->sinks);
+}
+
+bool random_problem_fill(const AttendModel *model, size_t tokens, size_t seed,
+                         GivenProblem *problem) {
+  random_problem_outline(model, tokens, problem);
+  const AttendLayerShape *const s = &problem->shape;
+  const size_t queries = s->query_heads * s->head_dim, keys = s->kv_heads * s->head_dim;
+  const size_t values = s->kv_heads * s->value_dim, heads = s->query_heads * s->value_dim;
+  if (fill(seed, GIVEN_X, 1, tokens, s->width, &problem->matrices[GIVEN_X]) &&
+      fill_weight(seed, GIVEN_W_Q, QUERY_GAIN, s->width, queries, problem) &&
+      fill_weight(seed, GIVEN_W_K, 1, s->width, keys, problem) &&
+      fill_weight(seed, GIVEN_W_V, 1, s->width, values, problem) &&
+      fill_weight(seed, GIVEN_W_O, 1, heads, s->width, problem) && fill_extras(seed, problem)) {
+    return true;
+  }
+  given_free(problem);
+  return false;
+}

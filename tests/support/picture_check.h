@@ -1,0 +1,41 @@
+/* picture_check.h - what the tests of pictures share: a writer's text, and what is asked of every
+ * page.
+ *
+ * A page is good if everything stands on it and its SVG is XML for a parser that is not ours. Each
+ * check ends the test that calls it; nothing is returned to be looked at.
+ */
+#ifndef ATTEND_TESTS_PICTURE_CHECK_H
+#define ATTEND_TESTS_PICTURE_CHECK_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "cli/picture/picture.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+
+/* Everything that a writer wrote; to be freed. */
+typedef struct Written {
+  char *text;
+  size_t size;
+  FILE *file;
+} Written;
+
+void written_open(Written *written);
+
+size_t count_of(const char *text, const char *part);
+
+/* Fails the test unless `part` is in `text`. */
+void require(const char *text, const char *part);
+
+/* Whether a line of shell ends with status 0. */
+bool has_command(const char *check);
+
+/* The page as SVG, after it was checked; to be freed. */
+char *checked_svg(const Picture *picture);
+
+/* Words that would end an element, a string or a line, and bytes that are no UTF-8. */
+#define NASTY_WORDS 6
+extern const char *const nasty_words[NASTY_WORDS];
+
+#endif

@@ -1,0 +1,271 @@
+#!/usr/bin/env bash
+# tests/tool/test_bench_files.sh TOOL JSON_CHECK - what `attend bench` writes in each form and file, what it
+# skips and refuses, and what Ctrl-C leaves.
+set -uo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+. "$here/bench_tool.sh"
+
+# --- forms and files ---
+
+json_of_a_layer() {
+  run "${small[@]}" --tokens 5,33 --repeat 4 --threads 1,2 --json --explain
+  exits 0 && json_has schema=attend-bench schema_version=2 interrupted=false rows_not_reached=0 \
+    others_share doubts rows#12 yardsticks#2 yardsticks.1.threads=2 yardsticks.0.fma_gflops.scalar machine.processor blas.core \
+    blas.threading options.part=layer options.seed=1 \
+    rows.0.status=measured rows.0.path=tiled rows.0.reason=null rows.0.time.samples#4 \
+    rows.0.time.seconds_median rows.0.time.phase_seconds#9 rows.0.check.rows=5 \
+    rows.0.check.max_error rows.0.plan rows.11.threads=2 rows.11.path=naive rows.11.score_bytes
+}
+
+# Every member of the JSON, but for names of ISAs, and every column of the CSV stands in docs/bench-json.md.
+documentation_names_everything() {
+  local page=$here/../../docs/bench-json.md form name names
+  for form in --json '--kernels --isa scalar --json' --csv '--kernels --isa scalar --csv'; do
+    local what=("${small[@]}" --tokens 5)
+    [[ $form == *kernels* ]] && what=(--repeat 1 "${brief[@]}")
+    # shellcheck disable=SC2086
+    run "${what[@]}" $form
+    exits 0 || return
+    case $form in
+    *json) names=$(sed -n 's/^ *"\([a-z0-9_]*\)": .*/\1/p' "$out" | sort -u) ;;
+    *) names=$(head -n 1 "$out" | tr -d '\r' | tr ',' '\n') ;;
+    esac
+    for name in $names; do
+      grep -qE "\`([a-z]+\.)?$name\`|\`${name%_seconds}\`" "$page" || disagree "$name in docs/bench-json.md" || return
+    done
+  done
+}
+
+plans_are_explained() {
+  run "${small[@]}" --tokens 5 --paths tiled --explain
+  exits 0 && out_has '^  Plan of +5  tiled' && out_has '^path tiled' && out_has 'naive no '
+}
+
+output_is_a_file() {
+  mkdir "$scratch/output" && echo before >"$scratch/output/rows.json" &&
+    run "${small[@]}" --tokens 5 --paths tiled --json --output "$scratch/output/rows.json" &&
+    exits 0 && out_is_empty && "$json_check" "$scratch/output/rows.json" rows#1 &&
+    [ "$(ls "$scratch/output")" = rows.json ] || disagree 'rows.json and nothing beside it'
+}
+
+# Refused before anything is measured, with nothing left behind.
+refuses_file() {
+  local pattern=$1
+  shift
+  run "${small[@]}" --tokens 5 "$@"
+  exits 1 && [ "$(wc -l <"$err")" -eq 1 ] && err_has "^attend: $pattern cannot be written: .*[.]$" &&
+    out_is_empty
+}
+
+unwritable_files_are_refused() {
+  mkdir "$scratch/unwritable" && mkdir "$scratch/unwritable/rows.dat" &&
+    refuses_file '/nonexistent/rows' --output /nonexistent/rows &&
+    refuses_file "$scratch" --output "$scratch" &&
+    refuses_file '/nonexistent/plot.svg' --plot /nonexistent/plot.svg --output "$scratch/unwritable/out" &&
+    refuses_file "$scratch/unwritable/rows.dat" --plot "$scratch/unwritable/rows.svg" &&
+    [ "$(ls "$scratch/unwritable")" = rows.dat ] || disagree 'nothing left behind'
+}
+
+files_do_not_meet() {
+  printf '{"model_type": "llama", "hidden_size": 64, "num_attention_heads": 4, "num_hidden_layers": 1}\n' \
+    >"$scratch/model.json"
+  cp "$scratch/model.json" "$scratch/kept.json"
+  run --config "$scratch/model.json" --tokens 5 "${brief[@]}" --json --output "$scratch/./model.json"
+  exits 2 && err_has 'is read as --config' && cmp "$scratch/model.json" "$scratch/kept.json" &&
+    run "${small[@]}" --tokens 5 --csv --output "$scratch/both.dat" --plot "$scratch/both.svg" &&
+    exits 2 && err_has 'both --output and --plot' && [ ! -e "$scratch/both.dat" ]
+}
+
+full_disk_is_reported() {
+  run "${small[@]}" --tokens 5 --paths tiled --output /dev/full
+  exits 1 && err_has '^attend: /dev/full could not be written: '
+}
+
+plot_is_drawn() {
+  local form
+  for form in svg png; do
+    run "${small[@]}" --tokens 5,33 --threads 1,2 --plot "$scratch/drawn.$form" || return
+    exits 0 && [ -s "$scratch/drawn.$form" ] || disagree "a picture in drawn.$form" || return
+  done
+  head -c 200 "$scratch/drawn.svg" | grep '<svg' >/dev/null &&
+    grep -q 'attend bench: layer, prefill, causal, B = 1' "$scratch/drawn.svg" &&
+    head -c 4 "$scratch/drawn.png" | grep PNG >/dev/null && data_is_complete "$scratch/drawn.dat"
+}
+
+# data_is_complete FILE: six series of two lengths, with figures in every column but the scores of tiled.
+data_is_complete() {
+  awk '/^# E64/ { series++; tiled = /tiled/; next }
+    /^#/ || NF == 0 { next }
+    { rows++; for (i = 1; i <= 7; i++) if ($i == "?" && !(tiled && i == 4)) missing++ }
+    NF != 7 { missing++ }
+    END { if (series != 6 || rows != 12 || missing) { print series, rows, missing; exit 1 } }' "$1"
+}
+
+plot_without_gnuplot() {
+  PATH=$scratch/no-programs run "${small[@]}" --tokens 5,33 --threads 1,2 --plot "$scratch/figures.svg"
+  exits 0 && err_has '^attend: .*gnuplot is not installed.*figures[.]dat[.]$' && out_has '12 rows measured' &&
+    data_is_complete "$scratch/figures.dat" && [ "$(ls "$scratch" | grep -c figures)" -eq 1 ] ||
+    disagree 'figures.dat alone'
+}
+
+decode_is_plotted() {
+  run "${small[@]}" --decode --tokens 9 --paths blas --plot "$scratch/decode.svg"
+  exits 0 && [ -s "$scratch/decode.svg" ] && [ ! -s "$err" ] || disagree 'a picture without a complaint'
+}
+
+# gnuplot does not say that its picture was cut short; what was there before stays.
+half_a_picture_is_none() {
+  echo before >"$scratch/half.svg"
+  (
+    ulimit -f 6
+    run "${small[@]}" --tokens 5 --paths blas --plot "$scratch/half.svg"
+    exits 1 && err_has 'half[.]svg was not drawn, because gnuplot failed'
+  ) && [ "$(cat "$scratch/half.svg")" = before ] && [ "$(ls "$scratch" | grep -c half)" -eq 2 ] ||
+    disagree 'half.svg as before, and half.dat'
+}
+
+nothing_measured_is_plotted() {
+  run "${small[@]}" --tokens 9 --paths blas --memory-limit 1 --plot "$scratch/nothing.svg"
+  exits 0 && [ -s "$scratch/nothing.svg" ] && [ ! -s "$err" ] || disagree 'a picture without a complaint'
+}
+
+# --- what is skipped ---
+
+scores_beyond_the_limit_are_skipped() {
+  run "${small[@]}" --tokens 33 --memory-limit 1 --csv
+  exits 0 && csv_is 'tiled|measured
+blas|skipped
+naive|skipped' path status && csv seconds_median reason | tail -n 2 | awk -F'|' '
+    $1 != "" || $2 !~ /bytes.*--memory-limit raises it$/ { print; bad = 1 } END { exit bad }'
+}
+
+slow_rows_are_skipped() {
+  run "${small[@]}" --tokens 33,3000 --paths naive --time-limit 0.005 --json
+  exits 0 && json_has rows.0.status=measured rows.1.status=skipped rows.1.time=null rows.1.check=null \
+    rows.1.flops && out_has '"naive would take about .* a call at the .* GFLOP/s it had at N = 33;.*--time-limit'
+}
+
+slow_rows_are_skipped_without_a_shorter_one() {
+  run --d-model 64 --heads 4 "${brief[@]}" --tokens 6000 --paths naive --time-limit 0.01
+  exits 0 && out_has '^ +6000  naive  fp32 +[0-9]+  skipped: naive would take' && out_has '^0 rows measured, 1 skipped'
+}
+
+rows_beyond_memory_are_skipped() {
+  run --d-model 1048576 --heads 1 "${brief[@]}" --tokens 16777216 --paths tiled,blas --json
+  exits 0 && json_has rows#2 rows.0.status=skipped rows.1.status=skipped &&
+    out_has 'GiB of memory, more than is available'
+}
+
+# --- Ctrl-C ---
+
+# The second length takes minutes; the wait is lengthened until the first is there.
+interrupt_leaves_rows() {
+  local wait
+  for wait in 3 6 12 24; do
+    ran="attend bench, interrupted after $wait s" status=0
+    timeout --preserve-status -s INT "$wait" "$tool" bench "${small[@]}" --tokens 5,20000 --repeat 300 \
+      --time-limit 600 --paths tiled --json >"$out" 2>"$err" || status=$?
+    exits 130 && json_has interrupted=true && err_has '^attend: interrupted .*not reached[.]$' || return
+    "$json_check" "$out" rows.0.status=measured rows.0.time.samples#300 2>"$scratch/not-yet" || continue
+    "$json_check" "$out" rows#1 rows_not_reached=1 || json_has rows#2 rows_not_reached=0
+    return
+  done
+  disagree 'a row measured before the interrupt'
+}
+
+other_signals() {
+  local directory=$scratch/signals job
+  mkdir "$directory" && ran='attend bench, terminated' status=0
+  timeout --foreground --preserve-status -s TERM 4 "$tool" bench "${small[@]}" --tokens 20000 --time-limit 80000 --repeat 300 \
+    --paths tiled --csv --output "$directory/rows.csv" >"$out" 2>"$err" || status=$?
+  exits 143 && err_has '^attend: interrupted ' && [ "$(ls "$directory")" = rows.csv ] ||
+    disagree 'rows.csv and nothing beside it' || return
+  ran='attend bench, with SIGHUP ignored' status=0
+  (trap '' HUP && exec "$tool" bench "${small[@]}" --tokens 64 --paths tiled --repeat 300 --csv >"$out" 2>"$err") &
+  job=$!
+  sleep 0.5
+  kill -HUP "$job"
+  wait "$job" || status=$?
+  exits 0 && csv_is measured status
+}
+
+# On a terminal of 40 columns no line of the progress is longer; a dumb terminal gets none.
+progress_fits_the_terminal() {
+  local call
+  call="stty cols 40; '$tool' bench ${small[*]} --tokens 33 --repeat 9 --output /dev/null"
+  ran='attend bench on a terminal' status=0
+  TERM=xterm script -qec "$call" /dev/null >"$out" </dev/null || status=$?
+  exits 0 && out_has '0/3 rows' && tr '\r' '\n' <"$out" | sed 's/\x1b\[K//' |
+    awk 'length($0) > 39 { print; long = 1 } END { exit long }' || disagree 'lines of 39 columns' || return
+  TERM=dumb script -qec "$call" /dev/null >"$out" </dev/null || status=$?
+  exits 0 && out_is_empty
+}
+
+# --- usage ---
+
+# refuses PATTERN ARGUMENT...: exit status 2 and one sentence on stderr that matches.
+refuses() {
+  local pattern=$1
+  shift
+  run "$@"
+  exits 2 && [ "$(wc -l <"$err")" -eq 1 ] && err_has '^attend: ' && err_has "$pattern" && out_is_empty
+}
+
+usage_is_checked() {
+  refuses 'x' --tokens x && refuses '0 is out of range' --tokens 0 && refuses 'no model "nope"' --model nope &&
+    refuses '"auto"' --paths auto && refuses 'twice' --paths tiled,tiled && refuses 'fast' --paths fast &&
+    refuses '"all"' --part all && refuses 'neither .svg nor .png' --plot plot.gif &&
+    refuses '[-]-explain' --explain --csv && refuses 'extra' extra && refuses 'd-model' --heads 2 &&
+    refuses 'time-limit' --time-limit 0 && refuses 'batch' --batch -1 && refuses 'config' --config /nonexistent &&
+    refuses 'tokns' --tokns 5 && refuses 'yardstick-time' --yardstick-time 0 &&
+    refuses '[-]-kernels: --tokens is for layers' --kernels --tokens 5 &&
+    refuses '[-]-kernels: --plot is for layers' --kernels --plot x.svg
+}
+
+help_names_every_option() {
+  run --help
+  local option
+  exits 0 && for option in model config tokens paths threads isa batch prefill decode part bidirectional \
+    d-model heads kv-heads head-dim value-dim kernels repeat time-limit memory-limit yardstick-time seed csv json output plot \
+    explain blas-core no-restart; do
+    out_has "(^|[ ,])--$option([ ,]|$)" || return
+  done
+}
+
+check 'JSON of a layer' json_of_a_layer
+check 'documentation names every member and column' documentation_names_everything
+check '--explain prints plans' plans_are_explained
+check '--output writes a file and nothing else' output_is_a_file
+check 'files that cannot be written are refused before measuring' unwritable_files_are_refused
+check 'a file is not written twice, nor over what is read' files_do_not_meet
+if [ -c /dev/full ]; then
+  check 'a full disk is reported' full_disk_is_reported
+else
+  skip 'a full disk is reported' 'there is no /dev/full'
+fi
+if command -v gnuplot >/dev/null; then
+  check 'plots as SVG and PNG' plot_is_drawn
+  check 'a plot of one decode row' decode_is_plotted
+  check 'half a picture is none' half_a_picture_is_none
+  check 'a plot of nothing but skipped rows' nothing_measured_is_plotted
+else
+  skip 'plots as SVG and PNG' 'there is no gnuplot'
+  skip 'a plot of one decode row' 'there is no gnuplot'
+  skip 'half a picture is none' 'there is no gnuplot'
+  skip 'a plot of nothing but skipped rows' 'there is no gnuplot'
+fi
+check 'without gnuplot the figures are written' plot_without_gnuplot
+check 'score matrices beyond the limit are skipped' scores_beyond_the_limit_are_skipped
+check 'slow rows are skipped, judged by a shorter one' slow_rows_are_skipped
+check 'slow rows are skipped, judged by a few tokens' slow_rows_are_skipped_without_a_shorter_one
+check 'rows beyond the memory of the machine are skipped' rows_beyond_memory_are_skipped
+check 'Ctrl-C leaves the rows measured so far' interrupt_leaves_rows
+if command -v script >/dev/null; then
+  check 'progress fits into the terminal' progress_fits_the_terminal
+else
+  skip 'progress fits into the terminal' 'there is no script'
+fi
+check 'SIGTERM is an interrupt, and SIGHUP under nohup is not' other_signals
+check 'wrong usage is refused' usage_is_checked
+check 'help names every option' help_names_every_option
+finish

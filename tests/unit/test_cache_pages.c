@@ -1,0 +1,293 @@
+/* test_cache_pages.c - a pool of blocks that sequences take, share, copy before writing, give
+ * back. */
+#include "tests/support/cache_model.h"
+
+#include <string.h>
+
+#include "cache/kvcache.h"
+
+enum { BLOCK = 32 };
+
+static const AttendLayerShape small = {16, 2, 2, 5, 3};
+
+static CacheModel open_pool(size_t sequences, size_t capacity, size_t pool_blocks) {
+  AttendCacheSettings settings;
+  attend_default_cache_settings(&settings);
+  settings.sequences = sequences;
+  settings.capacity = capacity;
+  settings.block_tokens = BLOCK;
+  settings.pool_blocks = pool_blocks;
+  return model_open(&small, &settings);
+}
+
+static void require_free(const CacheModel *model, size_t expected) {
+  assert_int_equal(attend_cache_free_blocks(model->cache), expected);
+}
+
+static void blocks_come_and_go_with_the_tokens(void **state) {
+  (void)state;
+  CacheModel m = open_pool(2, 4 * BLOCK, 5);
+  require_free(&m, 5);
+  assert_true(model_append(&m, 0, 1));
+  require_free(&m, 4);
+  assert_true(model_append(&m, 0, BLOCK - 1));
+  require_free(&m, 4);
+  assert_true(model_append(&m, 0, 1));
+  require_free(&m, 3);
+  assert_true(model_append(&m, 1, 3 * BLOCK));
+  require_free(&m, 0);
+  assert_true(model_append(&m, 0, BLOCK - 1));
+  assert_false(model_append(&m, 0, 1));
+  assert_non_null(strstr(m.sentence, "0 free of 5"));
+  assert_true(model_truncate(&m, 1, 2 * BLOCK + 1));
+  require_free(&m, 0);
+  assert_true(model_truncate(&m, 1, 2 * BLOCK));
+  require_free(&m, 1);
+  assert_true(model_append(&m, 0, BLOCK));
+  assert_false(model_append(&m, 1, 1));
+  assert_true(model_truncate(&m, 0, 0));
+  require_free(&m, 3);
+  assert_false(model_append(&m, 1, 2 * BLOCK + 1)); /* capacity, not the pool */
+  assert_true(model_append(&m, 1, 2 * BLOCK));
+  model_close(&m);
+}
+
+static void a_fork_shares_full_blocks(void **state) {
+  (void)state;
+  CacheModel m = open_pool(4, 4 * BLOCK, 8);
+  assert_true(model_append(&m, 0, 3 * BLOCK));
+  require_free(&m, 5);
+  assert_true(model_fork(&m, 0, 1, 3 * BLOCK));
+  assert_true(model_fork(&m, 0, 2, 2 * BLOCK));
+  require_free(&m, 5);
+  assert_true(model_fork(&m, 1, 3, 2 * BLOCK + 1)); /* one block of its own */
+  require_free(&m, 4);
+  for (size_t s = 0; s < 4; s++)
+    assert_true(model_append(&m, s, 1)); /* no shared block is written */
+  assert_int_equal(m.counts.copies, 0);
+  require_free(&m, 1);
+  assert_true(model_truncate(&m, 0, 0));
+  require_free(&m, 2); /* the others still name its first three */
+  assert_true(model_fork(&m, 3, 2, 0));
+  assert_int_equal(attend_cache_length(m.cache, 2), 0);
+  require_free(&m, 3);
+  assert_true(model_truncate(&m, 1, 0));
+  assert_true(model_truncate(&m, 3, 0));
+  require_free(&m, 8);
+  model_close(&m);
+}
+
+/* Rolled back into a block that both name, each writes a block of its own, and what the other reads
+ * there stays. */
+static void a_shared_block_is_copied_before_it_is_written(void **state) {
+  (void)state;
+  CacheModel m = open_pool(2, 4 * BLOCK, 4);
+  assert_true(model_append(&m, 0, 2 * BLOCK));
+  assert_true(model_fork(&m, 0, 1, 2 * BLOCK));
+  require_free(&m, 2);
+  assert_true(model_truncate(&m, 1, BLOCK + 5));
+  assert_true(model_append(&m, 1, 3));
+  assert_int_equal(m.counts.copies, 1);
+  require_free(&m, 1);
+  assert_true(model_truncate(&m, 0, BLOCK + 7)); /* now alone in its block */
+  assert_true(model_append(&m, 0, 9));
+  assert_int_equal(m.counts.copies, 1);
+  require_free(&m, 1);
+  model_close(&m);
+}
+
+/* The copy needs a block like any other: without one the append is refused and nothing changes. */
+static void a_copy_that_finds_no_block(void **state) {
+  (void)state;
+  CacheModel m = open_pool(3, 4 * BLOCK, 3);
+  assert_true(model_append(&m, 0, 2 * BLOCK));
+  assert_true(model_fork(&m, 0, 1, 2 * BLOCK));
+  assert_true(model_append(&m, 2, 1));
+  require_free(&m, 0);
+  assert_true(model_truncate(&m, 1, BLOCK + 1));
+  assert_false(model_append(&m, 1, 1));
+  assert_false(model_append(&m, 1, BLOCK));
+  assert_true(model_append(&m, 1, 0));
+  assert_true(model_truncate(&m, 2, 0));
+  assert_false(model_append(&m, 1, BLOCK)); /* the copy and one more */
+  assert_true(model_append(&m, 1, BLOCK - 1));
+  require_free(&m, 0);
+  model_close(&m);
+}
+
+/* A fork may use what the sequence that it replaces gives back, unless another names it too. */
+static void a_fork_in_a_full_pool(void **state) {
+  (void)state;
+  CacheModel m = open_pool(4, 4 * BLOCK, 4);
+  assert_true(model_append(&m, 0, BLOCK + 1));
+  assert_true(model_append(&m, 1, 2 * BLOCK));
+  assert_true(model_fork(&m, 1, 2, 2 * BLOCK));
+  require_free(&m, 0);
+  assert_false(model_fork(&m, 0, 2, BLOCK + 1));
+  assert_non_null(strstr(m.sentence, "none free of 4"));
+  assert_false(model_fork(&m, 0, 3, 1));
+  assert_true(model_fork(&m, 0, 3, BLOCK));
+  assert_true(model_truncate(&m, 2, BLOCK));
+  assert_true(model_fork(&m, 0, 1, BLOCK + 1));
+  require_free(&m, 0);
+  model_close(&m);
+}
+
+static void forks_that_are_refused(void **state) {
+  (void)state;
+  CacheModel m = open_pool(3, 4 * BLOCK, 8);
+  assert_true(model_append(&m, 0, 40));
+  static const struct {
+    size_t from, to, length;
+    const char *fragment;
+  } calls[] = {
+      {0, 0, 40, "from is 0 and to is 0"},       {3, 0, 0, "from is 3"}, {0, 3, 40, "to is 3"},
+      {0, SIZE_MAX, 40, "18446744073709551615"}, {0, 1, 41, "41"},       {1, 0, 1, "length is 1"}};
+  for (size_t k = 0; k < COUNT_OF(calls); k++) {
+    require_refusal(
+        m.context,
+        attend_fork_cache(m.context, m.cache, calls[k].from, calls[k].to, calls[k].length),
+        ATTEND_STATUS_BAD_SIZE, calls[k].fragment, calls[k].fragment);
+    model_check(&m);
+  }
+  require_refusal(m.context, attend_fork_cache(m.context, NULL, 0, 1, 0),
+                  ATTEND_STATUS_NULL_POINTER, "cache", "no cache");
+  assert_int_equal(attend_fork_cache(NULL, m.cache, 0, 1, 0), ATTEND_STATUS_NULL_POINTER);
+  assert_int_equal(attend_truncate_cache(m.cache, 3, 0), ATTEND_STATUS_BAD_SIZE);
+  assert_int_equal(attend_truncate_cache(m.cache, SIZE_MAX, 0), ATTEND_STATUS_BAD_SIZE);
+  model_check(&m);
+  model_close(&m);
+}
+
+/* Checks an append of several sequences, and fails the test unless it ends like that. */
+static void require_check(CacheModel *m, const CacheAppend *append, AttendStatus expected,
+                          const char *fragment) {
+  Fault fault;
+  fault_clear(&fault);
+  const AttendStatus got = kvcache_check_append(m->cache, append, &fault);
+  if (got != expected || !strstr(fault.text, fragment))
+    fail_msg("status is %s (\"%s\"), expected %s (\"%s\")", attend_status_name(got), fault.text,
+             attend_status_name(expected), fragment);
+  model_check(m);
+}
+
+/* Sequences 1, 2 and 3 end in one block that they share, at different places; 0 holds `blocks`. */
+static CacheModel open_shared(size_t blocks) {
+  CacheModel m = open_pool(4, 4 * BLOCK, 6);
+  assert_true(model_append(&m, 3, BLOCK));
+  assert_true(model_fork(&m, 3, 1, BLOCK));
+  assert_true(model_fork(&m, 3, 2, BLOCK));
+  for (size_t s = 1; s < 4; s++) assert_true(model_truncate(&m, s, BLOCK - s));
+  assert_true(model_append(&m, 0, blocks * BLOCK));
+  require_free(&m, 5 - blocks);
+  return m;
+}
+
+static const size_t order[] = {2, 3, 1};
+
+/* What a layer call asks for: several sequences at once, and the pool must do for all of them. Of
+ * those that write a shared block the last keeps it. */
+static void sequences_are_checked_together(void **state) {
+  (void)state;
+  static const size_t offsets[] = {0, 2, 2, 4}, twice[] = {2, 1, 2}, missing[] = {0, 4};
+  const CacheAppend one_each = {.sequences = order, .count = 3, .tokens = 1};
+  const CacheAppend but_one = {.sequences = order, .count = 3, .offsets = offsets};
+  for (size_t blocks = 1; blocks <= 4; blocks++) {
+    CacheModel m = open_shared(blocks);
+    const size_t left = 5 - blocks;
+    require_check(&m, &one_each, left < 2 ? ATTEND_STATUS_CACHE_FULL : ATTEND_OK,
+                  left < 2 ? "need 2 more blocks" : "");
+    require_check(&m, &but_one, left < 3 ? ATTEND_STATUS_CACHE_FULL : ATTEND_OK,
+                  left < 3 ? "need 3 more blocks" : "");
+    require_check(&m, &(CacheAppend){.count = 0, .tokens = 1000}, ATTEND_OK, "");
+    require_check(&m, &(CacheAppend){.sequences = order, .count = 3}, ATTEND_OK, "");
+    require_check(&m, &(CacheAppend){.sequences = twice, .count = 3, .tokens = 1},
+                  ATTEND_STATUS_BAD_OPTION, "sequences 0 and 2 of the batch are both number 2");
+    require_check(&m, &(CacheAppend){.sequences = missing, .count = 2, .tokens = 1},
+                  ATTEND_STATUS_BAD_OPTION, "sequence 1 of the batch is number 4");
+    require_check(&m, &(CacheAppend){.count = 5}, ATTEND_STATUS_BAD_OPTION, "is number 4");
+    require_check(&m, &(CacheAppend){.count = 4, .tokens = SIZE_MAX}, ATTEND_STATUS_CACHE_FULL,
+                  "18446744073709551615 more");
+    model_close(&m);
+  }
+}
+
+/* A sequence without new tokens keeps its place in the shared block. */
+static void sequences_grow_together(void **state) {
+  (void)state;
+  static const size_t one_writes[] = {0, 0, 1, 1};
+  const CacheAppend appends[] = {{.sequences = order, .count = 3, .tokens = 1},
+                                 {.sequences = order, .count = 3, .offsets = one_writes}};
+  const size_t width = 2 * (5 + 3);
+  for (size_t k = 0; k < COUNT_OF(appends); k++) {
+    CacheModel m = open_shared(3);
+    require_check(&m, &appends[k], ATTEND_OK, "");
+    kvcache_grow(m.cache, &appends[k]);
+    require_free(&m, k);
+    for (size_t s = 1; s < 4; s++) {
+      const bool writes = k == 0 || s == 3, alone = k == 0 || s != 1;
+      assert_int_equal(attend_cache_length(m.cache, s), BLOCK - s + writes);
+      if (alone)
+        assert_ptr_not_equal(kvcache_keys(m.cache, s, 0, 0),
+                             kvcache_keys(m.cache, s % 3 + 1, 0, 0));
+      else
+        assert_ptr_equal(kvcache_keys(m.cache, 1, 0, 0), kvcache_keys(m.cache, 2, 0, 0));
+      StoredRows rows = cache_read(m.context, m.cache, &small, s, 0, BLOCK - s);
+      for (size_t t = 0; t < BLOCK - s; t++) {
+        const float *const expected = m.sequences[s].rows + t * width;
+        assert_memory_equal(rows.key + t * 10, expected, 10 * sizeof(float));
+        assert_memory_equal(rows.value + t * 6, expected + 10, 6 * sizeof(float));
+      }
+      stored_rows_free(&rows);
+    }
+    model_close(&m);
+  }
+}
+
+/* As floats and as planes. */
+static void random_operations_agree_with_the_model(void **state) {
+  (void)state;
+  static const struct {
+    AttendLayerShape shape;
+    size_t block_tokens, capacity, pool_blocks;
+  } cases[] = {{{64, 4, 2, 80, 48}, 32, 200, 9},
+               {{64, 4, 2, 1, 33}, 64, 256, 5},
+               {{64, 3, 1, 33, 1}, 128, 512, 5},
+               {{64, 6, 3, 5, 7}, 32, 512, 20}};
+  static const AttendStorage storages[] = {ATTEND_STORAGE_FP32, ATTEND_STORAGE_BF16X2,
+                                           ATTEND_STORAGE_FP16};
+  for (size_t run = 0; run < COUNT_OF(storages) * COUNT_OF(cases); run++) {
+    const size_t k = run % COUNT_OF(cases);
+    AttendCacheSettings settings;
+    attend_default_cache_settings(&settings);
+    settings.sequences = MODEL_SEQUENCES;
+    settings.capacity = cases[k].capacity;
+    settings.block_tokens = cases[k].block_tokens;
+    settings.pool_blocks = cases[k].pool_blocks;
+    settings.storage = storages[run / COUNT_OF(cases)];
+    CacheModel model = model_open(&cases[k].shape, &settings);
+    model_run(&model, 200 + k, 6000);
+    const ModelCounts *const c = &model.counts;
+    assert_true(c->appends > 1000 && c->full_appends > 100 && c->copies > 20);
+    assert_true(c->forks > 200 && c->full_forks > 3 && c->refused_forks > 50);
+    assert_true(c->truncations > 500 && c->refused_truncations > 50);
+    for (size_t s = 0; s < MODEL_SEQUENCES; s++) assert_true(model_truncate(&model, s, 0));
+    assert_int_equal(attend_cache_free_blocks(model.cache), settings.pool_blocks);
+    model_close(&model);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(blocks_come_and_go_with_the_tokens),
+      cmocka_unit_test(a_fork_shares_full_blocks),
+      cmocka_unit_test(a_shared_block_is_copied_before_it_is_written),
+      cmocka_unit_test(a_copy_that_finds_no_block),
+      cmocka_unit_test(a_fork_in_a_full_pool),
+      cmocka_unit_test(forks_that_are_refused),
+      cmocka_unit_test(sequences_are_checked_together),
+      cmocka_unit_test(sequences_grow_together),
+      cmocka_unit_test(random_operations_agree_with_the_model),
+  };
+  return cmocka_run_group_tests_name("cache_pages", tests, NULL, NULL);
+}
