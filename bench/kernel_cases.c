@@ -97,14 +97,14 @@ static KernelWork softmax_ragged(const KernelCase *self, const Kernels *kernels,
 }
 
 /* Softcap and bias together; the scores stay between 0 and the cap. */
-static KernelWork adjust(const KernelCase *self, const Kernels *kernels, KernelData *data) {
-  const KernelAdjust how = {.softcap = 50.0f,
-                            .slope = 0x1p-8f,
-                            .distance = KERNEL_KEYS,
-                            .bias = data->near->values,
-                            .bias_stride = 1};
+static KernelWork score_mod(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const KernelScoreMod how = {.softcap = 50.0f,
+                              .slope = 0x1p-8f,
+                              .distance = KERNEL_KEYS,
+                              .bias = data->near->values,
+                              .bias_stride = 1};
   (void)self;
-  kernels->adjust(KERNEL_KEYS, &how, data->near->scores);
+  kernels->score_mod(KERNEL_KEYS, &how, data->near->scores);
   return (KernelWork){.flops = (double)(ADJUST_FLOPS * KERNEL_KEYS)};
 }
 
@@ -112,12 +112,13 @@ static void halve(KernelNear *near) {
   for (size_t r = 0; r < KERNEL_MAX_ROWS; r++) near->rescale[r] = 0.5f;
 }
 
-static KernelWork weigh(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+static KernelWork weighted_sum(const KernelCase *self, const Kernels *kernels, KernelData *data) {
   const size_t rows = block_rows(self, kernels), width = tiles(self->depth, kernels);
   KernelNear *const near = data->near;
   halve(near);
-  kernels->weigh(rows, KERNEL_KEYS, width, near->scores, tiles(KERNEL_KEYS, kernels), near->values,
-                 (size_t)KERNEL_KEYS * KERNEL_PANEL, near->rescale, near->sums, width);
+  kernels->weighted_sum(rows, KERNEL_KEYS, width, near->scores, tiles(KERNEL_KEYS, kernels),
+                        near->values, (size_t)KERNEL_KEYS * KERNEL_PANEL, near->rescale, near->sums,
+                        width);
   return (KernelWork){.flops = 2.0 * (double)(rows * self->depth * KERNEL_KEYS)};
 }
 
@@ -127,20 +128,21 @@ static KernelWork direct_work(const KernelCase *self, size_t rows) {
   return (KernelWork){.flops = 2 * (double)rows * elements, .bytes = sizeof(float) * elements};
 }
 
-static KernelWork direct_scores(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+static KernelWork unpacked_scores(const KernelCase *self, const Kernels *kernels,
+                                  KernelData *data) {
   const size_t D = self->depth, rows = block_rows(self, kernels);
   const float *const key = next_piece(data, KERNEL_KEYS * D);
-  kernels->direct_scores(rows, D, KERNEL_KEYS, data->near->query, key, D, data->near->scores,
-                         tiles(KERNEL_KEYS, kernels), (KernelAhead){key + KERNEL_KEYS * D, D, D});
+  kernels->unpacked_scores(rows, D, KERNEL_KEYS, data->near->query, key, D, data->near->scores,
+                           tiles(KERNEL_KEYS, kernels), (KernelAhead){key + KERNEL_KEYS * D, D, D});
   return direct_work(self, rows);
 }
 
-static KernelWork direct_weigh(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+static KernelWork unpacked_sum(const KernelCase *self, const Kernels *kernels, KernelData *data) {
   const size_t D = self->depth, rows = block_rows(self, kernels);
   const float *const value = next_piece(data, KERNEL_KEYS * D);
   KernelNear *const near = data->near;
   halve(near);
-  kernels->direct_weigh(rows, KERNEL_KEYS, D, near->scores, tiles(KERNEL_KEYS, kernels), value, D,
+  kernels->unpacked_sum(rows, KERNEL_KEYS, D, near->scores, tiles(KERNEL_KEYS, kernels), value, D,
                         near->rescale, near->sums, tiles(D, kernels),
                         (KernelAhead){value + KERNEL_KEYS * D, D, D});
   return direct_work(self, rows);
@@ -155,73 +157,74 @@ static KernelWork project(const KernelCase *self, const Kernels *kernels, Kernel
                       .bytes = sizeof(float) * elements};
 }
 
-static KernelWork split_keys(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+static KernelWork pack_key_pairs(const KernelCase *self, const Kernels *kernels, KernelData *data) {
   const size_t D = self->depth, P = KERNEL_PANEL;
   const float *const key = next_piece(data, KERNEL_KEYS * D);
   for (size_t j = 0; j < KERNEL_KEYS; j += P) {
-    kernels->split_keys(P, D, key + j * D, D, self->number, self->planes, KERNEL_KEYS * D / 2,
-                        data->near->pairs + j * D / 2);
+    kernels->pack_key_pairs(P, D, key + j * D, D, self->number, self->terms, KERNEL_KEYS * D / 2,
+                            data->near->pairs + j * D / 2);
   }
   return (KernelWork){.bytes = (double)(KERNEL_KEYS * D * sizeof(float))};
 }
 
-static KernelWork split_values(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+static KernelWork pack_value_pairs(const KernelCase *self, const Kernels *kernels,
+                                   KernelData *data) {
   const size_t D = self->depth, P = KERNEL_PANEL;
   const float *const value = next_piece(data, KERNEL_KEYS * D);
   for (size_t c = 0; c < D; c += P) {
-    kernels->split_values(KERNEL_KEYS, P, value + c, D, self->number, self->planes,
-                          KERNEL_KEYS * D / 2, data->near->pairs + c * KERNEL_KEYS / 2);
+    kernels->pack_value_pairs(KERNEL_KEYS, P, value + c, D, self->number, self->terms,
+                              KERNEL_KEYS * D / 2, data->near->pairs + c * KERNEL_KEYS / 2);
   }
   return (KernelWork){.bytes = (double)(KERNEL_KEYS * D * sizeof(float))};
 }
 
 /* Rows that lie in cache, here and below. */
-static KernelWork split_rows(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+static KernelWork pack_row_pairs(const KernelCase *self, const Kernels *kernels, KernelData *data) {
   const size_t rows = kernels->pair_rows, width = KERNEL_KEYS;
   const float *row[KERNEL_MAX_ROWS];
   for (size_t r = 0; r < rows; r++) row[r] = data->near->scores + r * width;
-  kernels->split_rows(rows, width, row, 1.0f, self->number, self->planes,
-                      KERNEL_MAX_ROWS * width / 2, width / 2, data->near->row_pairs);
-  return (KernelWork){.flops = (double)(rows * width * 2 * self->planes)};
+  kernels->pack_row_pairs(rows, width, row, 1.0f, self->number, self->terms,
+                          KERNEL_MAX_ROWS * width / 2, width / 2, data->near->row_pairs);
+  return (KernelWork){.flops = (double)(rows * width * 2 * self->terms)};
 }
 
-static KernelWork split_weights(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+static KernelWork pack_weight_pairs(const KernelCase *self, const Kernels *kernels,
+                                    KernelData *data) {
   const size_t rows = kernels->pair_rows, width = KERNEL_KEYS;
-  kernels->split_weights(rows, width, data->near->scores, width, self->planes,
-                         KERNEL_MAX_ROWS * width / 2, width / 2, data->near->row_pairs);
-  return (KernelWork){.flops = (double)(rows * width * 2 * self->planes)};
+  kernels->pack_weight_pairs(rows, width, data->near->scores, width, self->terms,
+                             KERNEL_MAX_ROWS * width / 2, width / 2, data->near->row_pairs);
+  return (KernelWork){.flops = (double)(rows * width * 2 * self->terms)};
 }
 
 static KernelWork widen(const KernelCase *self, const Kernels *kernels, KernelData *data) {
-  const size_t plane = KERNEL_PANEL * KERNEL_DEPTH / 2;
+  const size_t term = KERNEL_PANEL * KERNEL_DEPTH / 2;
   kernels->widen(KERNEL_DEPTH / 2,
-                 (KernelPairs){data->near->pairs, self->planes, plane, 0, self->number},
+                 (KernelPairs){data->near->pairs, self->terms, term, 0, self->number},
                  data->near->keys);
-  return (KernelWork){.flops = (double)(KERNEL_PANEL * KERNEL_DEPTH * self->planes)};
+  return (KernelWork){.flops = (double)(KERNEL_PANEL * KERNEL_DEPTH * self->terms)};
 }
 
 /* A product of rows and 128 keys, or columns, in cache. */
-static KernelWork multiply(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+static KernelWork gemm_bf16(const KernelCase *self, const Kernels *kernels, KernelData *data) {
   const size_t rows = self->rows ? self->rows : kernels->pair_rows, pairs = self->depth / 2;
   KernelNear *const near = data->near;
-  const KernelPairs a = {near->row_pairs, self->planes, KERNEL_MAX_ROWS * pairs, pairs,
-                         KERNEL_BF16};
-  const KernelPairs b = {near->pairs, self->planes, KERNEL_KEYS * pairs, KERNEL_PANEL * pairs,
+  const KernelPairs a = {near->row_pairs, self->terms, KERNEL_MAX_ROWS * pairs, pairs, KERNEL_BF16};
+  const KernelPairs b = {near->pairs, self->terms, KERNEL_KEYS * pairs, KERNEL_PANEL * pairs,
                          KERNEL_BF16};
   halve(near);
-  kernels->multiply(rows, pairs, KERNEL_KEYS, self->planes, a, b, near->rescale, near->sums,
-                    KERNEL_KEYS);
+  kernels->gemm_bf16(rows, pairs, KERNEL_KEYS, self->terms, a, b, near->rescale, near->sums,
+                     KERNEL_KEYS);
   return (KernelWork){.flops = 2.0 * (double)(rows * self->depth * KERNEL_KEYS)};
 }
 
 /* The same alone, so that it pays for what other calls keep from one to the next. */
-static KernelWork multiply_end(const KernelCase *self, const Kernels *kernels, KernelData *data) {
-  const KernelWork work = multiply(self, kernels, data);
-  kernels->multiply_end();
+static KernelWork release(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+  const KernelWork work = gemm_bf16(self, kernels, data);
+  kernels->release();
   return work;
 }
 
-/* One plane of W as packed pairs, out of memory. */
+/* One term of W as packed pairs, out of memory. */
 static KernelPairs next_weight(KernelNumber number, KernelData *data) {
   const float *const far = next_piece(data, (size_t)KERNEL_IN * KERNEL_OUT / 2);
   return (KernelPairs){(const uint32_t *)(const void *)far, 1, 0, KERNEL_PANEL * KERNEL_IN / 2,
@@ -237,25 +240,25 @@ static KernelWork weight_work(const KernelCase *self) {
 static KernelWork multiply_weight(const KernelCase *self, const Kernels *kernels,
                                   KernelData *data) {
   const KernelPairs a = {data->near->row_pairs, 1, 0, KERNEL_IN / 2, KERNEL_BF16};
-  kernels->multiply(self->rows, KERNEL_IN / 2, KERNEL_OUT, 1, a, next_weight(KERNEL_BF16, data),
-                    NULL, data->near->y, KERNEL_OUT);
+  kernels->gemm_bf16(self->rows, KERNEL_IN / 2, KERNEL_OUT, 1, a, next_weight(KERNEL_BF16, data),
+                     NULL, data->near->y, KERNEL_OUT);
   return weight_work(self);
 }
 
-static KernelWork multiply_wide(const KernelCase *self, const Kernels *kernels, KernelData *data) {
+static KernelWork gemm_mixed(const KernelCase *self, const Kernels *kernels, KernelData *data) {
   const size_t rows = block_rows(self, kernels), pairs = self->depth / 2;
   KernelNear *const near = data->near;
   const KernelPairs b = {near->pairs, 1, 0, KERNEL_PANEL * pairs, self->number};
   halve(near);
-  kernels->multiply_wide(rows, self->depth, KERNEL_KEYS, near->scores, self->depth, b,
-                         near->rescale, near->sums, KERNEL_KEYS);
+  kernels->gemm_mixed(rows, self->depth, KERNEL_KEYS, near->scores, self->depth, b, near->rescale,
+                      near->sums, KERNEL_KEYS);
   return (KernelWork){.flops = 2.0 * (double)(rows * self->depth * KERNEL_KEYS)};
 }
 
-static KernelWork multiply_wide_weight(const KernelCase *self, const Kernels *kernels,
-                                       KernelData *data) {
-  kernels->multiply_wide(self->rows, KERNEL_IN, KERNEL_OUT, data->near->x, KERNEL_IN,
-                         next_weight(self->number, data), NULL, data->near->y, KERNEL_OUT);
+static KernelWork gemm_mixed_weight(const KernelCase *self, const Kernels *kernels,
+                                    KernelData *data) {
+  kernels->gemm_mixed(self->rows, KERNEL_IN, KERNEL_OUT, data->near->x, KERNEL_IN,
+                      next_weight(self->number, data), NULL, data->near->y, KERNEL_OUT);
   return weight_work(self);
 }
 
@@ -286,59 +289,59 @@ static const KernelCase cases[] = {
     {"pack_queries", "R rows, D 128", pack_queries, .depth = 128},
     {"scores", "R rows, D 64, 128 keys", scores, .depth = 64},
     {"scores", "R rows, D 128, 128 keys", scores, .depth = 128},
-    {"adjust", "1 row, 128 keys", adjust, .rows = 1},
+    {"score_mod", "1 row, 128 keys", score_mod, .rows = 1},
     {"softmax_full", "R rows, 128 keys", softmax_full, .rows = 0},
     {"softmax_ragged", "R rows, 128 keys", softmax_ragged, .rows = 0},
-    {"weigh", "R rows, 128 keys, Dv 64", weigh, .depth = 64},
-    {"weigh", "R rows, 128 keys, Dv 128", weigh, .depth = 128},
-    {"direct_scores", "1 row, D 64, 128 keys", direct_scores, .depth = 64, .rows = 1},
-    {"direct_scores", "1 row, D 128, 128 keys", direct_scores, .depth = 128, .rows = 1},
-    {"direct_scores", "R rows, D 64, 128 keys", direct_scores, .depth = 64},
-    {"direct_scores", "R rows, D 128, 128 keys", direct_scores, .depth = 128},
-    {"direct_weigh", "1 row, 128 keys, Dv 64", direct_weigh, .depth = 64, .rows = 1},
-    {"direct_weigh", "1 row, 128 keys, Dv 128", direct_weigh, .depth = 128, .rows = 1},
-    {"direct_weigh", "R rows, 128 keys, Dv 64", direct_weigh, .depth = 64},
-    {"direct_weigh", "R rows, 128 keys, Dv 128", direct_weigh, .depth = 128},
+    {"weighted_sum", "R rows, 128 keys, Dv 64", weighted_sum, .depth = 64},
+    {"weighted_sum", "R rows, 128 keys, Dv 128", weighted_sum, .depth = 128},
+    {"unpacked_scores", "1 row, D 64, 128 keys", unpacked_scores, .depth = 64, .rows = 1},
+    {"unpacked_scores", "1 row, D 128, 128 keys", unpacked_scores, .depth = 128, .rows = 1},
+    {"unpacked_scores", "R rows, D 64, 128 keys", unpacked_scores, .depth = 64},
+    {"unpacked_scores", "R rows, D 128, 128 keys", unpacked_scores, .depth = 128},
+    {"unpacked_sum", "1 row, 128 keys, Dv 64", unpacked_sum, .depth = 64, .rows = 1},
+    {"unpacked_sum", "1 row, 128 keys, Dv 128", unpacked_sum, .depth = 128, .rows = 1},
+    {"unpacked_sum", "R rows, 128 keys, Dv 64", unpacked_sum, .depth = 64},
+    {"unpacked_sum", "R rows, 128 keys, Dv 128", unpacked_sum, .depth = 128},
     {"project", "1 row, 4096 x 12288", project, .rows = 1},
     {"project", "4 rows, 4096 x 12288", project, .rows = 4},
     {"project", "16 rows, 4096 x 12288", project, .rows = 16},
-    {"split_keys", "D 128, 1 plane", split_keys, .depth = 128, .planes = 1},
-    {"split_keys", "D 128, 2 planes", split_keys, .depth = 128, .planes = 2},
-    {"split_keys", "D 128, 3 planes", split_keys, .depth = 128, .planes = 3},
-    {"split_keys", "D 128, fp16", split_keys, .depth = 128, .planes = 1, .number = KERNEL_FP16},
-    {"split_values", "Dv 128, 1 plane", split_values, .depth = 128, .planes = 1},
-    {"split_values", "Dv 128, 2 planes", split_values, .depth = 128, .planes = 2},
-    {"split_values", "Dv 128, 3 planes", split_values, .depth = 128, .planes = 3},
-    {"split_values", "Dv 128, fp16", split_values, .depth = 128, .planes = 1,
+    {"pack_key_pairs", "D 128, 1 term", pack_key_pairs, .depth = 128, .terms = 1},
+    {"pack_key_pairs", "D 128, 2 terms", pack_key_pairs, .depth = 128, .terms = 2},
+    {"pack_key_pairs", "D 128, 3 terms", pack_key_pairs, .depth = 128, .terms = 3},
+    {"pack_key_pairs", "D 128, fp16", pack_key_pairs, .depth = 128, .terms = 1,
      .number = KERNEL_FP16},
-    {"split_rows", "R rows of 128, 1 plane", split_rows, .planes = 1},
-    {"split_rows", "R rows of 128, 2 planes", split_rows, .planes = 2},
-    {"split_rows", "R rows of 128, 3 planes", split_rows, .planes = 3},
-    {"split_rows", "R rows of 128, fp16", split_rows, .planes = 1, .number = KERNEL_FP16},
-    {"split_weights", "R rows of 128, 1 plane", split_weights, .planes = 1},
-    {"split_weights", "R rows of 128, 2 planes", split_weights, .planes = 2},
-    {"split_weights", "R rows of 128, 3 planes", split_weights, .planes = 3},
-    {"widen", "32 keys, D 128, 1 plane", widen, .planes = 1},
-    {"widen", "32 keys, D 128, 2 planes", widen, .planes = 2},
-    {"widen", "32 keys, D 128, 3 planes", widen, .planes = 3},
-    {"widen", "32 keys, D 128, fp16", widen, .planes = 1, .number = KERNEL_FP16},
-    {"multiply", "R rows, D 64, order 1", multiply, .depth = 64, .planes = 1},
-    {"multiply", "R rows, D 64, order 2", multiply, .depth = 64, .planes = 2},
-    {"multiply", "R rows, D 64, order 3", multiply, .depth = 64, .planes = 3},
-    {"multiply", "R rows, D 128, order 1", multiply, .depth = 128, .planes = 1},
-    {"multiply", "R rows, D 128, order 2", multiply, .depth = 128, .planes = 2},
-    {"multiply", "R rows, D 128, order 3", multiply, .depth = 128, .planes = 3},
-    {"multiply", "1 row, 4096 x 12288", multiply_weight, .rows = 1},
-    {"multiply", "4 rows, 4096 x 12288", multiply_weight, .rows = 4},
-    {"multiply", "8 rows, 4096 x 12288", multiply_weight, .rows = 8},
-    {"multiply_end", "R rows, D 64, order 1", multiply_end, .depth = 64, .planes = 1},
-    {"multiply_wide", "R rows, D 128, 128 keys", multiply_wide, .depth = 128},
-    {"multiply_wide", "R rows, D 128, fp16", multiply_wide, .depth = 128, .number = KERNEL_FP16},
-    {"multiply_wide", "1 row, 4096 x 12288", multiply_wide_weight, .rows = 1},
-    {"multiply_wide", "1 row of fp16 weights", multiply_wide_weight, .rows = 1,
+    {"pack_value_pairs", "Dv 128, 1 term", pack_value_pairs, .depth = 128, .terms = 1},
+    {"pack_value_pairs", "Dv 128, 2 terms", pack_value_pairs, .depth = 128, .terms = 2},
+    {"pack_value_pairs", "Dv 128, 3 terms", pack_value_pairs, .depth = 128, .terms = 3},
+    {"pack_value_pairs", "Dv 128, fp16", pack_value_pairs, .depth = 128, .terms = 1,
      .number = KERNEL_FP16},
-    {"multiply_wide", "4 rows, 4096 x 12288", multiply_wide_weight, .rows = 4},
-    {"multiply_wide", "8 rows, 4096 x 12288", multiply_wide_weight, .rows = 8},
+    {"pack_row_pairs", "R rows of 128, 1 term", pack_row_pairs, .terms = 1},
+    {"pack_row_pairs", "R rows of 128, 2 terms", pack_row_pairs, .terms = 2},
+    {"pack_row_pairs", "R rows of 128, 3 terms", pack_row_pairs, .terms = 3},
+    {"pack_row_pairs", "R rows of 128, fp16", pack_row_pairs, .terms = 1, .number = KERNEL_FP16},
+    {"pack_weight_pairs", "R rows of 128, 1 term", pack_weight_pairs, .terms = 1},
+    {"pack_weight_pairs", "R rows of 128, 2 terms", pack_weight_pairs, .terms = 2},
+    {"pack_weight_pairs", "R rows of 128, 3 terms", pack_weight_pairs, .terms = 3},
+    {"widen", "32 keys, D 128, 1 term", widen, .terms = 1},
+    {"widen", "32 keys, D 128, 2 terms", widen, .terms = 2},
+    {"widen", "32 keys, D 128, 3 terms", widen, .terms = 3},
+    {"widen", "32 keys, D 128, fp16", widen, .terms = 1, .number = KERNEL_FP16},
+    {"gemm_bf16", "R rows, D 64, order 1", gemm_bf16, .depth = 64, .terms = 1},
+    {"gemm_bf16", "R rows, D 64, order 2", gemm_bf16, .depth = 64, .terms = 2},
+    {"gemm_bf16", "R rows, D 64, order 3", gemm_bf16, .depth = 64, .terms = 3},
+    {"gemm_bf16", "R rows, D 128, order 1", gemm_bf16, .depth = 128, .terms = 1},
+    {"gemm_bf16", "R rows, D 128, order 2", gemm_bf16, .depth = 128, .terms = 2},
+    {"gemm_bf16", "R rows, D 128, order 3", gemm_bf16, .depth = 128, .terms = 3},
+    {"gemm_bf16", "1 row, 4096 x 12288", multiply_weight, .rows = 1},
+    {"gemm_bf16", "4 rows, 4096 x 12288", multiply_weight, .rows = 4},
+    {"gemm_bf16", "8 rows, 4096 x 12288", multiply_weight, .rows = 8},
+    {"release", "R rows, D 64, order 1", release, .depth = 64, .terms = 1},
+    {"gemm_mixed", "R rows, D 128, 128 keys", gemm_mixed, .depth = 128},
+    {"gemm_mixed", "R rows, D 128, fp16", gemm_mixed, .depth = 128, .number = KERNEL_FP16},
+    {"gemm_mixed", "1 row, 4096 x 12288", gemm_mixed_weight, .rows = 1},
+    {"gemm_mixed", "1 row of fp16 weights", gemm_mixed_weight, .rows = 1, .number = KERNEL_FP16},
+    {"gemm_mixed", "4 rows, 4096 x 12288", gemm_mixed_weight, .rows = 4},
+    {"gemm_mixed", "8 rows, 4096 x 12288", gemm_mixed_weight, .rows = 8},
     {"exp2", "4096 numbers", exp2_of_weights, .rows = 0},
     {"peak", "registers", peak, .rows = 0},
     {"read", "1 stream", read_streams, .streams = 1},

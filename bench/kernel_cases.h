@@ -1,8 +1,8 @@
 /* kernel_cases.h - the sizes at which each kernel family is timed.
  *
  * A case is one call, or a loop over the panels of one tile, as the tiled path makes it: a register
- * block of all R rows (of `multiply`: as many as it takes best) against a tile of KERNEL_KEYS keys
- * at D = Dv = 64 and 128, and projections of a LLaMA-7B layer. FLOPs of products of planes are
+ * block of all R rows (of `gemm_bf16`: as many as it takes best) against a tile of KERNEL_KEYS keys
+ * at D = Dv = 64 and 128, and projections of a LLaMA-7B layer. FLOPs of products of terms are
  * those of the product that they stand for. Kernels that live on what a caller has just packed find
  * it in cache, where it is on every call; kernels that stream (packing, direct, project, read) find
  * memory that no cache holds, another piece on each call.
@@ -36,9 +36,8 @@ typedef struct KernelNear {
   _Alignas(KERNEL_ALIGNMENT) float row_max[KERNEL_MAX_ROWS];
   _Alignas(KERNEL_ALIGNMENT) float row_sum[KERNEL_MAX_ROWS];
   _Alignas(KERNEL_ALIGNMENT) float rescale[KERNEL_MAX_ROWS];
-  _Alignas(
-      KERNEL_ALIGNMENT) uint32_t row_pairs[KERNEL_MAX_PLANES * KERNEL_MAX_ROWS * KERNEL_IN / 2];
-  _Alignas(KERNEL_ALIGNMENT) uint32_t pairs[KERNEL_MAX_PLANES * KERNEL_KEYS * KERNEL_DEPTH / 2];
+  _Alignas(KERNEL_ALIGNMENT) uint32_t row_pairs[KERNEL_MAX_TERMS * KERNEL_MAX_ROWS * KERNEL_IN / 2];
+  _Alignas(KERNEL_ALIGNMENT) uint32_t pairs[KERNEL_MAX_TERMS * KERNEL_KEYS * KERNEL_DEPTH / 2];
   _Alignas(KERNEL_ALIGNMENT) float x[KERNEL_PROJECT_ROWS * KERNEL_IN];
   _Alignas(KERNEL_ALIGNMENT) float y[KERNEL_PROJECT_ROWS * KERNEL_OUT];
 } KernelNear;
@@ -61,7 +60,7 @@ typedef struct KernelCase {
   KernelWork (*call)(const struct KernelCase *self, const Kernels *kernels, KernelData *data);
   size_t depth;        /* D or Dv */
   size_t rows;         /* 0: all R */
-  size_t planes;       /* of pairs, and the order of `multiply` */
+  size_t terms;        /* of pairs, and the order of `gemm_bf16` */
   KernelNumber number; /* what pairs are of, in families that take both */
   size_t streams;      /* of read */
 } KernelCase;

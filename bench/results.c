@@ -99,13 +99,13 @@ AttendStorage config_storage(const BenchConfig *config, size_t p) {
 }
 
 size_t bench_storage_bytes(AttendStorage storage) {
-  const size_t planes = storage_planes(storage);
-  return planes ? 2 * planes : sizeof(float);
+  const size_t terms = storage_terms(storage);
+  return terms ? 2 * terms : sizeof(float);
 }
 
 size_t bench_moved_bytes(AttendPrecision precision, AttendStorage storage) {
-  const size_t planes = storage_planes(storage), order = precision_order(precision);
-  return order && order < planes ? 2 * order : bench_storage_bytes(storage);
+  const size_t terms = storage_terms(storage), bf16_terms = precision_terms(precision);
+  return bf16_terms && bf16_terms < terms ? 2 * bf16_terms : bench_storage_bytes(storage);
 }
 
 bool run_needs_peak(const BenchRun *run, AttendIsa isa) {

@@ -109,8 +109,8 @@ typedef struct BenchRun {
   BenchRow *rows;
   size_t row_count;
   time_t started;
-  double seconds;      /* the whole run */
-  double others_share; /* of the cores' time, that other programs had; below 0: unknown */
+  double seconds;          /* the whole run */
+  double contention_share; /* of the cores' time, that other programs had; below 0: unknown */
   bool interrupted;
 } BenchRun;
 
@@ -146,7 +146,7 @@ double row_limit_share(const BenchRow *row);
 AttendPrecision config_precision(const BenchConfig *config, size_t p);
 AttendStorage config_storage(const BenchConfig *config, size_t p);
 
-/* Bytes of a stored number, and those of them that a precision reads: no more planes than it
+/* Bytes of a stored number, and those of them that a precision reads: no more terms than it
  * multiplies.
  */
 size_t bench_storage_bytes(AttendStorage storage);

@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bench/doubts.h"
+#include "bench/cpu_contention.h"
 #include "bench/interrupt.h"
 #include "bench/measure.h"
-#include "bench/others.h"
 #include "bench/timer.h"
+#include "bench/warnings.h"
 
 /* The yardsticks are measured again when this many seconds have passed. */
 #define YARDSTICK_INTERVAL 4.0
@@ -68,7 +68,7 @@ bool sweep_open(const BenchConfig *config, BenchRun *run) {
                     .rows = calloc(count, sizeof *run->rows),
                     .row_count = count,
                     .started = time(NULL),
-                    .others_share = OTHERS_UNKNOWN};
+                    .contention_share = CONTENTION_UNKNOWN};
   if (!run->yardsticks || !run->rows) {
     sweep_close(run);
     return false;
@@ -165,7 +165,7 @@ static void measure_model(BenchRun *run, size_t m, Progress *progress) {
 
 void sweep_measure(BenchRun *run) {
   Progress progress;
-  const OthersClock before = others_clock();
+  const CpuContentionClock before = cpu_contention_clock();
   interrupt_catch();
   progress_start(&progress, run->row_count);
   measure_yardsticks(run, &progress);
@@ -178,8 +178,8 @@ void sweep_measure(BenchRun *run) {
   }
   if (run_beats_limits(run)) measure_yardsticks(run, &progress);
   progress_clear(&progress);
-  const OthersClock after = others_clock();
-  run->others_share = others_share(&before, &after);
+  const CpuContentionClock after = cpu_contention_clock();
+  run->contention_share = contention_share(&before, &after);
   run->seconds = timer_seconds() - progress.start;
   run->interrupted = interrupt_seen();
   interrupt_release();

@@ -96,19 +96,19 @@ void reference_close(Reference *reference) {
   *reference = (Reference){0};
 }
 
-/* Relative error of a number that is rounded to so many planes; none of a float. */
-static double rounding(size_t planes) {
-  static const double units[KERNEL_MAX_PLANES + 1] = {0, 0x1p-9, 0x1p-18, 0};
-  return units[planes];
+/* Relative error of a number that is rounded to so many terms; none of a float. */
+static double rounding(size_t terms) {
+  static const double units[KERNEL_MAX_TERMS + 1] = {0, 0x1p-9, 0x1p-18, 0};
+  return units[terms];
 }
 
 static double storage_rounding(AttendStorage storage) {
-  return storage == ATTEND_STORAGE_FP16 ? 0x1p-12 : rounding(storage_planes(storage));
+  return storage == ATTEND_STORAGE_FP16 ? 0x1p-12 : rounding(storage_terms(storage));
 }
 
 void reference_compare(const Reference *reference, AttendPrecision precision, AttendStorage storage,
                        const float *output, double *error, double *share) {
-  const double epsilon = 2 * rounding(precision_order(precision)) + storage_rounding(storage);
+  const double epsilon = 2 * rounding(precision_terms(precision)) + storage_rounding(storage);
   const double rounded = 16 * reference->gain * epsilon;
   *error = *share = 0;
   for (size_t i = 0; i < reference->count; i++) {

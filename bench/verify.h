@@ -10,7 +10,7 @@
  * with K the longest sum of the workload: E, Hq Dv and N for a layer, D and N for a core. Scores,
  * and with them their errors, grow with the scale; RoPE and norms keep their size. The constant is
  * 5 u sqrt(K) where the factor is above 1, and stays at its value for K = 1024 below it. Operands
- * that are rounded to bf16 planes add 16 * max(1, |scale| sqrt(D)) * e, where e is the relative
+ * that are rounded to bf16 terms add 16 * max(1, |scale| sqrt(D)) * e, where e is the relative
  * error of an activation and of a weight in the precision (2^-9 each in bf16, 2^-18 in bf16x3, none
  * in the others) and that of the storage: each of a sum's products is off by that, and so is the
  * sum, by about as much; 16 is what several such sums and the softmax between them may make of it.

@@ -43,7 +43,7 @@ static void fill_sequence(const OracleLayer *layer, size_t batch, double *sequen
       double *const head = row + h * layer->head_dim;
       norm_head(h < layer->query_heads ? layer->query_norm : layer->key_norm, layer->norm_epsilon,
                 layer->head_dim, head);
-      oracle_rope_turn(&layer->rope, (int64_t)(layer->past + i), head);
+      oracle_rope_rotate(&layer->rope, (int64_t)(layer->past + i), head);
     }
   }
 }

@@ -83,7 +83,7 @@ bool oracle_layer_keys(const OracleLayer *layer, size_t batch, size_t first, siz
       if (!complete) continue;
       project_keys(layer, x + i * layer->width, tokens, keys + i * width);
       for (size_t t = 0; t < tokens; t++) {
-        oracle_rope_turns(&layer->rope, frequencies, (int64_t)(layer->past + i + t), turns);
+        oracle_rope_rotations(&layer->rope, frequencies, (int64_t)(layer->past + i + t), turns);
         for (size_t g = 0; g < layer->kv_heads; g++) {
           double *const head = keys + (i + t) * width + g * layer->head_dim;
           norm_head(layer->key_norm, layer->norm_epsilon, layer->head_dim, head);

@@ -27,7 +27,7 @@ static void project_token(const OracleFull *l, const float *x, int64_t position,
     double *const head = row + h * l->head_dim;
     const float *const weight = h < l->query_heads ? l->query_norm : l->key_norm;
     if (weight) norm(weight, l->norm_epsilon, l->head_dim, head);
-    oracle_rope_turn(&l->rope, position, head);
+    oracle_rope_rotate(&l->rope, position, head);
   }
 }
 

@@ -81,8 +81,8 @@ long double oracle_rope_attention(const OracleRope *rope) {
   return rope->attention != 0.0L ? rope->attention : 0.1L * logl(rope->factor) + 1.0L;
 }
 
-static void turn_pair(const OracleRope *rope, size_t k, long double cosine, long double sine,
-                      double *head) {
+static void rotate_pair(const OracleRope *rope, size_t k, long double cosine, long double sine,
+                        double *head) {
   const size_t first = rope->interleaved ? 2 * k : k;
   const size_t second = rope->interleaved ? 2 * k + 1 : k + rope->dims / 2;
   const long double a = (long double)head[first], b = (long double)head[second];
@@ -90,11 +90,11 @@ static void turn_pair(const OracleRope *rope, size_t k, long double cosine, long
   head[second] = (double)(a * sine + b * cosine);
 }
 
-void oracle_rope_turn(const OracleRope *rope, int64_t position, double *head) {
+void oracle_rope_rotate(const OracleRope *rope, int64_t position, double *head) {
   const long double attention = oracle_rope_attention(rope);
   for (size_t k = 0; k < rope->dims / 2; k++) {
     const long double angle = (long double)position * oracle_rope_frequency(rope, k);
-    turn_pair(rope, k, attention * cosl(angle), attention * sinl(angle), head);
+    rotate_pair(rope, k, attention * cosl(angle), attention * sinl(angle), head);
   }
 }
 
@@ -102,8 +102,8 @@ void oracle_rope_frequencies(const OracleRope *rope, long double *frequencies) {
   for (size_t k = 0; k < rope->dims / 2; k++) frequencies[k] = oracle_rope_frequency(rope, k);
 }
 
-void oracle_rope_turns(const OracleRope *rope, const long double *frequencies, int64_t position,
-                       long double *turns) {
+void oracle_rope_rotations(const OracleRope *rope, const long double *frequencies, int64_t position,
+                           long double *turns) {
   const long double attention = oracle_rope_attention(rope);
   for (size_t k = 0; k < rope->dims / 2; k++) {
     const long double angle = (long double)position * frequencies[k];
@@ -114,5 +114,5 @@ void oracle_rope_turns(const OracleRope *rope, const long double *frequencies, i
 
 void oracle_rope_apply(const OracleRope *rope, const long double *turns, double *head) {
   for (size_t k = 0; k < rope->dims / 2; k++)
-    turn_pair(rope, k, turns[2 * k], turns[2 * k + 1], head);
+    rotate_pair(rope, k, turns[2 * k], turns[2 * k + 1], head);
 }

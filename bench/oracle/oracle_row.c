@@ -224,7 +224,7 @@ static Sample open_sample(const OracleLayer *layer, size_t batch, size_t token, 
   if (keys) sample.keys = keys + first * layer->kv_heads * layer->head_dim;
   long double *const frequencies = turns + layer->rope.dims;
   oracle_rope_frequencies(&layer->rope, frequencies);
-  oracle_rope_turns(&layer->rope, frequencies, (int64_t)(layer->past + token), turns);
+  oracle_rope_rotations(&layer->rope, frequencies, (int64_t)(layer->past + token), turns);
   return sample;
 }
 

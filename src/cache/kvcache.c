@@ -74,7 +74,7 @@ static void plan_cache(const AttendLayerShape *shape, const AttendCacheSettings 
                                 .value_dim = shape->value_dim,
                                 .page_tokens = settings->block_tokens,
                                 .window = settings->window,
-                                .planes = storage_planes(storage),
+                                .terms = storage_terms(storage),
                                 .number = storage_number(storage),
                                 .shared_pool = settings->pool_blocks > 0}};
   AttendCache *const c = &plan->cache;
@@ -88,9 +88,8 @@ static void plan_cache(const AttendLayerShape *shape, const AttendCacheSettings 
   const size_t value_panels = size_ceil_divide(c->value_dim, KERNEL_PANEL);
   c->value_columns = size_multiply(value_panels, KERNEL_PANEL, overflow);
   c->key_pairs = size_ceil_divide(c->head_dim, 2 * KERNEL_STEP) * KERNEL_STEP;
-  const size_t key_words =
-      c->planes ? size_multiply(c->planes, c->key_pairs, overflow) : c->head_dim;
-  const size_t value_rows = c->planes ? c->planes * c->page_tokens / 2 : c->page_tokens;
+  const size_t key_words = c->terms ? size_multiply(c->terms, c->key_pairs, overflow) : c->head_dim;
+  const size_t value_rows = c->terms ? c->terms * c->page_tokens / 2 : c->page_tokens;
   c->value_at = size_multiply(c->page_tokens, key_words, overflow);
   c->head_words =
       size_add(c->value_at, size_multiply(value_rows, c->value_columns, overflow), overflow);

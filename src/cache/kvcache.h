@@ -6,10 +6,10 @@
  *   page of one kv head:  keys [page_tokens / P][D][P]   values [ceil(Dv / P)][page_tokens][P]
  *   pool:                 [pages][Hk][keys, then values]
  *
- * or in 16 bits, as planes of pairs:
+ * or in 16 bits, as terms of pairs:
  *
- *   page of one kv head:  keys [planes][page_tokens / P][pairs of D][P]
- *                         values [planes][ceil(Dv / P)][page_tokens / 2][P]
+ *   page of one kv head:  keys [terms][page_tokens / P][pairs of D][P]
+ *                         values [terms][ceil(Dv / P)][page_tokens / 2][P]
  *
  * so that the kernels read a cache as they read a tile that they packed themselves. Each sequence
  * has a table from its own page numbers to those of the pool. What stands in a page behind the last
@@ -38,7 +38,7 @@ struct AttendCache {
   size_t sequence_pages; /* entries of a sequence's table: capacity / page_tokens */
   size_t pages;          /* of the pool */
   bool shared_pool;      /* pages are taken and given back */
-  size_t planes;         /* of pairs; 0: floats */
+  size_t terms;          /* of pairs; 0: floats */
   KernelNumber number;   /* what the pairs are of */
   size_t key_pairs;      /* of a key, to whole steps */
   size_t value_columns;  /* Dv, to whole panels */
@@ -70,15 +70,15 @@ static inline float *kvcache_values(const AttendCache *cache, size_t sequence, s
 /* The same of a cache in pairs. */
 static inline KernelPairs kvcache_key_pairs(const AttendCache *cache, size_t sequence, size_t page,
                                             size_t kv_head) {
-  return (KernelPairs){words_as_pairs(kvcache_keys(cache, sequence, page, kv_head)), cache->planes,
+  return (KernelPairs){words_as_pairs(kvcache_keys(cache, sequence, page, kv_head)), cache->terms,
                        cache->page_tokens * cache->key_pairs, cache->key_pairs * KERNEL_PANEL,
                        cache->number};
 }
 
 static inline KernelPairs kvcache_value_pairs(const AttendCache *cache, size_t sequence,
                                               size_t page, size_t kv_head) {
-  return (KernelPairs){words_as_pairs(kvcache_values(cache, sequence, page, kv_head)),
-                       cache->planes, cache->page_tokens / 2 * cache->value_columns,
+  return (KernelPairs){words_as_pairs(kvcache_values(cache, sequence, page, kv_head)), cache->terms,
+                       cache->page_tokens / 2 * cache->value_columns,
                        cache->page_tokens / 2 * KERNEL_PANEL, cache->number};
 }
 

@@ -6,13 +6,13 @@
  * step of which a token is kept never holds what nobody wrote. Only a whole step of tokens,
  * KERNEL_PANEL of them, is left to the kernels that turn and pair up many rows at once.
  *
- * A number is stored as the sum of its planes; what is read back is that sum.
+ * A number is stored as the sum of its terms; what is read back is that sum.
  */
 #include <string.h>
 
 #include "cache/kvcache.h"
 #include "size.h"
-#include "storage/halves.h"
+#include "storage/half_float.h"
 
 /* Elements of a key that are split at a time. */
 #define KEY_PIECE 128
@@ -26,11 +26,11 @@ static uint32_t *pairs_of_values(const AttendCache *c, CachePlace place, size_t 
   return words_as_pairs(place.values) + column * (c->page_tokens / 2) + place.at / 2 * KERNEL_PANEL;
 }
 
-static size_t plane_of_keys(const AttendCache *c) {
+static size_t term_of_keys(const AttendCache *c) {
   return c->page_tokens * c->key_pairs;
 }
 
-static size_t plane_of_values(const AttendCache *c) {
+static size_t term_of_values(const AttendCache *c) {
   return c->page_tokens / 2 * c->value_columns;
 }
 
@@ -46,14 +46,14 @@ static void store_key(const AttendCache *c, const Kernels *kernels, CachePlace p
                       const float *key) {
   uint32_t *const column = panel_of_keys(c, place) + place.at % KERNEL_PANEL;
   for (size_t d = 0; d < c->head_dim; d += KEY_PIECE) {
-    _Alignas(KERNEL_ALIGNMENT) uint32_t split[KERNEL_MAX_PLANES][KEY_PIECE / 2];
+    _Alignas(KERNEL_ALIGNMENT) uint32_t split[KERNEL_MAX_TERMS][KEY_PIECE / 2];
     const float *const piece = key + d;
     const size_t depth = size_min(KEY_PIECE, c->head_dim - d);
     const size_t pairs = size_min(KEY_PIECE / 2, c->key_pairs - d / 2);
-    kernels->split_rows(1, depth, &piece, 1.0f, c->number, c->planes, KEY_PIECE / 2, KEY_PIECE / 2,
-                        split[0]);
-    for (size_t p = 0; p < c->planes; p++) {
-      uint32_t *const to = column + p * plane_of_keys(c) + d / 2 * KERNEL_PANEL;
+    kernels->pack_row_pairs(1, depth, &piece, 1.0f, c->number, c->terms, KEY_PIECE / 2,
+                            KEY_PIECE / 2, split[0]);
+    for (size_t p = 0; p < c->terms; p++) {
+      uint32_t *const to = column + p * term_of_keys(c) + d / 2 * KERNEL_PANEL;
       for (size_t i = 0; i < pairs; i++) to[i * KERNEL_PANEL] = split[p][i];
     }
   }
@@ -63,13 +63,13 @@ static void store_key(const AttendCache *c, const Kernels *kernels, CachePlace p
 static void store_value(const AttendCache *c, const Kernels *kernels, CachePlace place,
                         const float *value) {
   for (size_t column = 0; column < c->value_dim; column += KERNEL_PANEL) {
-    _Alignas(KERNEL_ALIGNMENT) uint32_t split[KERNEL_MAX_PLANES][KERNEL_PANEL / 2];
+    _Alignas(KERNEL_ALIGNMENT) uint32_t split[KERNEL_MAX_TERMS][KERNEL_PANEL / 2];
     const float *const piece = value + column;
     const size_t columns = size_min(KERNEL_PANEL, c->value_dim - column);
-    kernels->split_rows(1, columns, &piece, 1.0f, c->number, c->planes, KERNEL_PANEL / 2,
-                        KERNEL_PANEL / 2, split[0]);
-    for (size_t p = 0; p < c->planes; p++) {
-      uint32_t *const to = pairs_of_values(c, place, column) + p * plane_of_values(c);
+    kernels->pack_row_pairs(1, columns, &piece, 1.0f, c->number, c->terms, KERNEL_PANEL / 2,
+                            KERNEL_PANEL / 2, split[0]);
+    for (size_t p = 0; p < c->terms; p++) {
+      uint32_t *const to = pairs_of_values(c, place, column) + p * term_of_values(c);
       for (size_t k = 0; k < KERNEL_PANEL; k++) {
         put_half(to + k, place.at % 2, half_of(split[p][k / 2], k % 2));
       }
@@ -79,9 +79,9 @@ static void store_value(const AttendCache *c, const Kernels *kernels, CachePlace
 
 /* Makes all values of the token's step zeros. */
 static void clear_values(const AttendCache *c, CachePlace place) {
-  for (size_t k = 0; k < c->planes * c->value_columns; k += KERNEL_PANEL) {
+  for (size_t k = 0; k < c->terms * c->value_columns; k += KERNEL_PANEL) {
     const size_t p = k / c->value_columns, column = k % c->value_columns;
-    uint32_t *const pairs = pairs_of_values(c, place, column) + p * plane_of_values(c);
+    uint32_t *const pairs = pairs_of_values(c, place, column) + p * term_of_values(c);
     memset(pairs, 0, KERNEL_STEP * KERNEL_PANEL * sizeof *pairs);
   }
 }
@@ -89,12 +89,12 @@ static void clear_values(const AttendCache *c, CachePlace place) {
 /* A panel of keys and a step of values, from a multiple of KERNEL_PANEL on. */
 static void store_step(const AttendCache *c, const Kernels *kernels, CachePlace place,
                        CacheRows rows) {
-  kernels->split_keys(KERNEL_PANEL, c->head_dim, rows.key, rows.key_stride, c->number, c->planes,
-                      plane_of_keys(c), panel_of_keys(c, place));
+  kernels->pack_key_pairs(KERNEL_PANEL, c->head_dim, rows.key, rows.key_stride, c->number, c->terms,
+                          term_of_keys(c), panel_of_keys(c, place));
   for (size_t column = 0; column < c->value_dim; column += KERNEL_PANEL) {
-    kernels->split_values(KERNEL_PANEL, size_min(KERNEL_PANEL, c->value_dim - column),
-                          rows.value + column, rows.value_stride, c->number, c->planes,
-                          plane_of_values(c), pairs_of_values(c, place, column));
+    kernels->pack_value_pairs(KERNEL_PANEL, size_min(KERNEL_PANEL, c->value_dim - column),
+                              rows.value + column, rows.value_stride, c->number, c->terms,
+                              term_of_values(c), pairs_of_values(c, place, column));
   }
 }
 
@@ -117,13 +117,13 @@ void kvcache_store_pairs(const AttendCache *c, const Kernels *kernels, CachePlac
   }
 }
 
-/* The sum of the planes of a number, the last one first, as `widen` forms it. */
-static float widened(const AttendCache *c, const uint32_t *pair, size_t half, size_t plane_stride) {
+/* The sum of the terms of a number, the last one first, as `widen` forms it. */
+static float widened(const AttendCache *c, const uint32_t *pair, size_t half, size_t term_stride) {
   float sum = 0.0f;
-  for (size_t p = c->planes; p-- > 0;) {
-    const uint16_t bits = half_of(pair[p * plane_stride], half);
+  for (size_t p = c->terms; p-- > 0;) {
+    const uint16_t bits = half_of(pair[p * term_stride], half);
     const float number = c->number == KERNEL_FP16 ? widen_f16(bits) : widen_bf16(bits);
-    sum = p + 1 == c->planes ? number : sum + number;
+    sum = p + 1 == c->terms ? number : sum + number;
   }
   return sum;
 }
@@ -131,14 +131,14 @@ static float widened(const AttendCache *c, const uint32_t *pair, size_t half, si
 void kvcache_widen_key(const AttendCache *c, CachePlace place, float *to) {
   const uint32_t *const column = panel_of_keys(c, place) + place.at % KERNEL_PANEL;
   for (size_t d = 0; d < c->head_dim; d++) {
-    to[d] = widened(c, column + d / 2 * KERNEL_PANEL, d % 2, plane_of_keys(c));
+    to[d] = widened(c, column + d / 2 * KERNEL_PANEL, d % 2, term_of_keys(c));
   }
 }
 
 void kvcache_widen_value(const AttendCache *c, CachePlace place, float *to) {
   for (size_t k = 0; k < c->value_dim; k++) {
     const size_t panel = k / KERNEL_PANEL * KERNEL_PANEL;
-    to[k] = widened(c, pairs_of_values(c, place, panel) + (k - panel), place.at % 2,
-                    plane_of_values(c));
+    to[k] =
+        widened(c, pairs_of_values(c, place, panel) + (k - panel), place.at % 2, term_of_values(c));
   }
 }

@@ -27,7 +27,7 @@ static float *value_at(const AttendCache *c, CachePlace place, size_t column) {
 void kvcache_copy_key(const AttendCache *c, size_t sequence, size_t token, size_t kv_head,
                       float *to) {
   const CachePlace place = kvcache_place(c, sequence, token, kv_head);
-  if (c->planes) {
+  if (c->terms) {
     kvcache_widen_key(c, place, to);
     return;
   }
@@ -38,7 +38,7 @@ void kvcache_copy_key(const AttendCache *c, size_t sequence, size_t token, size_
 void kvcache_copy_value(const AttendCache *c, size_t sequence, size_t token, size_t kv_head,
                         float *to) {
   const CachePlace place = kvcache_place(c, sequence, token, kv_head);
-  if (c->planes) {
+  if (c->terms) {
     kvcache_widen_value(c, place, to);
     return;
   }
@@ -85,7 +85,7 @@ void kvcache_store(AttendCache *c, const Kernels *kernels, size_t sequence, size
     const CacheRows from = {rows.key + stored * rows.key_stride,
                             rows.value + stored * rows.value_stride, rows.key_stride,
                             rows.value_stride};
-    if (c->planes) {
+    if (c->terms) {
       kvcache_store_pairs(c, kernels, place, here, first + stored < c->capacity, from);
     } else {
       store_keys(c, kernels, place, here, from.key, from.key_stride);

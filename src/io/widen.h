@@ -1,14 +1,14 @@
 /* widen.h - floats of other widths, as they stand in files, to fp32.
  *
  * Files hold them little-endian, as does every machine that this library is built for. f2 and bf16
- * are converted exactly (halves.h). f8 is rounded.
+ * are converted exactly (half_float.h). f8 is rounded.
  */
 #ifndef ATTEND_SRC_IO_WIDEN_H
 #define ATTEND_SRC_IO_WIDEN_H
 
 #include <stddef.h>
 
-#include "storage/halves.h"
+#include "storage/half_float.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers in files are little-endian");
 

@@ -18,21 +18,21 @@
  *
  * Numbers of 16 bits stand in pairs, two in a uint32_t, the first in the low half. They are bf16
  * (the upper half of a float) or fp16 (IEEE 754 binary16). A float is a sum of up to three bf16
- * numbers, its planes (Henry, Tang and Heinecke 2019):
+ * numbers, its terms (Henry, Tang and Heinecke 2019):
  *
- *   plane 0 = bf16(x)   plane 1 = bf16(x - plane 0)   plane 2 = bf16(x - plane 0 - plane 1)
+ *   term 0 = bf16(x)   term 1 = bf16(x - term 0)   term 2 = bf16(x - term 0 - term 1)
  *
- * bf16() rounds to nearest, ties to even. The differences are exact: 1 and 2 planes hold x with a
- * relative error of at most 2^-8 and 2^-17, and 3 planes hold it exactly, as long as no plane
- * underflows. NaN stays NaN in plane 0; beyond 3.39e38 plane 0 is infinite; behind a plane 0 that
- * is not finite the others are 0. In fp16 there is one plane: 11 significant bits from 2^-14 on,
+ * bf16() rounds to nearest, ties to even. The differences are exact: 1 and 2 terms hold x with a
+ * relative error of at most 2^-8 and 2^-17, and 3 terms hold it exactly, as long as no term
+ * underflows. NaN stays NaN in term 0; beyond 3.39e38 term 0 is infinite; behind a term 0 that
+ * is not finite the others are 0. In fp16 there is one term: 11 significant bits from 2^-14 on,
  * multiples of 2^-24 below, infinity from 65520 on; to nearest and ties to even as well, and NaN
  * stays NaN, however the processor is told to treat denormals. A pair runs along the dimension that
  * a product sums over:
  *
- *   packed pairs of rows     [planes][rows][pairs]            queries, weights of softmax, activations
- *   packed pairs of keys     [planes][panels][pairs][P]       pair i of key j: its elements 2i, 2i+1
- *   packed pairs of values   [planes][panels][pairs][P]       pair i of column c: keys 2i, 2i+1
+ *   packed pairs of rows     [terms][rows][pairs]            queries, weights of softmax, activations
+ *   packed pairs of keys     [terms][panels][pairs][P]       pair i of key j: its elements 2i, 2i+1
+ *   packed pairs of values   [terms][panels][pairs][P]       pair i of column c: keys 2i, 2i+1
  *
  * W of a projection is packed as values are: its inputs are the keys.
  *
@@ -50,12 +50,12 @@
 #define KERNEL_MIN_ROWS 4
 #define KERNEL_MAX_ROWS 32
 #define KERNEL_PANEL 32
-/* Packed pairs are padded with zeros to whole steps; `multiply` adds up whole chains on their
+/* Packed pairs are padded with zeros to whole steps; `gemm_bf16` adds up whole chains on their
  * own. */
 #define KERNEL_STEP 16
 #define KERNEL_CHAIN 64
-/* Planes of a split float at most, and the order that takes all products that matter. */
-#define KERNEL_MAX_PLANES 3
+/* Terms of a split float at most, and the order that takes all products that matter. */
+#define KERNEL_MAX_TERMS 3
 /* Rows that `project` takes at most, whatever the ISA. */
 #define KERNEL_PROJECT_ROWS 16
 
@@ -70,7 +70,7 @@
  *   other.  r < rows <= R, j < width, a multiple of W.
  *   |error| <= depth * 2^-24 * sum |q k| to first order.
  *
- * adjust: the steps between q.k and the softmax for `keys` scores of one row; see KernelAdjust.
+ * adjust: the steps between q.k and the softmax for `keys` scores of one row; see KernelScoreMod.
  *   Whole vectors are read and written back: up to a vector less one float behind the last score.
  *
  * softmax_full, softmax_ragged: one step of the online softmax (Milakov and Gimelshein 2018) on
@@ -88,10 +88,10 @@
  *   one chain, of weights[r*weight_stride + j] * values[c/P*panel_stride + j*P + c%P]. c < width, a
  *   multiple of W. rescale null means 1.
  *
- * direct_scores: what pack_keys and scores give for `keys` row-major keys, with the same bits:
+ * unpacked_scores: what pack_keys and scores give for `keys` row-major keys, with the same bits:
  *   score[r*score_stride + j] for j < keys; what it writes behind them,
  *   up to a multiple of W, means nothing (0 where the query is finite).
- * direct_weigh: what pack_values and weigh give for row-major values of `columns` columns, with the
+ * unpacked_sum: what pack_values and weigh give for row-major values of `columns` columns, with the
  *   same bits. Columns of sum beyond `columns`, up to whole lanes, stay 0 if they
  *   were 0. Both read only elements that exist, and prefetch the rows in `ahead`, one for each of
  *   their own.
@@ -100,24 +100,24 @@
  *   x[r*x_stride + i] * weight[i*weight_stride + c].  r < rows <= KERNEL_PROJECT_ROWS, c < columns.
  *   x, weight and y need no alignment beyond that of a float; y does not overlap the others.
  *
- * split_keys: one panel, one uint32_t for each pair and key: plane p at panel + p*plane_stride,
+ * pack_key_pairs: one panel, one uint32_t for each pair and key: term p at panel + p*term_stride,
  *   pair i of key j at [i*P + j]. Zero for keys <= j < P and from depth on, up to whole steps. In
- *   fp16, here and below, planes is 1.
- * split_values: one panel of `columns` <= P columns, pair i of column c at [i*P + c].  Zero for
+ *   fp16, here and below, terms is 1.
+ * pack_value_pairs: one panel of `columns` <= P columns, pair i of column c at [i*P + c].  Zero for
  *   columns <= c < P and from row `keys` on, up to whole steps.
- * split_rows: scale * row[r][i] for i < depth as pairs; plane p of row r at
- *   pairs + p*plane_stride + r*row_stride.  Zero from depth on, up to whole steps.
- * split_weights: the weights of softmax, weights[r*weight_stride + j], as split_rows makes pairs of
- *   them for j < keys with a scale of 1. They are NaN or 0 .. 1; behind a NaN in plane 0 the other
- *   planes may be anything, and denormals may become zeros where `multiply` takes them for zeros.
- * widen: the float panel [2*pairs][P] that a panel of pairs stands for: the sum of its planes, the
+ * pack_row_pairs: scale * row[r][i] for i < depth as pairs; term p of row r at
+ *   pairs + p*term_stride + r*row_stride.  Zero from depth on, up to whole steps.
+ * pack_weight_pairs: the weights of softmax, weights[r*weight_stride + j], as pack_row_pairs makes pairs of
+ *   them for j < keys with a scale of 1. They are NaN or 0 .. 1; behind a NaN in term 0 the other
+ *   terms may be anything, and denormals may become zeros where `gemm_bf16` takes them for zeros.
+ * widen: the float panel [2*pairs][P] that a panel of pairs stands for: the sum of its terms, the
  *   last one first. Exact in fp16.
  *
  * multiply: a and b in bf16. c[r*c_stride + j] = rescale[r] * c[...] + sum over i < pairs, and over
- *   planes p of a and q of b with p + q < order, of the two products of pair i of row r and pair i
+ *   terms p of a and q of b with p + q < order, of the two products of pair i of row r and pair i
  *   of column j.
  *   0 < rows <= KERNEL_MAX_ROWS; pairs a multiple of KERNEL_STEP, not 0; j < width, a multiple of
- *   W. a has `order` planes or more. rescale null: c is not read, and the sum is all. Products are
+ *   W. a has `order` terms or more. rescale null: c is not read, and the sum is all. Products are
  *   exact. With order 1 an element is one chain of additions that starts from rescale * c. With
  *   order 2 and 3 each KERNEL_CHAIN pairs are summed on their own, and in them the small products
  *   (p + q > 0) before the large ones are added, so that only the large ones round as fp32 does;
@@ -125,11 +125,11 @@
  *   or chains (else) do not change a bit.
  *   An ISA's own dot product may round the two products of a pair together, may add up a step
  *   before it adds it to the chain, and may take denormals for zero.
- * multiply_end: gives back what `multiply` keeps in the processor from call to call, which is the
+ * release: gives back what `gemm_bf16` keeps in the processor from call to call, which is the
  *   configuration of AMX's tiles and nothing elsewhere. Every thread that has multiplied calls it
  *   before it goes on to code that is not the library's.
- * multiply_wide: the same with a in fp32, a[r*a_stride + i] for i < depth, and one plane b of
- *   either kind: the chain of multiply-adds of `scores` and `weigh` over the widened panel, with
+ * gemm_mixed: the same with a in fp32, a[r*a_stride + i] for i < depth, and one term b of
+ *   either kind: the chain of multiply-adds of `scores` and `weighted_sum` over the widened panel, with
  *   the same bits. rows <= KERNEL_MAX_ROWS.
  *
  * exp2: y = 2^x for x <= 0, the function that softmax uses. Exactly 1 at 0, exactly 0 for
@@ -148,21 +148,21 @@ typedef struct KernelAhead {
   size_t floats;
 } KernelAhead;
 
-/* How `adjust` changes the scores s of one row, in this order, all in the log2 domain:
+/* How `score_mod` changes the scores s of one row, in this order, all in the log2 domain:
  *   s = softcap * tanh(s / softcap)                     if softcap > 0; |error| <= 3e-7 * softcap
  *                                                       and 4 ULP of the result
  *   s = s - slope * |distance - j|                      if slope != 0
  *   s = s + log2(e) * bias[j*bias_stride]               if bias; -inf hides the key
  *   s = -inf where mask[j*mask_stride] is 0             if mask
  * A hidden key's score becomes -inf whatever it was. Reads bias and mask for j < keys only. */
-typedef struct KernelAdjust {
+typedef struct KernelScoreMod {
   float softcap;
   float slope;
   float distance; /* the query's position, counted from key 0 of the scores */
   const float *bias;
   const uint8_t *mask;
   size_t bias_stride, mask_stride;
-} KernelAdjust;
+} KernelScoreMod;
 
 /* The numbers that pairs are of. */
 typedef enum KernelNumber { KERNEL_BF16, KERNEL_FP16 } KernelNumber;
@@ -170,9 +170,9 @@ typedef enum KernelNumber { KERNEL_BF16, KERNEL_FP16 } KernelNumber;
 /* Packed pairs that a kernel reads. */
 typedef struct KernelPairs {
   const uint32_t *pairs;
-  size_t planes;       /* 1 .. KERNEL_MAX_PLANES; 1 in fp16 */
-  size_t plane_stride; /* pairs, from plane to plane */
-  size_t stride;       /* pairs, from row to row or from panel to panel */
+  size_t terms;       /* 1 .. KERNEL_MAX_TERMS; 1 in fp16 */
+  size_t term_stride; /* pairs, from term to term */
+  size_t stride;      /* pairs, from row to row or from panel to panel */
   KernelNumber number;
 } KernelPairs;
 
@@ -180,8 +180,8 @@ typedef struct Kernels {
   AttendIsa isa;
   size_t rows;      /* R */
   size_t tile;      /* W */
-  size_t pair_rows; /* that `multiply` takes best at once */
-  bool beside;      /* `multiply` runs on a unit of its own, beside the vectors of other kernels */
+  size_t pair_rows; /* that `gemm_bf16` takes best at once */
+  bool beside;      /* `gemm_bf16` runs on a unit of its own, beside the vectors of other kernels */
 #define ATTEND_KERNEL(family, result, arguments) result(*family) arguments;
 #include "kernels/kernels.def"
 #undef ATTEND_KERNEL

@@ -1,5 +1,5 @@
 /* simd_amx.h - the vocabulary of AVX-512 with bf16, which every processor with AMX has, and the
- * tiles that multiply_tiles_body.h is written in.
+ * tiles that gemm_bf16_tiles_body.h is written in.
  *
  * A tile is up to 16 rows of 64 bytes, named by a literal from 0 to 7. TDPBF16PS adds to each sum
  * of tile c what a step of pairs gives: the first products of all pairs in one chain, the second
@@ -10,7 +10,7 @@
  * pointer goes into it so that what was written there is not optimised away.
  *
  * The System V ABI makes tile registers and their configuration scratch: a callee may change them
- * and a caller that needs them saves them. What has been configured is released by `multiply_end`,
+ * and a caller that needs them saves them. What has been configured is released by `release`,
  * so that after a call of the library the kernel of the operating system has no tiles to save when
  * it switches threads.
  */

@@ -161,9 +161,9 @@ static inline vfloat v_high(vpair x) {
 
 /* The low halves of all lanes, and behind them the upper ones. */
 static inline __m256i v_unzip(vpair x) {
-  const __m256i order = _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15, 0, 1,
-                                         4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
-  return _mm256_permute4x64_epi64(_mm256_shuffle_epi8(x, order), 0xd8);
+  const __m256i bf16_terms = _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15,
+                                              0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+  return _mm256_permute4x64_epi64(_mm256_shuffle_epi8(x, bf16_terms), 0xd8);
 }
 
 static inline vfloat v_low_fp16(vpair x) {

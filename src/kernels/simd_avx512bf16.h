@@ -21,12 +21,12 @@ static inline vfloat v_dot(vpair a, vpair b, vfloat sum) {
   return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
 }
 
-/* Stores the first plane of x, and returns what it leaves. */
-static inline vfloat v_store_plane(uint32_t *p, vfloat x) {
+/* Stores the first term of x, and returns what it leaves. */
+static inline vfloat v_store_term(uint32_t *p, vfloat x) {
   const __m256i halves = (__m256i)_mm512_cvtneps_pbh(x);
   _mm256_storeu_si256((__m256i *)(void *)p, halves);
-  const __m512i plane = _mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16);
-  return _mm512_sub_ps(x, _mm512_castsi512_ps(plane));
+  const __m512i term = _mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16);
+  return _mm512_sub_ps(x, _mm512_castsi512_ps(term));
 }
 
 #endif

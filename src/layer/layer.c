@@ -91,16 +91,16 @@ static int64_t position_of_row(const LayerCall *call, size_t row) {
 }
 
 /* Norms and turns `count` heads that lie side by side. */
-static void turn_heads(const AttendWeights *weights, const float *norm, RopeRow row, size_t count,
-                       float *heads) {
+static void rotate_heads(const AttendWeights *weights, const float *norm, RopeRow row, size_t count,
+                         float *heads) {
   const size_t D = weights->shape.head_dim;
   for (size_t h = 0; h < count; h++) {
     if (norm) head_norm(norm, weights->norm_epsilon, D, heads + h * D);
-    rope_turn(&weights->rope, row, heads + h * D);
+    rope_rotate(&weights->rope, row, heads + h * D);
   }
 }
 
-static void turn_rows(void *argument, size_t index, size_t thread) {
+static void rotate_rows(void *argument, size_t index, size_t thread) {
   const TurnJob *const job = argument;
   const AttendWeights *const weights = job->weights;
   const LayerColumns *const c = &weights->columns;
@@ -112,20 +112,20 @@ static void turn_rows(void *argument, size_t index, size_t thread) {
                      job->scratch + thread * job->scratch_floats);
     }
     float *const query = job->qkv + r * c->qkv, *const key = query + c->query;
-    turn_heads(weights, weights->query_norm, row, weights->shape.query_heads, query);
-    turn_heads(weights, weights->key_norm, row, weights->shape.kv_heads, key);
+    rotate_heads(weights, weights->query_norm, row, weights->shape.query_heads, query);
+    rotate_heads(weights, weights->key_norm, row, weights->shape.kv_heads, key);
   }
 }
 
 /* Norms and turns Q and K where they lie. The rows are independent of each other. */
-static void turn(AttendContext *context, const AttendWeights *weights, const LayerCall *call,
-                 float *qkv, float *scratch) {
+static void rotate(AttendContext *context, const AttendWeights *weights, const LayerCall *call,
+                   float *qkv, float *scratch) {
   const bool turns = weights->rope.pairing != ATTEND_ROPE_NONE;
   if (!weights->query_norm && !turns) return;
   const double clock = profile_start(&context->profiler);
   const size_t D = weights->shape.head_dim;
   TurnJob job = {weights, call, qkv, scratch, size_round_up(D, SIZE_ALIGNMENT / sizeof(float))};
-  parallel_for(context->settings.threads, size_ceil_divide(call->rows, ROWS_AT_ONCE), turn_rows,
+  parallel_for(context->settings.threads, size_ceil_divide(call->rows, ROWS_AT_ONCE), rotate_rows,
                &job);
   profile_add_whole(&context->profiler, ATTEND_PHASE_QK_NORM_ROPE, clock);
   /* Of an element 2 FLOPs for its square and 2 for its norm, and 6 for a pair that turns. */
@@ -208,7 +208,7 @@ void layer_run(AttendContext *context, const AttendWeights *weights, const Path 
   void *const scratch = layout_at(workspace, call->scratch_at);
   project(context, path, ATTEND_PHASE_QKV_PROJECTION, &weights->qkv, call->rows, call->x, scratch,
           qkv);
-  turn(context, weights, call, qkv, layout_at(workspace, call->turn_at));
+  rotate(context, weights, call, qkv, layout_at(workspace, call->rotate_at));
   set_views(call, qkv, heads);
   if (call->cache) append_to_cache(context, call, qkv);
   layer_run_core(context, path, &call->problem, scratch);

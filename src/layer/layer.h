@@ -21,7 +21,7 @@ typedef struct LayerCall {
   size_t rows;     /* tokens of all sequences */
   Problem problem; /* its views are set by layer_run() */
   /* Byte offsets in the workspace. The core and the projections share the scratch in turn. */
-  size_t qkv_at, context_at, turn_at, scratch_at;
+  size_t qkv_at, context_at, rotate_at, scratch_at;
 } LayerCall;
 
 /* Checks sizes and options, the cache against the shape, and makes the core's problem. */

@@ -106,8 +106,8 @@ AttendStatus layer_plan(const AttendContext *context, const AttendLayerShape *sh
   Layout layout = {0};
   call->qkv_at = layout_floats(&layout, call->rows, call->columns.qkv);
   call->context_at = layout_floats(&layout, call->rows, call->columns.context);
-  call->turn_at = layout_floats(&layout, context->settings.threads,
-                                size_round_up(shape->head_dim, SIZE_ALIGNMENT / sizeof(float)));
+  call->rotate_at = layout_floats(&layout, context->settings.threads,
+                                  size_round_up(shape->head_dim, SIZE_ALIGNMENT / sizeof(float)));
   call->scratch_at = layout.bytes;
   if (layout.overflow) {
     return fault_set(fault, ATTEND_STATUS_OVERFLOW,

@@ -8,16 +8,16 @@
 #include <string.h>
 
 #include "platform/parallel.h"
-#include "storage/halves.h"
+#include "storage/half_float.h"
 
 /* Inputs that are gathered at a time for a panel: they and their columns stay in L1. */
 #define GATHERED (2 * KERNEL_STEP)
 
 size_t linear_reserve(Layout *layout, size_t in, size_t out, AttendStorage storage) {
-  const size_t planes = storage_planes(storage);
-  if (!planes) return layout_floats(layout, in, out);
+  const size_t terms = storage_terms(storage);
+  if (!terms) return layout_floats(layout, in, out);
   const size_t columns = size_add(out, KERNEL_PANEL - 1, &layout->overflow) / KERNEL_PANEL;
-  const size_t panel = size_multiply(linear_pairs(in), planes * KERNEL_PANEL, &layout->overflow);
+  const size_t panel = size_multiply(linear_pairs(in), terms * KERNEL_PANEL, &layout->overflow);
   return layout_floats(layout, columns, panel);
 }
 
@@ -86,8 +86,9 @@ static void pack_panel(void *argument, size_t index, size_t thread) {
     for (size_t p = 0; p < job->source->count; p++) {
       gather_part(job, &job->source->parts[p], i, inputs, begin, end, tile);
     }
-    job->kernels->split_values(inputs, end - begin, tile, KERNEL_PANEL, panels->number,
-                               panels->planes, panels->plane_stride, panel + i / 2 * KERNEL_PANEL);
+    job->kernels->pack_value_pairs(inputs, end - begin, tile, KERNEL_PANEL, panels->number,
+                                   panels->terms, panels->term_stride,
+                                   panel + i / 2 * KERNEL_PANEL);
   }
 }
 
@@ -99,10 +100,10 @@ void linear_fill_bias(const LinearPart *parts, size_t count, float *bias) {
 }
 
 Linear linear_at(size_t in, size_t out, AttendStorage storage, void *matrix, const float *bias) {
-  const size_t planes = storage_planes(storage), plane = linear_pairs(in) * KERNEL_PANEL;
+  const size_t terms = storage_terms(storage), term = linear_pairs(in) * KERNEL_PANEL;
   Linear linear = {.in = in, .out = out, .storage = storage, .bias = bias};
-  if (planes) {
-    linear.panels = (KernelPairs){matrix, planes, plane, planes * plane, storage_number(storage)};
+  if (terms) {
+    linear.panels = (KernelPairs){matrix, terms, term, terms * term, storage_number(storage)};
   } else {
     linear.weight = matrix;
   }
@@ -127,8 +128,8 @@ void linear_fill(const AttendContext *context, const LinearSource *source, const
 }
 
 double linear_bytes(const Linear *linear) {
-  const size_t planes = storage_planes(linear->storage);
-  return (double)(planes ? 2 * planes : sizeof(float)) * (double)linear->in * (double)linear->out;
+  const size_t terms = storage_terms(linear->storage);
+  return (double)(terms ? 2 * terms : sizeof(float)) * (double)linear->in * (double)linear->out;
 }
 
 static float widen_half(KernelNumber number, uint32_t pair, bool second) {
@@ -141,9 +142,9 @@ float linear_weight(const Linear *linear, size_t i, size_t o) {
   if (linear->storage == ATTEND_STORAGE_FP32) return linear->weight[i * linear->out + o];
   const uint32_t *const pair =
       panels->pairs + o / KERNEL_PANEL * panels->stride + i / 2 * KERNEL_PANEL + o % KERNEL_PANEL;
-  float sum = 0.0f; /* the smallest plane first, as `widen` does */
-  for (size_t p = panels->planes; p-- > 0;) {
-    sum += widen_half(panels->number, pair[p * panels->plane_stride], i % 2 != 0);
+  float sum = 0.0f; /* the smallest term first, as `widen` does */
+  for (size_t p = panels->terms; p-- > 0;) {
+    sum += widen_half(panels->number, pair[p * panels->term_stride], i % 2 != 0);
   }
   return sum;
 }

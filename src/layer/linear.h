@@ -1,9 +1,9 @@
 /* linear.h - a weight matrix with its bias, as projections read it.
  *
  * In FP32 storage it lies row-major. In the others it lies in panels of KERNEL_PANEL columns, each
- * of which holds all of its planes one after the other:
+ * of which holds all of its terms one after the other:
  *
- *   [ceil(out / P)][planes][pairs of inputs][P]
+ *   [ceil(out / P)][terms][pairs of inputs][P]
  *
  * so that a column of panels is one run of memory, whatever the precision that reads it.
  */

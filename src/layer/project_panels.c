@@ -8,9 +8,9 @@
  *      ├─────────┼─        │            │          │      sums of up to PIECE_ROWS rows stay in L2
  *
  *   precision   storage         x              W                     product
- *   fp32        one plane       copied         as it lies            multiply_wide
- *   fp32        more planes     copied         widened, piecewise    weigh, the same chain
- *   bf16...     bf16 planes     split          as it lies            multiply
+ *   fp32        one term       copied         as it lies            gemm_mixed
+ *   fp32        more terms     copied         widened, piecewise    weigh, the same chain
+ *   bf16...     bf16 terms     split          as it lies            multiply
  *   bf16...     fp32, fp16      split          split, piecewise      multiply
  *
  * Copies of x have rows that do not compete for the same cache sets. A sum begins with the bias and
@@ -19,9 +19,9 @@
  * is the same chain as that of `project`, and the bits are those of fp32 storage of the rounded
  * weights up to KERNEL_PROJECT_ROWS rows.
  *
- * Measured at 4096 x 2048 with 256 rows on one core of a Zen 4: multiply_wide reaches 111 GFLOP/s
+ * Measured at 4096 x 2048 with 256 rows on one core of a Zen 4: gemm_mixed reaches 111 GFLOP/s
  * and widened panels 108, where cblas_sgemm over widened strips has 88, so BLAS has no part here;
- * `multiply` of order 1 reaches 222. INPUTS from 256 on and groups of two panels or four make no
+ * `gemm_bf16` of order 1 reaches 222. INPUTS from 256 on and groups of two panels or four make no
  * difference beyond 2 %; one panel, or 128 inputs, cost 5 to 25 %.
  */
 #include "layer/project.h"
@@ -29,7 +29,7 @@
 #include <string.h>
 
 #include "platform/parallel.h"
-#include "storage/split_panel.h"
+#include "storage/convert_panel.h"
 
 /* Rows of x that are laid out at a time. Each of them again reads all of W from memory. */
 #define BLOCK_ROWS 1024
@@ -50,21 +50,21 @@ static const float ones[KERNEL_MAX_ROWS] = {[0 ... KERNEL_MAX_ROWS - 1] = 1.0f};
 
 /* The parts of the scratch, in bytes from its beginning; strides in floats, or in pairs. */
 typedef struct Places {
-  size_t x, x_stride, x_plane;
+  size_t x, x_stride, x_term;
   size_t own, own_floats, sum_floats; /* of each thread: sums, then a piece of W */
 } Places;
 
 static Places lay_out(const AttendContext *context, size_t in, size_t out, size_t rows,
                       Layout *layout) {
-  const size_t order = precision_order(context->settings.precision);
+  const size_t bf16_terms = precision_terms(context->settings.precision);
   const size_t held = size_min(rows, BLOCK_ROWS), pairs = linear_pairs(in);
   const size_t columns = size_min(size_round_up(out, KERNEL_PANEL), GROUP_PANELS * KERNEL_PANEL);
   const size_t inputs = size_min(2 * pairs, INPUTS);
-  Places at = {.x_stride = (order ? pairs : 2 * pairs) + ROW_PAD};
-  at.x_plane = size_multiply(held, at.x_stride, &layout->overflow);
-  at.x = layout_floats(layout, size_max(order, 1), at.x_plane);
+  Places at = {.x_stride = (bf16_terms ? pairs : 2 * pairs) + ROW_PAD};
+  at.x_term = size_multiply(held, at.x_stride, &layout->overflow);
+  at.x = layout_floats(layout, size_max(bf16_terms, 1), at.x_term);
   at.sum_floats = size_min(held, PIECE_ROWS) * columns;
-  at.own_floats = at.sum_floats + inputs * columns * (order ? order : 2) / 2;
+  at.own_floats = at.sum_floats + inputs * columns * (bf16_terms ? bf16_terms : 2) / 2;
   at.own = layout_floats(layout, context->settings.threads, at.own_floats);
   return at;
 }
@@ -81,7 +81,7 @@ size_t project_bytes(const AttendContext *context, size_t in, size_t out, size_t
 typedef struct Job {
   const Kernels *kernels;
   const Linear *linear;
-  size_t order; /* 0: fp32 */
+  size_t bf16_terms; /* 0: fp32 */
   Places at;
   void *scratch;
   size_t rows, columns; /* of the block; of a piece, whole panels */
@@ -106,9 +106,9 @@ static void lay_rows(void *argument, size_t index, size_t thread) {
   const float *row[LAID_ROWS];
   (void)thread;
   for (size_t r = 0; r < count; r++) row[r] = job->x + (first + r) * in;
-  if (job->order) {
-    job->kernels->split_rows(count, in, row, 1.0f, KERNEL_BF16, job->order, job->at.x_plane,
-                             job->at.x_stride, (void *)to);
+  if (job->bf16_terms) {
+    job->kernels->pack_row_pairs(count, in, row, 1.0f, KERNEL_BF16, job->bf16_terms, job->at.x_term,
+                                 job->at.x_stride, (void *)to);
     return;
   }
   for (size_t r = 0; r < count; r++) memcpy(to + r * job->at.x_stride, row[r], in * sizeof *to);
@@ -121,48 +121,50 @@ static KernelPairs stored_weights(const Job *job, size_t column, size_t i) {
   return stored;
 }
 
-/* Inputs i .. i + inputs of the piece's columns, split into as many planes as are multiplied. */
+/* Inputs i .. i + inputs of the piece's columns, split into as many terms as are multiplied. */
 static KernelPairs split_inputs(const Job *job, const Piece *piece, size_t i, size_t inputs) {
   const Linear *const linear = job->linear;
-  const size_t plane = linear_pairs(inputs) * KERNEL_PANEL;
-  const KernelPairs split = {piece->weight, job->order, plane, job->order * plane, KERNEL_BF16};
+  const size_t term = linear_pairs(inputs) * KERNEL_PANEL;
+  const KernelPairs split = {piece->weight, job->bf16_terms, term, job->bf16_terms * term,
+                             KERNEL_BF16};
   uint32_t *panel = piece->weight;
   for (size_t c = 0; c < piece->columns; c += KERNEL_PANEL, panel += split.stride) {
     const size_t column = piece->column + c;
     if (linear->storage == ATTEND_STORAGE_FP16) {
-      split_panel(job->kernels, inputs, stored_weights(job, column, i), job->order, plane, panel);
+      convert_panel(job->kernels, inputs, stored_weights(job, column, i), job->bf16_terms, term,
+                    panel);
     } else {
-      job->kernels->split_values(inputs, size_min(KERNEL_PANEL, linear->out - column),
-                                 linear->weight + i * linear->out + column, linear->out,
-                                 KERNEL_BF16, job->order, plane, panel);
+      job->kernels->pack_value_pairs(inputs, size_min(KERNEL_PANEL, linear->out - column),
+                                     linear->weight + i * linear->out + column, linear->out,
+                                     KERNEL_BF16, job->bf16_terms, term, panel);
     }
   }
   return split;
 }
 
-/* Whether W lies as `multiply` reads it. */
-static bool in_planes(const Linear *linear) {
+/* Whether W lies as `gemm_bf16` reads it. */
+static bool in_terms(const Linear *linear) {
   return linear->storage != ATTEND_STORAGE_FP32 && linear->storage != ATTEND_STORAGE_FP16;
 }
 
 static void multiply_pairs(const Job *job, const Piece *piece, size_t i, size_t inputs) {
-  const KernelPairs weights = in_planes(job->linear) ? stored_weights(job, piece->column, i)
-                                                     : split_inputs(job, piece, i, inputs);
+  const KernelPairs weights = in_terms(job->linear) ? stored_weights(job, piece->column, i)
+                                                    : split_inputs(job, piece, i, inputs);
   const size_t step = KERNEL_MAX_ROWS / job->kernels->pair_rows * job->kernels->pair_rows;
   const uint32_t *const x = (const void *)layout_at(job->scratch, job->at.x);
   for (size_t r = 0; r < piece->rows; r += step) {
-    const KernelPairs rows = {x + (piece->row + r) * job->at.x_stride + i / 2, job->order,
-                              job->at.x_plane, job->at.x_stride, KERNEL_BF16};
-    job->kernels->multiply(size_min(step, piece->rows - r), linear_pairs(inputs), piece->columns,
-                           job->order, rows, weights, ones, piece->sums + r * piece->columns,
-                           piece->columns);
+    const KernelPairs rows = {x + (piece->row + r) * job->at.x_stride + i / 2, job->bf16_terms,
+                              job->at.x_term, job->at.x_stride, KERNEL_BF16};
+    job->kernels->gemm_bf16(size_min(step, piece->rows - r), linear_pairs(inputs), piece->columns,
+                            job->bf16_terms, rows, weights, ones, piece->sums + r * piece->columns,
+                            piece->columns);
   }
 }
 
 static void multiply_floats(const Job *job, const Piece *piece, size_t i, size_t inputs) {
   const Kernels *const kernels = job->kernels;
   const KernelPairs weights = stored_weights(job, piece->column, i);
-  const bool wide = weights.planes > 1;
+  const bool wide = weights.terms > 1;
   const size_t panel = 2 * linear_pairs(inputs) * KERNEL_PANEL;
   const size_t step = kernels->rows, stride = job->at.x_stride;
   float *const widened = piece->weight;
@@ -176,11 +178,11 @@ static void multiply_floats(const Job *job, const Piece *piece, size_t i, size_t
     const float *const x = layout_at(job->scratch, job->at.x) + (piece->row + r) * stride + i;
     float *const sums = piece->sums + r * piece->columns;
     if (wide) {
-      kernels->weigh(rows, inputs, piece->columns, x, stride, widened, panel, ones, sums,
-                     piece->columns);
+      kernels->weighted_sum(rows, inputs, piece->columns, x, stride, widened, panel, ones, sums,
+                            piece->columns);
     } else {
-      kernels->multiply_wide(rows, inputs, piece->columns, x, stride, weights, ones, sums,
-                             piece->columns);
+      kernels->gemm_mixed(rows, inputs, piece->columns, x, stride, weights, ones, sums,
+                          piece->columns);
     }
   }
 }
@@ -210,10 +212,10 @@ static void project_piece(void *argument, size_t index, size_t thread) {
     if (linear->bias) memcpy(sums, linear->bias + column, columns * sizeof *sums);
   }
   for (size_t i = 0; i < linear->in; i += job->inputs) {
-    (job->order ? multiply_pairs : multiply_floats)(job, &piece, i,
-                                                    size_min(job->inputs, linear->in - i));
+    (job->bf16_terms ? multiply_pairs : multiply_floats)(job, &piece, i,
+                                                         size_min(job->inputs, linear->in - i));
   }
-  job->kernels->multiply_end();
+  job->kernels->release();
   for (size_t r = 0; r < piece.rows; r++) {
     memcpy(job->y + (row + r) * linear->out + column, piece.sums + r * piece.columns,
            columns * sizeof *job->y);
@@ -224,7 +226,7 @@ static void project_piece(void *argument, size_t index, size_t thread) {
  * which the processor's prefetchers follow. */
 static bool takes_whole_panels(const Job *job) {
   const Linear *const linear = job->linear;
-  return job->rows <= FEW_ROWS && (job->order ? in_planes(linear) : linear->panels.planes == 1);
+  return job->rows <= FEW_ROWS && (job->bf16_terms ? in_terms(linear) : linear->panels.terms == 1);
 }
 
 /* Columns of a piece: as many panels as go together best, but several pieces for each thread. */
@@ -241,8 +243,8 @@ static size_t piece_columns(const Job *job, size_t threads) {
  * order 3 they fill it). */
 static size_t step_inputs(const Job *job) {
   if (takes_whole_panels(job)) return job->linear->in;
-  if (!job->kernels->beside || job->order == 0) return INPUTS;
-  return job->order == 1 ? INPUTS / 2 : INPUTS / 4;
+  if (!job->kernels->beside || job->bf16_terms == 0) return INPUTS;
+  return job->bf16_terms == 1 ? INPUTS / 2 : INPUTS / 4;
 }
 
 void project_panels(AttendContext *context, const Linear *linear, size_t rows, const float *x,
@@ -250,7 +252,7 @@ void project_panels(AttendContext *context, const Linear *linear, size_t rows, c
   Layout layout = {0};
   Job job = {.kernels = context->kernels,
              .linear = linear,
-             .order = precision_order(context->settings.precision),
+             .bf16_terms = precision_terms(context->settings.precision),
              .at = lay_out(context, linear->in, linear->out, rows, &layout),
              .scratch = scratch};
   const double weights = (double)linear->in * (double)linear->out;

@@ -237,7 +237,7 @@ RopeRow rope_row(const Rope *rope, int64_t position, float *scratch) {
   return (RopeRow){cosines, sines};
 }
 
-static void turn_halves(size_t pairs, RopeRow row, float *restrict low, float *restrict high) {
+static void rotate_halves(size_t pairs, RopeRow row, float *restrict low, float *restrict high) {
   for (size_t k = 0; k < pairs; k++) {
     const float a = low[k], b = high[k];
     low[k] = a * row.cos[k] - b * row.sin[k];
@@ -245,7 +245,7 @@ static void turn_halves(size_t pairs, RopeRow row, float *restrict low, float *r
   }
 }
 
-static void turn_neighbours(size_t pairs, RopeRow row, float *restrict head) {
+static void rotate_neighbours(size_t pairs, RopeRow row, float *restrict head) {
   for (size_t k = 0; k < pairs; k++) {
     const float a = head[2 * k], b = head[2 * k + 1];
     head[2 * k] = a * row.cos[k] - b * row.sin[k];
@@ -253,8 +253,8 @@ static void turn_neighbours(size_t pairs, RopeRow row, float *restrict head) {
   }
 }
 
-void rope_turn(const Rope *rope, RopeRow row, float *head) {
+void rope_rotate(const Rope *rope, RopeRow row, float *head) {
   const size_t pairs = rope->dims / 2;
-  if (rope->pairing == ATTEND_ROPE_HALF) turn_halves(pairs, row, head, head + pairs);
-  if (rope->pairing == ATTEND_ROPE_INTERLEAVED) turn_neighbours(pairs, row, head);
+  if (rope->pairing == ATTEND_ROPE_HALF) rotate_halves(pairs, row, head, head + pairs);
+  if (rope->pairing == ATTEND_ROPE_INTERLEAVED) rotate_neighbours(pairs, row, head);
 }

@@ -39,6 +39,6 @@ typedef struct RopeRow {
 RopeRow rope_row(const Rope *rope, int64_t position, float *scratch);
 
 /* Turns one head in place. */
-void rope_turn(const Rope *rope, RopeRow row, float *head);
+void rope_rotate(const Rope *rope, RopeRow row, float *head);
 
 #endif

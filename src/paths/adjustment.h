@@ -1,4 +1,4 @@
-/* adjustment.h - what the options ask of the `adjust` kernel, for one row of scores.
+/* adjustment.h - what the options ask of the `score_mod` kernel, for one row of scores.
  *
  * The blas and tiled paths put softcap, ALiBi, bias and mask on their scores, which are in the log2
  * domain, by the same kernel with the same numbers. Causal order, window and length are no part of
@@ -18,13 +18,13 @@ static inline bool adjustment_is_needed(const Problem *p) {
 }
 
 /* For the scores of query token i and head h of a sequence, from key `first` on. */
-static inline KernelAdjust adjustment_of(const Problem *p, const Sequence *s, size_t h, size_t i,
-                                         size_t first) {
+static inline KernelScoreMod adjustment_of(const Problem *p, const Sequence *s, size_t h, size_t i,
+                                           size_t first) {
   const float log2_e = 1.44269504088896340736f;
   const AttendOptions *const o = &p->options;
   const float *const bias = problem_bias_row(p, s->index, h, i);
   const uint8_t *const mask = problem_mask_row(p, s->index, h, i);
-  return (KernelAdjust){
+  return (KernelScoreMod){
       .softcap = o->softcap * log2_e,
       .slope = o->alibi_slopes ? o->alibi_slopes[h] * log2_e : 0.0f,
       .distance = (float)problem_shift(problem_position(s, i), -(int64_t)first),

@@ -235,11 +235,11 @@ static void score(const Head *x, const Block *block) {
 }
 
 /* Softcap, ALiBi, bias and mask for a block. */
-static void adjust(const Head *x, const Block *block) {
+static void score_mod(const Head *x, const Block *block) {
   const size_t begin = block->keys.begin, keys = block->keys.end - begin;
   for (size_t i = block->first; i < block->first + block->rows; i++) {
-    const KernelAdjust how = adjustment_of(x->problem, &x->sequence, x->h, i, begin);
-    x->kernels->adjust(keys, &how, x->scores + i * x->score_stride);
+    const KernelScoreMod how = adjustment_of(x->problem, &x->sequence, x->h, i, begin);
+    x->kernels->score_mod(keys, &how, x->scores + i * x->score_stride);
   }
 }
 
@@ -304,7 +304,7 @@ static void add_visible(const Head *x, const Block *block) {
 }
 
 /* acc = weights V for a block. */
-static void weigh(const Head *x, const Block *block) {
+static void weighted_sum(const Head *x, const Block *block) {
   const size_t keys = block->keys.end - block->keys.begin, Dv = x->state.columns;
   const float *const weights = x->scores + block->first * x->score_stride;
   if (keys == 0 || !hidden_are_finite(x, block)) {
@@ -360,14 +360,14 @@ static void run_head(void *argument, size_t index, size_t thread) {
   for (size_t i = 0; i < Nq; i += BLOCK_ROWS) {
     const Block block = block_at(&x, i);
     score(&x, &block);
-    if (adjustment_is_needed(p)) adjust(&x, &block);
+    if (adjustment_is_needed(p)) score_mod(&x, &block);
   }
   clock = profile_add(profiler, thread, ATTEND_PHASE_SCORES, clock);
   for (size_t i = 0; i < Nq; i += BLOCK_ROWS) {
     const Block block = block_at(&x, i);
     softmax(&x, &block);
     clock = profile_add(profiler, thread, ATTEND_PHASE_SOFTMAX, clock);
-    weigh(&x, &block);
+    weighted_sum(&x, &block);
     finish(&x, &block);
     clock = profile_add(profiler, thread, ATTEND_PHASE_WEIGHTED_SUM, clock);
   }

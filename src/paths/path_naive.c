@@ -161,7 +161,7 @@ NaiveRow naive_normalize_row(const Problem *p, const Sequence *s, size_t h, cons
 
 /* Pass 6. context = weights V: each row is a mean of the visible values. Only they are added up,
  * and only by a row that has weights, so that a hidden NaN stays hidden (0 * NaN would be NaN). */
-static void weigh(Head *x) {
+static void weighted_sum(Head *x) {
   for (size_t i = 0; i < x->Nq; i++) {
     float *const context = x->context + i * x->Dv;
     for (size_t d = 0; d < x->Dv; d++) context[d] = 0.0f;
@@ -310,7 +310,7 @@ static void run_head(void *argument, size_t index, size_t thread) {
   clock = profile_add(profiler, thread, ATTEND_PHASE_SCORES, clock);
   normalize(&x);
   clock = profile_add(profiler, thread, ATTEND_PHASE_SOFTMAX, clock);
-  weigh(&x);
+  weighted_sum(&x);
   scatter(&x);
   profile_add(profiler, thread, ATTEND_PHASE_WEIGHTED_SUM, clock);
   if (job->context->tap) show(job->context, &x);

@@ -39,9 +39,9 @@ static Places place(const AttendContext *context, const Problem *p) {
   places.scores = layout_floats(&layout, rows, places.stride);
   places.needs.score_bytes = layout.bytes;
   places.keys = layout_floats(&layout, p->has_cache ? longest.key_tokens : 0, depth);
-  const size_t order = precision_order(context->settings.precision);
-  const size_t pairs = size_multiply(order, pairs_of(depth), &layout.overflow);
-  places.queries = layout_floats(&layout, KERNEL_MAX_ROWS, order ? pairs : depth);
+  const size_t bf16_terms = precision_terms(context->settings.precision);
+  const size_t pairs = size_multiply(bf16_terms, pairs_of(depth), &layout.overflow);
+  places.queries = layout_floats(&layout, KERNEL_MAX_ROWS, bf16_terms ? pairs : depth);
   places.panel = layout_floats(&layout, KERNEL_PANEL, pairs);
   places.needs.bytes = layout.bytes;
   places.needs.overflow = layout.overflow;
@@ -111,39 +111,40 @@ static void multiply_by_kernels(const Shown *x) {
       query[k] = problem_query(p, &x->sequence, x->rows.first + r + k, x->h);
     }
     kernels->pack_queries(rows, D, query, p->scale, x->queries);
-    kernels->direct_scores(rows, D, x->sequence.key_tokens, x->queries, x->key, x->key_stride,
-                           row_of(x, r), x->stride, (KernelAhead){0});
+    kernels->unpacked_scores(rows, D, x->sequence.key_tokens, x->queries, x->key, x->key_stride,
+                             row_of(x, r), x->stride, (KernelAhead){0});
   }
 }
 
 /* As the tiled path does in the precisions of bf16: keys and queries as pairs, a panel of keys by a
  * block of rows at a time. The queries are those that it rounds, so that the scores are in units of
- * log2(e). What a cache stores in fewer planes has zeros in the others. */
+ * log2(e). What a cache stores in fewer terms has zeros in the others. */
 static void multiply_by_pairs(const Shown *x) {
   const Kernels *const kernels = x->context->kernels;
   const Problem *const p = x->problem;
-  const size_t order = precision_order(x->context->settings.precision);
+  const size_t bf16_terms = precision_terms(x->context->settings.precision);
   const size_t D = p->shape.head_dim, pairs = pairs_of(D);
   uint32_t *const panel = words_as_pairs(x->panel), *const queries = words_as_pairs(x->queries);
-  const KernelPairs key = {panel, order, pairs * KERNEL_PANEL, pairs * KERNEL_PANEL, KERNEL_BF16};
+  const KernelPairs key = {panel, bf16_terms, pairs * KERNEL_PANEL, pairs * KERNEL_PANEL,
+                           KERNEL_BF16};
   for (size_t j = 0; j < x->sequence.key_tokens; j += KERNEL_PANEL) {
-    kernels->split_keys(size_min(KERNEL_PANEL, x->sequence.key_tokens - j), D,
-                        x->key + j * x->key_stride, x->key_stride, KERNEL_BF16, order,
-                        key.plane_stride, panel);
+    kernels->pack_key_pairs(size_min(KERNEL_PANEL, x->sequence.key_tokens - j), D,
+                            x->key + j * x->key_stride, x->key_stride, KERNEL_BF16, bf16_terms,
+                            key.term_stride, panel);
     for (size_t r = 0; r < x->rows.count; r += kernels->pair_rows) {
       const size_t rows = size_min(kernels->pair_rows, x->rows.count - r);
-      const KernelPairs query = {queries, order, rows * pairs, pairs, KERNEL_BF16};
+      const KernelPairs query = {queries, bf16_terms, rows * pairs, pairs, KERNEL_BF16};
       const float *row[KERNEL_MAX_ROWS];
       for (size_t k = 0; k < rows; k++) {
         row[k] = problem_query(p, &x->sequence, x->rows.first + r + k, x->h);
       }
-      kernels->split_rows(rows, D, row, p->scale * LOG2_E, KERNEL_BF16, order, query.plane_stride,
-                          pairs, queries);
-      kernels->multiply(rows, pairs, KERNEL_PANEL, order, query, key, NULL, row_of(x, r) + j,
-                        x->stride);
+      kernels->pack_row_pairs(rows, D, row, p->scale * LOG2_E, KERNEL_BF16, bf16_terms,
+                              query.term_stride, pairs, queries);
+      kernels->gemm_bf16(rows, pairs, KERNEL_PANEL, bf16_terms, query, key, NULL, row_of(x, r) + j,
+                         x->stride);
     }
   }
-  kernels->multiply_end();
+  kernels->release();
   for (size_t e = 0; e < x->rows.count * x->stride; e++) x->scores[e] *= LN_2;
 }
 

@@ -8,7 +8,7 @@
 /* Who multiplies queries and keys. */
 typedef enum ShowProduct {
   SHOW_BY_BLAS,    /* cblas_sgemm, which wants rows that do not overlap */
-  SHOW_BY_KERNELS, /* direct_scores, or multiply: the products that the tiled path forms */
+  SHOW_BY_KERNELS, /* unpacked_scores, or multiply: the products that the tiled path forms */
 } ShowProduct;
 
 /* Scratch that show_scores() takes, none without a tap. */

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "platform/process.h"
+#include "platform/fork_guard.h"
 
 /* Threads that OpenMP would take here (OMP_NUM_THREADS, else the cores of the process). */
 static inline size_t parallel_default_threads(void) {
@@ -37,7 +37,7 @@ static inline void parallel_set_dynamic(bool dynamic) {
 }
 
 static inline size_t parallel_allowed(size_t threads) {
-  if (omp_in_parallel() || process_lost_threads()) return 1;
+  if (omp_in_parallel() || fork_guard_lost_threads()) return 1;
   const size_t limit = (size_t)omp_get_thread_limit();
   return threads < limit ? threads : limit;
 }

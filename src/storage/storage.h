@@ -1,25 +1,25 @@
-/* storage.h - precisions and storages as numbers: the order of products and the planes of 16
+/* storage.h - precisions and storages as numbers: the order of products and the terms of 16
  * bits. */
 #ifndef ATTEND_SRC_STORAGE_H
 #define ATTEND_SRC_STORAGE_H
 
 #include "kernels/kernels.h"
 
-/* The order of `multiply`, which is also the planes that its operands are split into; 0: the
+/* The order of `gemm_bf16`, which is also the terms that its operands are split into; 0: the
  * products are those of fp32. */
-static inline size_t precision_order(AttendPrecision precision) {
+static inline size_t precision_terms(AttendPrecision precision) {
   static const size_t orders[ATTEND_PRECISION_COUNT] = {
       [ATTEND_PRECISION_BF16] = 1, [ATTEND_PRECISION_BF16X3] = 2, [ATTEND_PRECISION_BF16X6] = 3};
   return orders[precision];
 }
 
-/* Planes of pairs that a number is stored in; 0: it is a float. */
-static inline size_t storage_planes(AttendStorage storage) {
-  static const size_t planes[ATTEND_STORAGE_COUNT] = {[ATTEND_STORAGE_BF16] = 1,
-                                                      [ATTEND_STORAGE_BF16X2] = 2,
-                                                      [ATTEND_STORAGE_BF16X3] = 3,
-                                                      [ATTEND_STORAGE_FP16] = 1};
-  return planes[storage];
+/* Terms of pairs that a number is stored in; 0: it is a float. */
+static inline size_t storage_terms(AttendStorage storage) {
+  static const size_t terms[ATTEND_STORAGE_COUNT] = {[ATTEND_STORAGE_BF16] = 1,
+                                                     [ATTEND_STORAGE_BF16X2] = 2,
+                                                     [ATTEND_STORAGE_BF16X3] = 3,
+                                                     [ATTEND_STORAGE_FP16] = 1};
+  return terms[storage];
 }
 
 /* What its pairs are of. */

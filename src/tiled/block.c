@@ -19,7 +19,7 @@ static size_t within(size_t key, const Tile *tile, size_t keys) {
   return key <= tile->first ? 0 : size_min(key - tile->first, keys);
 }
 
-static void look(const Problem *p, const Block *block, const Tile *tile, Seen *seen) {
+static void look(const Problem *p, const Block *block, const Tile *tile, VisibleSpan *seen) {
   seen->from = within(block->top.begin, tile, KEY_TILE);
   seen->to = within(block->bottom.end, tile, KEY_TILE);
   seen->all = within(block->top.end, tile, KEY_TILE) == seen->to &&
@@ -31,7 +31,7 @@ static void look(const Problem *p, const Block *block, const Tile *tile, Seen *s
   }
 }
 
-static void see_alike(Seen *seen, size_t rows) {
+static void see_alike(VisibleSpan *seen, size_t rows) {
   for (size_t r = 0; r < rows; r++) {
     seen->first[r] = seen->from;
     seen->end[r] = seen->to;
@@ -46,7 +46,8 @@ static bool row_masked(const Job *job, const Block *block, const Tile *tile, siz
 }
 
 /* Whether mask and bias hide from every row all that its range leaves it. */
-static bool all_masked(const Job *job, const Block *block, const Tile *tile, const Seen *seen) {
+static bool all_masked(const Job *job, const Block *block, const Tile *tile,
+                       const VisibleSpan *seen) {
   for (size_t r = 0; r < block->rows; r++) {
     for (size_t j = seen->first[r]; j < seen->end[r]; j++) {
       if (!row_masked(job, block, tile, r, j)) return false;
@@ -58,19 +59,20 @@ static bool all_masked(const Job *job, const Block *block, const Tile *tile, con
 /* Softcap, ALiBi, bias and mask of the rows from .. to. The kernel writes whole vectors: from a
  * multiple of P on they end with the row, so that neither another row nor what lies behind the
  * scores, which other parts of the softmax have set, is touched. */
-static void adjust(const Job *job, const Visit *v, size_t from, size_t to) {
+static void score_mod(const Job *job, const Visit *v, size_t from, size_t to) {
   const Problem *const p = job->problem;
   const Block *const block = v->block;
   for (size_t r = from; r < to; r++) {
     const size_t i = block_token(p, block->row + r);
     const size_t h = block_head(p, block->kv_head, block->row + r);
-    const KernelAdjust how =
+    const KernelScoreMod how =
         adjustment_of(p, &block->cut->sequence, h, i, v->tile->first + v->first);
-    job->kernels->adjust(v->seen.to - v->first, &how, v->interim.scores + r * KEY_TILE + v->first);
+    job->kernels->score_mod(v->seen.to - v->first, &how,
+                            v->interim.scores + r * KEY_TILE + v->first);
   }
 }
 
-bool visit_begin(const Job *job, const Block *block, Tile *tile, Online state, Interim interim,
+bool visit_begin(const Job *job, const Block *block, Tile *tile, Online state, TileScratch interim,
                  Visit *v) {
   const Problem *const p = job->problem;
   v->block = block;
@@ -85,30 +87,30 @@ bool visit_begin(const Job *job, const Block *block, Tile *tile, Online state, I
   return !problem_has_mask(p) || !all_masked(job, block, tile, &v->seen);
 }
 
-void visit_score(const Job *job, const Visit *v, size_t from, size_t to) {
+void visit_scores(const Job *job, const Visit *v, size_t from, size_t to) {
   const size_t end = v->tile->form == FORM_ROWS ? v->seen.to : v->end;
   from = size_max(from, v->first);
   to = size_min(to, end);
   if (from >= to) return;
-  tile_score(job, v->tile, v->block->rows, from, to, v->block->query, v->interim.scores);
+  tile_scores(job, v->tile, v->block->rows, from, to, v->block->query, v->interim.scores);
 }
 
 /* Weights of rows from .. to, and of all keys from a multiple of P on. */
-static void split_weights(const Job *job, const Visit *v, size_t from, size_t to) {
+static void pack_weight_pairs(const Job *job, const Visit *v, size_t from, size_t to) {
   const size_t stride = KEY_TILE / 2;
-  job->kernels->split_weights(to - from, v->seen.to - v->first,
-                              v->interim.scores + from * KEY_TILE + v->first, KEY_TILE,
-                              job->tiling.order, job->tiling.R * stride, stride,
-                              v->interim.weights + from * stride + v->first / 2);
+  job->kernels->pack_weight_pairs(to - from, v->seen.to - v->first,
+                                  v->interim.scores + from * KEY_TILE + v->first, KEY_TILE,
+                                  job->tiling.bf16_terms, job->tiling.R * stride, stride,
+                                  v->interim.weights + from * stride + v->first / 2);
 }
 
-void visit_soften(const Job *job, const Visit *v, size_t from, size_t to) {
+void visit_softmax(const Job *job, const Visit *v, size_t from, size_t to) {
   const Kernels *const kernels = job->kernels;
-  const Seen *const seen = &v->seen;
+  const VisibleSpan *const seen = &v->seen;
   const bool full = seen->all && seen->from == 0 && seen->to == v->end;
   to = size_min(to, v->block->rows);
   if (from >= to) return;
-  if (adjustment_is_needed(job->problem)) adjust(job, v, from, to);
+  if (adjustment_is_needed(job->problem)) score_mod(job, v, from, to);
   float *const scores = v->interim.scores + from * KEY_TILE;
   float *const max = v->state.max + from, *const sum = v->state.sum + from;
   float *const rescale = v->interim.rescale + from;
@@ -118,13 +120,13 @@ void visit_soften(const Job *job, const Visit *v, size_t from, size_t to) {
     kernels->softmax_ragged(to - from, v->end, seen->first + from, seen->end + from, scores,
                             KEY_TILE, max, sum, rescale);
   }
-  if (job->tiling.order) split_weights(job, v, from, to);
+  if (job->tiling.bf16_terms) pack_weight_pairs(job, v, from, to);
 }
 
 /* Each row adds up exactly the values that it sees, run by run. One that sees none has kept its
  * maximum, and there is nothing to rescale. */
 static void weigh_by_row(const Job *job, const Visit *v, bool masked) {
-  const Seen *const seen = &v->seen;
+  const VisibleSpan *const seen = &v->seen;
   for (size_t r = 0; r < v->block->rows; r++) {
     const float *const weights = v->interim.scores + r * KEY_TILE;
     const float *rescale = v->interim.rescale + r;
@@ -133,7 +135,7 @@ static void weigh_by_row(const Job *job, const Visit *v, bool masked) {
         if (masked && row_masked(job, v->block, v->tile, r, end)) break;
       }
       if (end == j) continue;
-      tile_weigh(job, v->tile, 1, j, end, weights, rescale, online_from(v->state, r));
+      tile_weighted_sum(job, v->tile, 1, j, end, weights, rescale, online_from(v->state, r));
       rescale = NULL;
     }
   }
@@ -141,21 +143,21 @@ static void weigh_by_row(const Job *job, const Visit *v, bool masked) {
 
 /* Rows whose keys all begin together: those that all see, then each row's own end. */
 static void weigh_ends(const Job *job, const Visit *v) {
-  const Seen *const seen = &v->seen;
+  const VisibleSpan *const seen = &v->seen;
   const size_t common = seen->all ? seen->to : size_max(seen->end[0], seen->from);
-  tile_weigh(job, v->tile, v->block->rows, seen->from, common, v->interim.scores,
-             v->interim.rescale, v->state);
+  tile_weighted_sum(job, v->tile, v->block->rows, seen->from, common, v->interim.scores,
+                    v->interim.rescale, v->state);
   for (size_t r = 0; !seen->all && r < v->block->rows; r++) {
     if (seen->end[r] <= common) continue;
-    tile_weigh(job, v->tile, 1, common, seen->end[r], v->interim.scores + r * KEY_TILE, NULL,
-               online_from(v->state, r));
+    tile_weighted_sum(job, v->tile, 1, common, seen->end[r], v->interim.scores + r * KEY_TILE, NULL,
+                      online_from(v->state, r));
   }
 }
 
 /* Each row over a copy of the tile's values that holds those that it sees. */
 static void weigh_copies(const Job *job, const Scratch *s, const Visit *v, bool masked,
                          Columns columns, Weights weights) {
-  const Seen *const seen = &v->seen;
+  const VisibleSpan *const seen = &v->seen;
   for (size_t r = 0; r < v->block->rows; r++) {
     bool visible[KEY_TILE] = {false};
     for (size_t j = seen->first[r]; j < seen->end[r]; j++) {
@@ -163,8 +165,8 @@ static void weigh_copies(const Job *job, const Scratch *s, const Visit *v, bool 
     }
     const Tile copy =
         tile_copy_visible(job, v->tile, v->first, seen->to, columns, visible, s->visible);
-    tile_weigh_pairs(job, &copy, 1, v->first, seen->to, columns, weights, v->interim.rescale + r,
-                     online_from(v->state, r));
+    tile_weighted_sum_pairs(job, &copy, 1, v->first, seen->to, columns, weights,
+                            v->interim.rescale + r, online_from(v->state, r));
     weights.floats += KEY_TILE;
     weights.pairs.pairs += weights.pairs.stride;
   }
@@ -173,23 +175,23 @@ static void weigh_copies(const Job *job, const Scratch *s, const Visit *v, bool 
 /* The weighted sum over a tile of pairs: all of its steps of which a row sees a key. */
 static void weigh_steps(const Job *job, const Scratch *s, const Visit *v, bool masked,
                         Columns columns) {
-  const Seen *const seen = &v->seen;
+  const VisibleSpan *const seen = &v->seen;
   const size_t stride = KEY_TILE / 2;
   const bool whole = seen->all && v->first == seen->from && seen->to % KERNEL_PANEL == 0;
   const Weights weights = {
       v->interim.scores,
-      {v->interim.weights, job->tiling.order, job->tiling.R * stride, stride, KERNEL_BF16}};
+      {v->interim.weights, job->tiling.bf16_terms, job->tiling.R * stride, stride, KERNEL_BF16}};
   if ((whole && !masked) || tile_is_finite(job, v->tile)) {
-    tile_weigh_pairs(job, v->tile, v->block->rows, v->first, seen->to, columns, weights,
-                     v->interim.rescale, v->state);
+    tile_weighted_sum_pairs(job, v->tile, v->block->rows, v->first, seen->to, columns, weights,
+                            v->interim.rescale, v->state);
   } else {
     weigh_copies(job, s, v, masked, columns, weights);
   }
 }
 
-void visit_weigh(const Job *job, const Scratch *s, const Visit *v, Columns columns) {
+void visit_weighted_sum(const Job *job, const Scratch *s, const Visit *v, Columns columns) {
   const bool masked = problem_has_mask(job->problem);
-  const Seen *const seen = &v->seen;
+  const VisibleSpan *const seen = &v->seen;
   const bool aligned = seen->all || (seen->from == 0 && seen->first[v->block->rows - 1] == 0);
   if (columns.from >= columns.to) return;
   if (v->tile->form == FORM_PAIRS) {
@@ -197,8 +199,8 @@ void visit_weigh(const Job *job, const Scratch *s, const Visit *v, Columns colum
   } else if (!masked && aligned) {
     weigh_ends(job, v);
   } else if (tile_is_finite(job, v->tile)) {
-    tile_weigh(job, v->tile, v->block->rows, seen->from, seen->to, v->interim.scores,
-               v->interim.rescale, v->state);
+    tile_weighted_sum(job, v->tile, v->block->rows, seen->from, seen->to, v->interim.scores,
+                      v->interim.rescale, v->state);
   } else {
     weigh_by_row(job, v, masked);
   }

@@ -30,7 +30,7 @@
  *            stores them in another form than the precision multiplies, each tile is brought into it
  *            in scratch when its turn comes: widened, split, or gathered from several pages.
  * In the precisions of bf16, queries, K, V and the weights of softmax are packed as pairs in
- * planes, and one kernel, `multiply`, makes the scores and the weighted sums; what is between them
+ * terms, and one kernel, `gemm_bf16`, makes the scores and the weighted sums; what is between them
  * is fp32.
  *
  * Where one query tile holds all rows and heads are too few for the threads, each split is a piece
@@ -55,26 +55,26 @@ static bool rows_are_shown(const AttendContext *context) {
   return context->tap && context->tap_count > 0;
 }
 
-/* Planes of K and V in which the kernels find them; 0: they are floats, or those of the cache in
+/* Terms of K and V in which the kernels find them; 0: they are floats, or those of the cache in
  * fp16. */
-static size_t planes_multiplied(const Problem *p, const Tiling *t) {
-  const Source source = t->first.source;
-  const bool stored = source == SOURCE_CACHED || source == SOURCE_GATHERED;
-  if (!stored || !p->cache) return t->order;
+static size_t terms_multiplied(const Problem *p, const Tiling *t) {
+  const KvSource source = t->first.source;
+  const bool stored = source == KV_SOURCE_CACHED || source == KV_SOURCE_GATHERED;
+  if (!stored || !p->cache) return t->bf16_terms;
   if (p->cache->number == KERNEL_FP16) return 0;
-  return t->order ? size_min(t->order, p->cache->planes) : p->cache->planes;
+  return t->bf16_terms ? size_min(t->bf16_terms, p->cache->terms) : p->cache->terms;
 }
 
 /* What numbers K and V are, as the end of a sentence on where they come from; "" if they are floats
  * all along. */
 static void describe_numbers(const Problem *p, const Tiling *t, char *text, size_t size) {
   const bool fp16 = p->cache && p->cache->number == KERNEL_FP16;
-  const size_t planes = planes_multiplied(p, t);
-  const char *const stored = !fp16                              ? ""
-                             : t->first.source == SOURCE_CACHED ? " in fp16"
-                                                                : " from fp16";
-  if (planes > 0) {
-    snprintf(text, size, "%s as %zu plane%s of bf16", stored, planes, planes == 1 ? "" : "s");
+  const size_t terms = terms_multiplied(p, t);
+  const char *const stored = !fp16                                 ? ""
+                             : t->first.source == KV_SOURCE_CACHED ? " in fp16"
+                                                                   : " from fp16";
+  if (terms > 0) {
+    snprintf(text, size, "%s as %zu term%s of bf16", stored, terms, terms == 1 ? "" : "s");
   } else {
     snprintf(text, size, "%s", stored);
   }
@@ -83,14 +83,14 @@ static void describe_numbers(const Problem *p, const Tiling *t, char *text, size
 static AttendStatus consider(const AttendContext *context, const Problem *p, PathNeeds *needs,
                              Fault *reason) {
   static const char *const sources[] = {
-      [SOURCE_HEAD] = "K and V packed head by head",
-      [SOURCE_SHARED] = "K and V packed once for all threads",
-      [SOURCE_LOCAL] = "K and V packed tile by tile",
-      [SOURCE_DIRECT] = "K and V read in place",
-      [SOURCE_CACHED] = "K and V read from the cache as packed",
-      [SOURCE_GATHERED] = "K read from the cache as packed, V gathered tile by tile",
-      [SOURCE_WIDENED] = "K and V of the cache widened tile by tile",
-      [SOURCE_SPLIT] = "K and V of the cache split tile by tile",
+      [KV_SOURCE_HEAD] = "K and V packed head by head",
+      [KV_SOURCE_SHARED] = "K and V packed once for all threads",
+      [KV_SOURCE_LOCAL] = "K and V packed tile by tile",
+      [KV_SOURCE_DIRECT] = "K and V read in place",
+      [KV_SOURCE_CACHED] = "K and V read from the cache as packed",
+      [KV_SOURCE_GATHERED] = "K read from the cache as packed, V gathered tile by tile",
+      [KV_SOURCE_WIDENED] = "K and V of the cache widened tile by tile",
+      [KV_SOURCE_CONVERTED] = "K and V of the cache split tile by tile",
   };
   if (p->options.normalization != ATTEND_NORMALIZE_SOFTMAX) {
     return fault_set(reason, ATTEND_STATUS_PATH_REFUSED,
@@ -121,7 +121,7 @@ static AttendStatus consider(const AttendContext *context, const Problem *p, Pat
 }
 
 /* Packed keys and values of a tile of a shared sequence. */
-static float *shared_keys(const Job *job, const Cut *cut, size_t g, size_t tile) {
+static float *shared_keys(const Job *job, const SequencePlan *cut, size_t g, size_t tile) {
   const Tiling *const t = &job->tiling;
   const size_t tiles = cut->tile_end - cut->tile_begin;
   return layout_at(job->workspace, t->packed_at) + cut->packed_at +
@@ -129,43 +129,44 @@ static float *shared_keys(const Job *job, const Cut *cut, size_t g, size_t tile)
 }
 
 /* Tile number `tile` of kv head g: packed before, packed now, in place or of the cache. */
-static Tile fetch_tile(const Job *job, const Scratch *s, const Cut *cut, size_t g, size_t tile) {
+static Tile fetch_tile(const Job *job, const Scratch *s, const SequencePlan *cut, size_t g,
+                       size_t tile) {
   const Tiling *const t = &job->tiling;
   const Sequence *const sequence = &cut->sequence;
   switch (cut->source) {
-  case SOURCE_SHARED: {
+  case KV_SOURCE_SHARED: {
     float *const key = shared_keys(job, cut, g, tile);
     return tile_at(job, sequence, tile, key, key + t->key_tile_words);
   }
-  case SOURCE_HEAD:
+  case KV_SOURCE_HEAD:
     return tile_at(job, sequence, tile, s->key + (tile - cut->tile_begin) * t->key_tile_words,
                    s->value + (tile - cut->tile_begin) * t->value_tile_words);
-  case SOURCE_LOCAL:
+  case KV_SOURCE_LOCAL:
     tile_pack(job, sequence, g, tile, s->key, s->value);
     return tile_at(job, sequence, tile, s->key, s->value);
-  case SOURCE_CACHED:
+  case KV_SOURCE_CACHED:
     return tile_of_cache(job, sequence, g, tile);
-  case SOURCE_GATHERED:
+  case KV_SOURCE_GATHERED:
     return tile_gather(job, sequence, g, tile, s->value);
-  case SOURCE_WIDENED:
+  case KV_SOURCE_WIDENED:
     return tile_widen(job, sequence, g, tile, s->key, s->value);
-  case SOURCE_SPLIT:
-    return tile_split(job, sequence, g, tile, s->key, s->value);
-  case SOURCE_DIRECT:
+  case KV_SOURCE_CONVERTED:
+    return tile_convert(job, sequence, g, tile, s->key, s->value);
+  case KV_SOURCE_DIRECT:
     break;
   }
   return tile_in_place(job, sequence, g, tile);
 }
 
 /* Whether fetching a tile writes over the one before it. */
-static bool tile_takes_scratch(Source source) {
-  return source == SOURCE_LOCAL || source == SOURCE_GATHERED || source == SOURCE_WIDENED ||
-         source == SOURCE_SPLIT;
+static bool tile_takes_scratch(KvSource source) {
+  return source == KV_SOURCE_LOCAL || source == KV_SOURCE_GATHERED || source == KV_SOURCE_WIDENED ||
+         source == KV_SOURCE_CONVERTED;
 }
 
 /* The register blocks of rows row .. row + rows of a kv head, whose queries are packed. */
-static size_t list_blocks(const Job *job, const Scratch *s, const Cut *cut, size_t g, size_t row,
-                          size_t rows, Block *blocks) {
+static size_t list_blocks(const Job *job, const Scratch *s, const SequencePlan *cut, size_t g,
+                          size_t row, size_t rows, Block *blocks) {
   const Problem *const p = job->problem;
   const size_t height = query_block_height(job, rows);
   size_t count = 0;
@@ -183,8 +184,8 @@ static size_t list_blocks(const Job *job, const Scratch *s, const Cut *cut, size
 }
 
 /* Rows row .. row + rows of a kv head against the visible tiles of a split, from an empty state. */
-static void attend_split(const Job *job, const Scratch *s, const Cut *cut, size_t g, size_t row,
-                         size_t rows, size_t split, Online state) {
+static void attend_split(const Job *job, const Scratch *s, const SequencePlan *cut, size_t g,
+                         size_t row, size_t rows, size_t split, Online state) {
   Block blocks[MAX_BLOCKS];
   const size_t count = list_blocks(job, s, cut, g, row, rows, blocks);
   const size_t top = block_range(job->problem, cut, row).begin;
@@ -230,7 +231,7 @@ static void finish_rows(const Job *job, const Sequence *s, size_t g, size_t row,
 }
 
 /* One query tile of one kv head, over all splits that it sees. */
-static void attend_query_tile(const Job *job, const Scratch *s, const Cut *cut, size_t g,
+static void attend_query_tile(const Job *job, const Scratch *s, const SequencePlan *cut, size_t g,
                               size_t tile) {
   const Problem *const p = job->problem;
   const size_t row = tile * cut->query_tile, rows = size_min(cut->query_tile, cut->rows - row);
@@ -246,7 +247,8 @@ static void attend_query_tile(const Job *job, const Scratch *s, const Cut *cut, 
 }
 
 /* A kv head whose K and V the thread packs for itself. */
-static void attend_head(const Job *job, const Scratch *s, const Cut *cut, size_t g, size_t thread) {
+static void attend_head(const Job *job, const Scratch *s, const SequencePlan *cut, size_t g,
+                        size_t thread) {
   const Tiling *const t = &job->tiling;
   Profiler *const profiler = &job->context->profiler;
   double clock = profile_start(profiler);
@@ -261,7 +263,7 @@ static void attend_head(const Job *job, const Scratch *s, const Cut *cut, size_t
 }
 
 /* All rows of a kv head over one split, into its partial state. */
-static void attend_one_split(const Job *job, const Scratch *s, const Cut *cut, size_t g,
+static void attend_one_split(const Job *job, const Scratch *s, const SequencePlan *cut, size_t g,
                              size_t split) {
   const Online state = tiling_partial(&job->tiling, job->problem, job->workspace, cut, g, split);
   query_pack(job, cut, g, 0, cut->rows, s->query);
@@ -270,7 +272,7 @@ static void attend_one_split(const Job *job, const Scratch *s, const Cut *cut, s
 
 /* The cut that entry `index` of a list of work belongs to: the last one that begins at or before
  * it. `member` is the offset of first_piece, first_pack or first_merge. */
-static const Cut *find_cut(const Job *job, size_t index, size_t member) {
+static const SequencePlan *find_cut(const Job *job, size_t index, size_t member) {
   size_t low = 0, high = job->problem->shape.batch;
   while (high - low > 1) {
     const size_t middle = low + (high - low) / 2;
@@ -287,12 +289,12 @@ static const Cut *find_cut(const Job *job, size_t index, size_t member) {
 /* A piece of work. Within a head the last query tile, which sees the most keys, comes first. */
 static void attend_part(const Job *job, size_t index, size_t thread) {
   Profiler *const profiler = &job->context->profiler;
-  const Cut *const cut = find_cut(job, index, offsetof(Cut, first_piece));
+  const SequencePlan *const cut = find_cut(job, index, offsetof(SequencePlan, first_piece));
   const size_t piece = index - cut->first_piece;
   const size_t per_head = cut->pieces / job->problem->shape.kv_heads;
   const size_t g = piece / per_head, part = piece % per_head;
   const Scratch s = tiling_scratch(&job->tiling, job->problem, job->workspace, thread);
-  if (cut->source == SOURCE_HEAD) {
+  if (cut->source == KV_SOURCE_HEAD) {
     attend_head(job, &s, cut, g, thread);
     return;
   }
@@ -308,7 +310,7 @@ static void attend_part(const Job *job, size_t index, size_t thread) {
 static void attend_piece(void *argument, size_t index, size_t thread) {
   const Job *const job = argument;
   attend_part(job, index, thread);
-  job->kernels->multiply_end();
+  job->kernels->release();
 }
 
 /* One panel of keys and values of all kv heads of a sequence. With heads side by side in memory a
@@ -317,7 +319,7 @@ static void pack_piece(void *argument, size_t index, size_t thread) {
   const Job *const job = argument;
   const Problem *const p = job->problem;
   Profiler *const profiler = &job->context->profiler;
-  const Cut *const cut = find_cut(job, index, offsetof(Cut, first_pack));
+  const SequencePlan *const cut = find_cut(job, index, offsetof(SequencePlan, first_pack));
   const size_t first = cut->tile_begin * KEY_TILE + (index - cut->first_pack) * KERNEL_PANEL;
   const double clock = profile_start(profiler);
   for (size_t g = 0; g < p->shape.kv_heads && first < cut->sequence.key_limit; g++) {
@@ -331,7 +333,7 @@ static void merge_piece(void *argument, size_t index, size_t thread) {
   const Job *const job = argument;
   const Problem *const p = job->problem;
   Profiler *const profiler = &job->context->profiler;
-  const Cut *const cut = find_cut(job, index, offsetof(Cut, first_merge));
+  const SequencePlan *const cut = find_cut(job, index, offsetof(SequencePlan, first_merge));
   const size_t g = index - cut->first_merge;
   const double clock = profile_start(profiler);
   const Online total = tiling_partial(&job->tiling, p, job->workspace, cut, g, cut->split_begin);

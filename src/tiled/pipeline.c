@@ -14,7 +14,7 @@ _Static_assert(KERNEL_MAX_ROWS <= 2 * PARTS * KERNEL_MIN_ROWS, "no part has more
 void pipeline_begin(Pipeline *pipeline, const Job *job, const Scratch *scratch) {
   pipeline->job = job;
   pipeline->scratch = scratch;
-  pipeline->beside = job->kernels->beside && job->tiling.order > 0;
+  pipeline->beside = job->kernels->beside && job->tiling.bf16_terms > 0;
   pipeline->begun = 0;
   pipeline->tile = 0;
   pipeline->tile_is_visited = false;
@@ -31,35 +31,36 @@ void pipeline_keep_tile(Pipeline *pipeline, Tile tile) {
 /* Part number `part` of 2 * PARTS: half of the rows go beside scores, half beside sums. */
 static void soften_rows(const Job *job, const Visit *visit, size_t part) {
   const size_t rows = size_ceil_divide(visit->block->rows, (size_t)2 * PARTS);
-  visit_soften(job, visit, part * rows, (part + 1) * rows);
+  visit_softmax(job, visit, part * rows, (part + 1) * rows);
 }
 
 static void weigh_panels(const Job *job, const Scratch *s, const Visit *visit, size_t part) {
   const size_t width = visit->state.stride, panels = size_ceil_divide(width, KERNEL_PANEL);
   const size_t from = part * panels / PARTS, to = (part + 1) * panels / PARTS;
-  visit_weigh(job, s, visit, (Columns){from * KERNEL_PANEL, size_min(to * KERNEL_PANEL, width)});
+  visit_weighted_sum(job, s, visit,
+                     (Columns){from * KERNEL_PANEL, size_min(to * KERNEL_PANEL, width)});
 }
 
 /* A stage each of up to three visits, in parts that take turns. The products of a visit stay
  * together, because blocks of other rows want their tiles configured anew. */
 static void advance(const Pipeline *pipeline, const Visit *score, const Visit *soften,
-                    const Visit *weigh) {
+                    const Visit *weighted_sum) {
   const Job *const job = pipeline->job;
   for (size_t part = 0; part < PARTS; part++) {
-    if (score) visit_score(job, score, part * KERNEL_PANEL, (part + 1) * KERNEL_PANEL);
+    if (score) visit_scores(job, score, part * KERNEL_PANEL, (part + 1) * KERNEL_PANEL);
     if (soften) soften_rows(job, soften, part);
   }
   for (size_t part = 0; part < PARTS; part++) {
-    if (weigh) weigh_panels(job, pipeline->scratch, weigh, part);
+    if (weighted_sum) weigh_panels(job, pipeline->scratch, weighted_sum, part);
     if (soften) soften_rows(job, soften, PARTS + part);
   }
 }
 
 static void visit_at_once(const Pipeline *pipeline, const Visit *visit) {
   const Job *const job = pipeline->job;
-  visit_score(job, visit, 0, KEY_TILE);
-  visit_soften(job, visit, 0, visit->block->rows);
-  visit_weigh(job, pipeline->scratch, visit, (Columns){0, visit->state.stride});
+  visit_scores(job, visit, 0, KEY_TILE);
+  visit_softmax(job, visit, 0, visit->block->rows);
+  visit_weighted_sum(job, pipeline->scratch, visit, (Columns){0, visit->state.stride});
 }
 
 /* Visit number k, or null if there is none. */
@@ -71,7 +72,7 @@ void pipeline_push(Pipeline *pipeline, const Block *block, Online state) {
   const size_t k = pipeline->begun;
   Tile *const tile = &pipeline->tiles[pipeline->tile];
   Visit *const visit = &pipeline->visits[k % PIPELINE_VISITS];
-  const Interim interim = pipeline->scratch->interims[k % INTERIMS];
+  const TileScratch interim = pipeline->scratch->interims[k % INTERIMS];
   if (!visit_begin(pipeline->job, block, tile, state, interim, visit)) return;
   if (!pipeline->beside) {
     visit_at_once(pipeline, visit);

@@ -1,6 +1,6 @@
 /* pipeline.h - the visits of blocks to tiles, one behind the other, for one thread.
  *
- * Where `multiply` runs on a unit of its own, three visits are under way at a time, and what two of
+ * Where `gemm_bf16` runs on a unit of its own, three visits are under way at a time, and what two of
  * them multiply goes on beside the softmax of the third:
  *
  *                        visit k + 1     visit k     visit k - 1

@@ -28,9 +28,9 @@ static void split_queries(const Job *job, const Sequence *s, size_t g, size_t ro
     const size_t here = size_min(KERNEL_MAX_ROWS, rows - r);
     const float *query[KERNEL_MAX_ROWS];
     for (size_t k = 0; k < here; k++) query[k] = query_row(p, s, g, row + r + k);
-    job->kernels->split_rows(here, p->shape.head_dim, query, p->scale * LOG2_E, KERNEL_BF16,
-                             t->order, t->query_tile * t->key_pairs, t->key_pairs,
-                             pairs + r * t->key_pairs);
+    job->kernels->pack_row_pairs(here, p->shape.head_dim, query, p->scale * LOG2_E, KERNEL_BF16,
+                                 t->bf16_terms, t->query_tile * t->key_pairs, t->key_pairs,
+                                 pairs + r * t->key_pairs);
   }
 }
 
@@ -65,12 +65,14 @@ static void pack_blocks(const Job *job, const Sequence *s, size_t g, size_t row,
 }
 
 /* Whether fp32 queries meet pairs as they lie in the cache. */
-static bool is_wide(const Job *job, const Cut *cut) {
-  return job->tiling.order == 0 && cut->source == SOURCE_CACHED && job->problem->cache->planes > 0;
+static bool is_wide(const Job *job, const SequencePlan *cut) {
+  return job->tiling.bf16_terms == 0 && cut->source == KV_SOURCE_CACHED &&
+         job->problem->cache->terms > 0;
 }
 
-void query_pack(const Job *job, const Cut *cut, size_t g, size_t row, size_t rows, float *packed) {
-  if (job->tiling.order) {
+void query_pack(const Job *job, const SequencePlan *cut, size_t g, size_t row, size_t rows,
+                float *packed) {
+  if (job->tiling.bf16_terms) {
     split_queries(job, &cut->sequence, g, row, rows, words_as_pairs(packed));
   } else if (is_wide(job, cut)) {
     scale_queries(job, &cut->sequence, g, row, rows, packed);
@@ -79,11 +81,11 @@ void query_pack(const Job *job, const Cut *cut, size_t g, size_t row, size_t row
   }
 }
 
-Query query_of(const Job *job, const Cut *cut, float *packed, size_t row, size_t number) {
+Query query_of(const Job *job, const SequencePlan *cut, float *packed, size_t row, size_t number) {
   const Tiling *const t = &job->tiling;
   const size_t D = job->problem->shape.head_dim;
-  if (t->order) {
-    return (Query){.pairs = {words_as_pairs(packed) + row * t->key_pairs, t->order,
+  if (t->bf16_terms) {
+    return (Query){.pairs = {words_as_pairs(packed) + row * t->key_pairs, t->bf16_terms,
                              t->query_tile * t->key_pairs, t->key_pairs, KERNEL_BF16}};
   }
   return (Query){.floats = packed + (is_wide(job, cut) ? row * D : number * t->R * D)};

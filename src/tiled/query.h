@@ -9,10 +9,11 @@
 size_t query_block_height(const Job *job, size_t rows);
 
 /* Packs rows row .. row + rows of kv head g. */
-void query_pack(const Job *job, const Cut *cut, size_t g, size_t row, size_t rows, float *packed);
+void query_pack(const Job *job, const SequencePlan *cut, size_t g, size_t row, size_t rows,
+                float *packed);
 
 /* The queries of a register block, `row` rows into what query_pack() made; it is block number
  * `number`. */
-Query query_of(const Job *job, const Cut *cut, float *packed, size_t row, size_t number);
+Query query_of(const Job *job, const SequencePlan *cut, float *packed, size_t row, size_t number);
 
 #endif

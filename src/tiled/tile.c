@@ -2,7 +2,7 @@
  *
  * The kernels give a score and a weighted sum the same bits from panels and from rows, in fp32 also
  * from pairs, and a sum goes over the keys in their order whatever the parts, so that where a tile
- * lies does not show in the result. With several planes a weighted sum over the tile is one chain:
+ * lies does not show in the result. With several terms a weighted sum over the tile is one chain:
  * its values are then in one part. Leaving out keys of weight 0 at the ends of a chain does not
  * change it.
  */
@@ -20,14 +20,14 @@ Tile tile_at(const Job *job, const Sequence *s, size_t tile, float *key, float *
   const Tiling *const t = &job->tiling;
   Tile found = {.first = tile * KEY_TILE,
                 .keys = keys_of(s, tile),
-                .form = t->order ? FORM_PAIRS : FORM_PANELS,
+                .form = t->bf16_terms ? FORM_PAIRS : FORM_PANELS,
                 .key_part = KEY_TILE,
                 .value_part = KEY_TILE};
-  if (t->order) {
-    found.key_pairs[0] = (KernelPairs){words_as_pairs(key), t->order, KEY_TILE * t->key_pairs,
+  if (t->bf16_terms) {
+    found.key_pairs[0] = (KernelPairs){words_as_pairs(key), t->bf16_terms, KEY_TILE * t->key_pairs,
                                        t->key_pairs * KERNEL_PANEL, KERNEL_BF16};
     found.value_pairs[0] =
-        (KernelPairs){words_as_pairs(value), t->order, KEY_TILE / 2 * t->value_columns,
+        (KernelPairs){words_as_pairs(value), t->bf16_terms, KEY_TILE / 2 * t->value_columns,
                       (size_t)KEY_TILE / 2 * KERNEL_PANEL, KERNEL_BF16};
   } else {
     found.key[0] = key;
@@ -62,12 +62,12 @@ Tile tile_of_cache(const Job *job, const Sequence *s, size_t g, size_t tile) {
   const size_t pages = size_ceil_divide(s->key_tokens, cache->page_tokens);
   Tile found = {.first = tile * KEY_TILE,
                 .keys = keys_of(s, tile),
-                .form = cache->planes ? FORM_PAIRS : FORM_PANELS,
+                .form = cache->terms ? FORM_PAIRS : FORM_PANELS,
                 .key_part = cache->page_tokens,
                 .value_part = cache->page_tokens,
                 .value_stride = cache->page_tokens * KERNEL_PANEL};
   for (size_t k = 0; k < parts && page + k < pages; k++) {
-    if (cache->planes) {
+    if (cache->terms) {
       found.key_pairs[k] = kvcache_key_pairs(cache, s->slot, page + k, g);
       found.value_pairs[k] = kvcache_value_pairs(cache, s->slot, page + k, g);
     } else {
@@ -84,23 +84,24 @@ static void score_pairs(const Job *job, size_t rows, size_t keys, Query query, K
   const Tiling *const t = &job->tiling;
   const size_t D = job->problem->shape.head_dim;
   key.pairs += at / KERNEL_PANEL * key.stride;
-  if (t->order) {
-    job->kernels->multiply(rows, t->key_pairs, keys, t->order, query.pairs, key, NULL, scores,
-                           KEY_TILE);
+  if (t->bf16_terms) {
+    job->kernels->gemm_bf16(rows, t->key_pairs, keys, t->bf16_terms, query.pairs, key, NULL, scores,
+                            KEY_TILE);
   } else {
-    job->kernels->multiply_wide(rows, D, keys, query.floats, D, key, NULL, scores, KEY_TILE);
+    job->kernels->gemm_mixed(rows, D, keys, query.floats, D, key, NULL, scores, KEY_TILE);
   }
 }
 
-void tile_score(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to, Query query,
-                float *scores) {
+void tile_scores(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to, Query query,
+                 float *scores) {
   const Kernels *const kernels = job->kernels;
   const size_t D = job->problem->shape.head_dim;
   if (tile->form == FORM_ROWS) {
     const KernelAhead values = {tile->value[0] + from * tile->value_stride, tile->value_stride,
                                 job->problem->shape.value_dim};
-    kernels->direct_scores(rows, D, to - from, query.floats, tile->key[0] + from * tile->key_stride,
-                           tile->key_stride, scores + from, KEY_TILE, values);
+    kernels->unpacked_scores(rows, D, to - from, query.floats,
+                             tile->key[0] + from * tile->key_stride, tile->key_stride,
+                             scores + from, KEY_TILE, values);
     return;
   }
   for (size_t j = from; j < to;) {
@@ -116,11 +117,11 @@ void tile_score(const Job *job, const Tile *tile, size_t rows, size_t from, size
   }
 }
 
-void tile_weigh(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to,
-                const float *weights, const float *rescale, Online state) {
+void tile_weighted_sum(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to,
+                       const float *weights, const float *rescale, Online state) {
   const Kernels *const kernels = job->kernels;
   if (tile->form == FORM_ROWS) {
-    kernels->direct_weigh(rows, to - from, job->problem->shape.value_dim, weights + from, KEY_TILE,
+    kernels->unpacked_sum(rows, to - from, job->problem->shape.value_dim, weights + from, KEY_TILE,
                           tile->value[0] + from * tile->value_stride, tile->value_stride, rescale,
                           state.acc, state.stride, tile->next_key);
     return;
@@ -129,9 +130,9 @@ void tile_weigh(const Job *job, const Tile *tile, size_t rows, size_t from, size
   do {
     const size_t part = j / tile->value_part, at = j % tile->value_part;
     const size_t end = size_min(to, (part + 1) * tile->value_part);
-    kernels->weigh(rows, end - j, state.stride, weights + j, KEY_TILE,
-                   tile->value[part] + at * KERNEL_PANEL, tile->value_stride, rescale, state.acc,
-                   state.stride);
+    kernels->weighted_sum(rows, end - j, state.stride, weights + j, KEY_TILE,
+                          tile->value[part] + at * KERNEL_PANEL, tile->value_stride, rescale,
+                          state.acc, state.stride);
     rescale = NULL;
     j = end;
   } while (j < to);
@@ -139,23 +140,23 @@ void tile_weigh(const Job *job, const Tile *tile, size_t rows, size_t from, size
 
 #define ONES_8 1, 1, 1, 1, 1, 1, 1, 1
 
-void tile_weigh_pairs(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to,
-                      Columns columns, Weights weights, const float *rescale, Online state) {
+void tile_weighted_sum_pairs(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to,
+                             Columns columns, Weights weights, const float *rescale, Online state) {
   static const float ones[KERNEL_MAX_ROWS] = {ONES_8, ONES_8, ONES_8, ONES_8};
-  const size_t order = job->tiling.order, width = columns.to - columns.from;
+  const size_t bf16_terms = job->tiling.bf16_terms, width = columns.to - columns.from;
   float *const sums = state.acc + columns.from;
   for (size_t j = from; j < to;) {
     const size_t part = j / tile->value_part, at = j % tile->value_part;
     const size_t end = size_min(to, (part + 1) * tile->value_part);
     KernelPairs value = tile->value_pairs[part], weight = weights.pairs;
     value.pairs += columns.from / KERNEL_PANEL * value.stride + at / 2 * KERNEL_PANEL;
-    if (order) {
+    if (bf16_terms) {
       weight.pairs += j / 2;
-      job->kernels->multiply(rows, size_round_up(end - j, KERNEL_PANEL) / 2, width, order, weight,
-                             value, rescale, sums, state.stride);
+      job->kernels->gemm_bf16(rows, size_round_up(end - j, KERNEL_PANEL) / 2, width, bf16_terms,
+                              weight, value, rescale, sums, state.stride);
     } else {
-      job->kernels->multiply_wide(rows, end - j, width, weights.floats + j, KEY_TILE, value,
-                                  rescale, sums, state.stride);
+      job->kernels->gemm_mixed(rows, end - j, width, weights.floats + j, KEY_TILE, value, rescale,
+                               sums, state.stride);
     }
     rescale = ones; /* null would begin anew */
     j = end;
@@ -170,23 +171,23 @@ static void copy_visible_row(const uint32_t *from, const bool *visible, uint32_t
 
 Tile tile_copy_visible(const Job *job, const Tile *tile, size_t from, size_t to, Columns columns,
                        const bool *visible, uint32_t *pairs) {
-  const size_t plane = KEY_TILE / 2 * job->tiling.value_columns;
+  const size_t term = KEY_TILE / 2 * job->tiling.value_columns;
   const size_t stride = (size_t)KEY_TILE / 2 * KERNEL_PANEL;
-  const size_t planes = size_min(size_max(job->tiling.order, 1), tile->value_pairs[0].planes);
+  const size_t terms = size_min(size_max(job->tiling.bf16_terms, 1), tile->value_pairs[0].terms);
   Tile copy = *tile;
   for (size_t j = from; j < size_round_up(to, KERNEL_PANEL); j += 2) {
     const KernelPairs source = tile->value_pairs[j / tile->value_part];
     const uint32_t *const row = source.pairs + j % tile->value_part / 2 * KERNEL_PANEL;
-    for (size_t p = 0; p < planes; p++) {
+    for (size_t p = 0; p < terms; p++) {
       for (size_t c = columns.from; c < columns.to; c += KERNEL_PANEL) {
         const size_t panel = c / KERNEL_PANEL;
-        copy_visible_row(row + p * source.plane_stride + panel * source.stride, visible + j,
-                         pairs + p * plane + panel * stride + j / 2 * KERNEL_PANEL);
+        copy_visible_row(row + p * source.term_stride + panel * source.stride, visible + j,
+                         pairs + p * term + panel * stride + j / 2 * KERNEL_PANEL);
       }
     }
   }
   copy.value_part = KEY_TILE;
-  copy.value_pairs[0] = (KernelPairs){pairs, planes, plane, stride, tile->value_pairs[0].number};
+  copy.value_pairs[0] = (KernelPairs){pairs, terms, term, stride, tile->value_pairs[0].number};
   return copy;
 }
 
@@ -201,7 +202,7 @@ static bool is_finite(const float *row, size_t floats) {
   return !odd;
 }
 
-/* Likewise both numbers of each pair; behind a first plane that is finite the others are. */
+/* Likewise both numbers of each pair; behind a first term that is finite the others are. */
 static bool are_finite(const uint32_t *pairs, size_t count, KernelNumber number) {
   const uint32_t first = number == KERNEL_FP16 ? 0x7c00u : 0x7f80u, second = first << 16;
   uint32_t odd = 0;

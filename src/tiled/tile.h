@@ -16,12 +16,12 @@ typedef struct Job {
   const Kernels *kernels;
   const Problem *problem;
   Tiling tiling;
-  const Cut *cuts; /* [B] */
+  const SequencePlan *cuts; /* [B] */
   void *workspace;
 } Job;
 
-/* What a tile is made of. Pairs meet queries and weights in pairs, by `multiply`, or in the fp32
- * precision floats, by `multiply_wide`; those of fp16 only there. */
+/* What a tile is made of. Pairs meet queries and weights in pairs, by `gemm_bf16`, or in the fp32
+ * precision floats, by `gemm_mixed`; those of fp16 only there. */
 typedef enum Form { FORM_ROWS, FORM_PANELS, FORM_PAIRS } Form;
 
 typedef struct Tile {
@@ -50,15 +50,15 @@ Tile tile_of_cache(const Job *job, const Sequence *sequence, size_t g, size_t ti
 
 /* scores[r, j] for keys from .. to of the tile: from is a multiple of P, and `to` of W, unless the
  * tile is one of rows. */
-void tile_score(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to, Query query,
-                float *scores);
+void tile_scores(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to, Query query,
+                 float *scores);
 
 /* state := rescale * state + weights V over keys from .. to of the tile, which is not one of
  * pairs. */
-void tile_weigh(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to,
-                const float *weights, const float *rescale, Online state);
+void tile_weighted_sum(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to,
+                       const float *weights, const float *rescale, Online state);
 
-/* Weights of a tile of pairs: floats as `softmax` leaves them, and their planes, unless the
+/* Weights of a tile of pairs: floats as `softmax` leaves them, and their terms, unless the
  * precision is fp32; of the first row, key 0 of the tile. */
 typedef struct Weights {
   const float *floats; /* rows are KEY_TILE apart */
@@ -70,10 +70,10 @@ typedef struct Columns {
   size_t from, to;
 } Columns;
 
-/* What tile_weigh does, for some columns and a tile of pairs; `from` is a multiple of P. The other
+/* What tile_weighted_sum does, for some columns and a tile of pairs; `from` is a multiple of P. The other
  * half of the last pair, and what follows it up to a whole step, is multiplied by weights of 0. */
-void tile_weigh_pairs(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to,
-                      Columns columns, Weights weights, const float *rescale, Online state);
+void tile_weighted_sum_pairs(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to,
+                             Columns columns, Weights weights, const float *rescale, Online state);
 
 /* Copies some columns of the values of keys from .. to, to whole steps from a multiple of P on, of a
  * tile of pairs to `pairs`, zeros in place of those that are not visible[], and returns the tile of

@@ -1,8 +1,8 @@
 /* tile_pack.c - packs tiles of the caller's views, and of a cache that stores them otherwise.
  *
- *   views           -> panels, or pairs in the planes of the precision
- *   pages in pairs  -> panels of floats, the sums of their planes      (precision fp32)
- *   pages in floats -> pairs in the planes of the precision            (the others)
+ *   views           -> panels, or pairs in the terms of the precision
+ *   pages in pairs  -> panels of floats, the sums of their terms      (precision fp32)
+ *   pages in floats -> pairs in the terms of the precision            (the others)
  *   pages in fp16   -> floats, and these likewise                      (the others)
  *   pages in bf16   -> the same pairs, the values of all pages side by side, so that the keys of a tile
  *                      are one chain whatever the size of a page
@@ -15,14 +15,14 @@
 #include <string.h>
 
 #include "cache/kvcache.h"
-#include "storage/split_panel.h"
+#include "storage/convert_panel.h"
 
-/* Pairs from plane to plane of a packed tile. */
-static size_t key_plane(const Tiling *t) {
+/* Pairs from term to term of a packed tile. */
+static size_t key_term(const Tiling *t) {
   return KEY_TILE * t->key_pairs;
 }
 
-static size_t value_plane(const Tiling *t) {
+static size_t value_term(const Tiling *t) {
   return KEY_TILE / 2 * t->value_columns;
 }
 
@@ -41,9 +41,9 @@ static void pack_keys(const Job *job, const Sequence *s, size_t g, size_t first,
   const Tiling *const t = &job->tiling;
   const size_t D = p->shape.head_dim, at = first % KEY_TILE, stride = p->key.token_stride;
   const float *const rows = problem_key(p, s, first, g);
-  if (t->order) {
-    job->kernels->split_keys(keys, D, rows, stride, KERNEL_BF16, t->order, key_plane(t),
-                             key_pairs_at(t, key, at));
+  if (t->bf16_terms) {
+    job->kernels->pack_key_pairs(keys, D, rows, stride, KERNEL_BF16, t->bf16_terms, key_term(t),
+                                 key_pairs_at(t, key, at));
   } else {
     job->kernels->pack_keys(keys, D, rows, stride, key + at * D);
   }
@@ -57,9 +57,9 @@ static void pack_values(const Job *job, const Sequence *s, size_t g, size_t firs
   for (size_t c = 0; c < Dv; c += KERNEL_PANEL) {
     const size_t columns = size_min(KERNEL_PANEL, Dv - c);
     const float *const rows = problem_value(p, s, first, g) + c;
-    if (t->order) {
-      job->kernels->split_values(keys, columns, rows, stride, KERNEL_BF16, t->order, value_plane(t),
-                                 value_pairs_at(value, at, c));
+    if (t->bf16_terms) {
+      job->kernels->pack_value_pairs(keys, columns, rows, stride, KERNEL_BF16, t->bf16_terms,
+                                     value_term(t), value_pairs_at(value, at, c));
     } else {
       job->kernels->pack_values(keys, columns, rows, stride,
                                 value + c * KEY_TILE + at * KERNEL_PANEL);
@@ -105,22 +105,23 @@ Tile tile_widen(const Job *job, const Sequence *s, size_t g, size_t tile, float 
 }
 
 /* A panel of keys from key j of the tile on, a multiple of P. */
-static void split_keys(const Job *job, const Tile *stored, size_t j, float *key) {
+static void pack_key_pairs(const Job *job, const Tile *stored, size_t j, float *key) {
   const Tiling *const t = &job->tiling;
   const size_t D = job->problem->shape.head_dim;
   const size_t part = j / stored->key_part, at = j % stored->key_part;
   if (stored->form == FORM_PAIRS) {
     KernelPairs pairs = stored->key_pairs[part];
     pairs.pairs += at / KERNEL_PANEL * pairs.stride;
-    split_panel(job->kernels, D, pairs, t->order, key_plane(t), key_pairs_at(t, key, j));
+    convert_panel(job->kernels, D, pairs, t->bf16_terms, key_term(t), key_pairs_at(t, key, j));
   } else {
-    job->kernels->split_values(D, KERNEL_PANEL, stored->key[part] + at * D, KERNEL_PANEL,
-                               KERNEL_BF16, t->order, key_plane(t), key_pairs_at(t, key, j));
+    job->kernels->pack_value_pairs(D, KERNEL_PANEL, stored->key[part] + at * D, KERNEL_PANEL,
+                                   KERNEL_BF16, t->bf16_terms, key_term(t),
+                                   key_pairs_at(t, key, j));
   }
 }
 
 /* Columns from c on of the values of the same keys. */
-static void split_values(const Job *job, const Tile *stored, size_t j, size_t c, float *value) {
+static void pack_value_pairs(const Job *job, const Tile *stored, size_t j, size_t c, float *value) {
   const Tiling *const t = &job->tiling;
   const size_t rows = size_min(KERNEL_PANEL, stored->keys - j), panel = c / KERNEL_PANEL;
   const size_t part = j / stored->value_part, at = j % stored->value_part;
@@ -128,22 +129,22 @@ static void split_values(const Job *job, const Tile *stored, size_t j, size_t c,
   if (stored->form == FORM_PAIRS) {
     KernelPairs pairs = stored->value_pairs[part];
     pairs.pairs += panel * pairs.stride + at / 2 * KERNEL_PANEL;
-    split_panel(job->kernels, rows, pairs, t->order, value_plane(t), to);
+    convert_panel(job->kernels, rows, pairs, t->bf16_terms, value_term(t), to);
   } else {
     const float *const floats =
         stored->value[part] + panel * stored->value_stride + at * KERNEL_PANEL;
-    job->kernels->split_values(rows, KERNEL_PANEL, floats, KERNEL_PANEL, KERNEL_BF16, t->order,
-                               value_plane(t), to);
+    job->kernels->pack_value_pairs(rows, KERNEL_PANEL, floats, KERNEL_PANEL, KERNEL_BF16,
+                                   t->bf16_terms, value_term(t), to);
   }
 }
 
-Tile tile_split(const Job *job, const Sequence *s, size_t g, size_t tile, float *key,
-                float *value) {
+Tile tile_convert(const Job *job, const Sequence *s, size_t g, size_t tile, float *key,
+                  float *value) {
   const Tile stored = tile_of_cache(job, s, g, tile);
   for (size_t j = 0; j < stored.keys; j += KERNEL_PANEL) {
-    split_keys(job, &stored, j, key);
+    pack_key_pairs(job, &stored, j, key);
     for (size_t c = 0; c < job->tiling.value_columns; c += KERNEL_PANEL) {
-      split_values(job, &stored, j, c, value);
+      pack_value_pairs(job, &stored, j, c, value);
     }
   }
   return tile_at(job, s, tile, key, value);
@@ -152,19 +153,19 @@ Tile tile_split(const Job *job, const Sequence *s, size_t g, size_t tile, float 
 Tile tile_gather(const Job *job, const Sequence *s, size_t g, size_t tile, float *value) {
   Tile gathered = tile_of_cache(job, s, g, tile);
   const Tiling *const t = &job->tiling;
-  const size_t planes = size_min(t->order, gathered.value_pairs[0].planes);
+  const size_t terms = size_min(t->bf16_terms, gathered.value_pairs[0].terms);
   for (size_t j = 0; j < gathered.keys; j += gathered.value_part) {
     const KernelPairs from = gathered.value_pairs[j / gathered.value_part];
     const size_t bytes = gathered.value_part / 2 * KERNEL_PANEL * sizeof *from.pairs;
-    for (size_t p = 0; p < planes; p++) {
+    for (size_t p = 0; p < terms; p++) {
       for (size_t c = 0; c < t->value_columns; c += KERNEL_PANEL) {
-        memcpy(value_pairs_at(value, j, c) + p * value_plane(t),
-               from.pairs + p * from.plane_stride + c / KERNEL_PANEL * from.stride, bytes);
+        memcpy(value_pairs_at(value, j, c) + p * value_term(t),
+               from.pairs + p * from.term_stride + c / KERNEL_PANEL * from.stride, bytes);
       }
     }
   }
   gathered.value_part = KEY_TILE;
-  gathered.value_pairs[0] = (KernelPairs){words_as_pairs(value), planes, value_plane(t),
+  gathered.value_pairs[0] = (KernelPairs){words_as_pairs(value), terms, value_term(t),
                                           (size_t)KEY_TILE / 2 * KERNEL_PANEL, KERNEL_BF16};
   return gathered;
 }

@@ -16,8 +16,8 @@ void tile_pack(const Job *job, const Sequence *sequence, size_t g, size_t tile, 
  * floats or fp16 as pairs of bf16, and those with the values of all pages in one part. */
 Tile tile_widen(const Job *job, const Sequence *sequence, size_t g, size_t tile, float *key,
                 float *value);
-Tile tile_split(const Job *job, const Sequence *sequence, size_t g, size_t tile, float *key,
-                float *value);
+Tile tile_convert(const Job *job, const Sequence *sequence, size_t g, size_t tile, float *key,
+                  float *value);
 Tile tile_gather(const Job *job, const Sequence *sequence, size_t g, size_t tile, float *value);
 
 #endif

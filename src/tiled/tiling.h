@@ -16,7 +16,7 @@
 #include "storage/words.h"
 
 /* Keys of a tile (bc): a multiple of every ISA's panel. K and V of it take 128 KiB at D = Dv = 128,
- * which stays in L2 while the rows of a query tile pass. Its pairs are one chain of `multiply`. */
+ * which stays in L2 while the rows of a query tile pass. Its pairs are one chain of `gemm_bf16`. */
 #define KEY_TILE (2 * KERNEL_CHAIN)
 /* Keys of a split: a multiple of KEY_TILE. Both are part of the result's bits: they are the same on
  * every machine. */
@@ -26,38 +26,38 @@
 #define QUERY_TILE 96
 
 /* Where the kernels find K and V; path_tiled.c says when which. */
-typedef enum Source {
-  SOURCE_HEAD,
-  SOURCE_SHARED,
-  SOURCE_LOCAL,
-  SOURCE_DIRECT,
-  SOURCE_CACHED,
-  SOURCE_GATHERED,
-  SOURCE_WIDENED,
-  SOURCE_SPLIT,
-} Source;
+typedef enum KvSource {
+  KV_SOURCE_HEAD,
+  KV_SOURCE_SHARED,
+  KV_SOURCE_LOCAL,
+  KV_SOURCE_DIRECT,
+  KV_SOURCE_CACHED,
+  KV_SOURCE_GATHERED,
+  KV_SOURCE_WIDENED,
+  KV_SOURCE_CONVERTED,
+} KvSource;
 
 /* How one sequence of the batch is cut. Tiles and splits are numbered from key 0 of the
  * sequence. */
-typedef struct Cut {
+typedef struct SequencePlan {
   Sequence sequence;
   size_t rows;                    /* of one kv head: Nq * group */
   size_t query_tile, query_tiles; /* br, and how many of them per kv head */
   size_t tile_begin, tile_end;    /* tiles of keys that any row sees */
   size_t split_begin, split_end;  /* splits, likewise */
-  Source source;
+  KvSource source;
   bool by_split;    /* each split is a piece of work; not where a head is or all are packed ahead */
   size_t pieces;    /* of work */
   double pairs;     /* of rows and keys, about */
   size_t packed_at; /* words to its packed K and V, of all kv heads; shared only */
   size_t partial_at; /* number of its first partial state; by_split only */
   size_t first_piece, first_pack, first_merge; /* in the lists of work of the whole batch */
-} Cut;
+} SequencePlan;
 
 /* Offsets and sizes of one call. Words unless they say bytes. */
 typedef struct Tiling {
   size_t R, W;
-  size_t order;         /* of `multiply`, and planes of what is packed; 0: fp32 */
+  size_t bf16_terms;    /* of `gemm_bf16`, and terms of what is packed; 0: fp32 */
   bool in_pairs;        /* K and V may be multiplied in pairs */
   size_t key_pairs;     /* of a query or key, to whole steps */
   size_t value_columns; /* Dv, to whole panels */
@@ -67,7 +67,7 @@ typedef struct Tiling {
   size_t pieces, packs, merges;            /* work of the three phases */
   double pairs;                            /* of rows and keys, about */
   size_t local_tiles;                      /* that a thread packs for itself at most */
-  Cut first;                               /* of sequence 0, for plans */
+  SequencePlan first;                      /* of sequence 0, for plans */
 
   size_t cuts_at, packed_at, partials_at; /* byte offsets */
   size_t partial_bytes;                   /* one state */
@@ -77,11 +77,11 @@ typedef struct Tiling {
 } Tiling;
 
 /* What a block keeps between its two products: scores, and what becomes of them. */
-typedef struct Interim {
+typedef struct TileScratch {
   float *scores;     /* [R, KEY_TILE] */
   float *rescale;    /* [R] */
   uint32_t *weights; /* pairs [order][R][KEY_TILE / 2] */
-} Interim;
+} TileScratch;
 
 /* Of three visits under way (pipeline.h) two are between their products. The third one's scores are
  * written where those of the first were: its weighted sum, over pairs, looks at weights and factors
@@ -91,7 +91,7 @@ typedef struct Interim {
 /* One thread's scratch. */
 typedef struct Scratch {
   float *query; /* [br / R] blocks of [D][R]; pairs [order][br][key_pairs]; rows [br][D] */
-  Interim interims[INTERIMS];
+  TileScratch interims[INTERIMS];
   float *key, *value;  /* packed tiles: one, or all of a kv head's (head) */
   uint32_t *visible;   /* a tile's pairs of values without those that a row does not see */
   Online split, total; /* [br] */
@@ -102,15 +102,15 @@ Tiling tiling_of(const AttendContext *context, const Problem *problem);
 
 /* Writes the cuts of all sequences into the workspace, those with the most work first, and returns
  * them. */
-Cut *tiling_cuts(const AttendContext *context, const Tiling *tiling, const Problem *problem,
-                 void *workspace);
+SequencePlan *tiling_cuts(const AttendContext *context, const Tiling *tiling,
+                          const Problem *problem, void *workspace);
 
 /* Thread number `thread`'s scratch in the workspace. */
 Scratch tiling_scratch(const Tiling *tiling, const Problem *problem, void *workspace,
                        size_t thread);
 
 /* The partial state of split `split` of a kv head; by_split only. */
-Online tiling_partial(const Tiling *tiling, const Problem *problem, void *workspace, const Cut *cut,
-                      size_t kv_head, size_t split);
+Online tiling_partial(const Tiling *tiling, const Problem *problem, void *workspace,
+                      const SequencePlan *cut, size_t kv_head, size_t split);
 
 #endif

@@ -1,4 +1,4 @@
-/* emulated_kernels.c - compiles the body of AMX's `multiply` for emulated tiles, and puts it into
+/* emulated_kernels.c - compiles the body of AMX's `gemm_bf16` for emulated tiles, and puts it into
  * tables.
  *
  * What the body does beside tiles it does with the vectors of the scalar ISA, which every machine
@@ -11,7 +11,7 @@
 
 #include "tests/emulator/emulated_tiles.h"
 
-#include "kernels/multiply_tiles_body.h"
+#include "kernels/gemm_bf16_tiles_body.h"
 #include "tests/emulator/emulated_kernels.h"
 
 Kernels emulated_kernels(const Kernels *isa) {
@@ -19,7 +19,7 @@ Kernels emulated_kernels(const Kernels *isa) {
   kernels.tile = KERNEL_PANEL;
   kernels.pair_rows = KERNEL_MAX_ROWS;
   kernels.beside = true;
-  kernels.multiply = multiply_emulated;
-  kernels.multiply_end = multiply_end_emulated;
+  kernels.gemm_bf16 = gemm_bf16_emulated;
+  kernels.release = release_emulated;
   return kernels;
 }

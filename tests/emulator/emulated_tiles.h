@@ -27,7 +27,7 @@ void emulated_store(size_t tile, void *to, size_t stride);
 void emulated_dot(size_t c, size_t a, size_t b);
 
 /* The threads whose tiles are configured, and dot products so far, of all threads. After
- * `multiply_end` on each of them there are no such threads. */
+ * `release` on each of them there are no such threads. */
 size_t emulated_threads_configured(void);
 size_t emulated_dots(void);
 

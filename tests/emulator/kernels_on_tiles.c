@@ -1,9 +1,9 @@
-/* kernels_on_tiles.c - gives the library of a program kernels whose `multiply` runs on emulated
+/* kernels_on_tiles.c - gives the library of a program kernels whose `gemm_bf16` runs on emulated
  * tiles, and looks after its calls for tiles that have not been released.
  *
  * A program linked with this file tells its linker to wrap what is wrapped here (meson.build), and
  * runs on any machine what the library does around AMX: blocks of 32 rows, whole panels, visits in
- * a pipeline, every step of its paths that multiplies pairs, and `multiply_end` on every thread.
+ * a pipeline, every step of its paths that multiplies pairs, and `release` on every thread.
  * What is wrong with the tiles ends the program, as in emulated_tiles.h, and so does a program that
  * has not used them. Calls come from one thread at a time.
  */

@@ -180,7 +180,7 @@ static void a_reserved_layer_call_allocates_nothing(void **state) {
   }
 }
 
-/* Precisions of bf16 and weights in planes: any number of rows, because BLAS has no part in
+/* Precisions of bf16 and weights in terms: any number of rows, because BLAS has no part in
  * them. */
 static void check_precise_layer(const LayerProblem *p, const AttendSettings *settings,
                                 AttendStorage storage, float *y) {

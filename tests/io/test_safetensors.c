@@ -1,5 +1,5 @@
 /* test_safetensors.c - tensors in safetensors files: listed, viewed, widened, written, and found in
- * sharded models. What strangers' files may hold is tests/io/test_strangers_files.c.
+ * sharded models. What strangers' files may hold is tests/io/test_malformed_safetensors.c.
  */
 #include <math.h>
 #include <stdio.h>

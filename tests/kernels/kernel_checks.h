@@ -21,21 +21,21 @@
   X(pack_values)                                                                                   \
   X(pack_queries)                                                                                  \
   X(scores)                                                                                        \
-  X(adjust)                                                                                        \
+  X(score_mod)                                                                                     \
   X(softmax_full)                                                                                  \
   X(softmax_ragged)                                                                                \
-  X(weigh)                                                                                         \
-  X(direct_scores)                                                                                 \
-  X(direct_weigh)                                                                                  \
+  X(weighted_sum)                                                                                  \
+  X(unpacked_scores)                                                                               \
+  X(unpacked_sum)                                                                                  \
   X(project)                                                                                       \
-  X(split_keys)                                                                                    \
-  X(split_values)                                                                                  \
-  X(split_rows)                                                                                    \
-  X(split_weights)                                                                                 \
+  X(pack_key_pairs)                                                                                \
+  X(pack_value_pairs)                                                                              \
+  X(pack_row_pairs)                                                                                \
+  X(pack_weight_pairs)                                                                             \
   X(widen)                                                                                         \
-  X(multiply)                                                                                      \
-  X(multiply_end)                                                                                  \
-  X(multiply_wide)                                                                                 \
+  X(gemm_bf16)                                                                                     \
+  X(release)                                                                                       \
+  X(gemm_mixed)                                                                                    \
   X(exp2)                                                                                          \
   X(peak)                                                                                          \
   X(read)
@@ -44,12 +44,12 @@
 CHECKED_FAMILIES(DECLARE_CHECK)
 #undef DECLARE_CHECK
 
-/* The body of AMX's `multiply`, on tiles that are emulated; and their dot product, by the
+/* The body of AMX's `gemm_bf16`, on tiles that are emulated; and their dot product, by the
  * manual. */
 void check_emulated_tiles(void);
 void check_emulated_dots(void);
 
-/* The bits of AMX's `multiply` against those of its body on emulated tiles; nothing for other
+/* The bits of AMX's `gemm_bf16` against those of its body on emulated tiles; nothing for other
  * kernels. */
 void check_tiles_of_processor(const Kernels *kernels);
 

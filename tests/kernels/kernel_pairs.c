@@ -32,11 +32,11 @@ double fp16_number(uint32_t bits) {
   return sign * ldexp(1024 + fraction, exponent - 25);
 }
 
-void planes_of(float x, double planes[static KERNEL_MAX_PLANES]) {
+void terms_of(float x, double terms[static KERNEL_MAX_TERMS]) {
   double rest = (double)x;
-  for (size_t p = 0; p < KERNEL_MAX_PLANES; p++) {
-    planes[p] = round_to_bf16(rest);
-    rest = isfinite(planes[p]) ? rest - planes[p] : 0.0;
+  for (size_t p = 0; p < KERNEL_MAX_TERMS; p++) {
+    terms[p] = round_to_bf16(rest);
+    rest = isfinite(terms[p]) ? rest - terms[p] : 0.0;
   }
 }
 
@@ -70,7 +70,7 @@ static float float_of(uint32_t bits) {
 }
 
 float odd_float(uint64_t index) {
-  /* Signalling NaN, both sides of the last number that plane 0 can hold, a tie in each plane that
+  /* Signalling NaN, both sides of the last number that term 0 can hold, a tie in each term that
    * goes up and one that goes down, denormals. */
   static const uint32_t specials[] = {
       0x00000000u, 0x80000000u, 0x7f800000u, 0xff800000u, 0x7fc00000u, 0x7f800001u, 0xffffffffu,

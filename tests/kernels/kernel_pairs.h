@@ -1,15 +1,15 @@
 /* kernel_pairs.h - pairs of bf16 and fp16 numbers as kernels.h defines them, computed in double.
  *
  * Nothing here shares a line with the kernels: rounding is nearbyint() in units of the last place,
- * and a plane is subtracted in double, where it is exact.
+ * and a term is subtracted in double, where it is exact.
  */
 #ifndef ATTEND_TESTS_KERNEL_PAIRS_H
 #define ATTEND_TESTS_KERNEL_PAIRS_H
 
 #include "tests/kernels/kernel_checks.h"
 
-/* The planes of x. */
-void planes_of(float x, double planes[static KERNEL_MAX_PLANES]);
+/* The terms of x. */
+void terms_of(float x, double terms[static KERNEL_MAX_TERMS]);
 
 /* The bits of a number that is a bf16 number, and the number of such bits. */
 uint32_t bf16_bits(double x);
@@ -23,7 +23,7 @@ double fp16_number(uint32_t bits);
 double pair_element(uint32_t pair, size_t element);
 void set_pair_element(uint32_t *pair, size_t element, double x);
 
-/* A float that tries the split: special values, ties of every plane, the ends of the range, and
+/* A float that tries the split: special values, ties of every term, the ends of the range, and
  * random numbers of every exponent. */
 float odd_float(uint64_t index);
 

@@ -1,37 +1,37 @@
-/* kernel_tiles.c - checks the body of AMX's `multiply` on emulated tiles, on any machine, the
+/* kernel_tiles.c - checks the body of AMX's `gemm_bf16` on emulated tiles, on any machine, the
  * emulated tiles against the manual, and both against the tiles of a processor that has some.
  */
 #include <math.h>
 
 #include "tests/emulator/emulated_kernels.h"
 #include "tests/emulator/emulated_tiles.h"
-#include "tests/kernels/kernel_multiply.h"
+#include "tests/kernels/kernel_gemm_bf16.h"
 
-static void multiply_and_look(size_t rows, size_t pairs, size_t width, size_t order, KernelPairs a,
-                              KernelPairs b, const float *rescale, float *c, size_t c_stride) {
-  multiply_emulated(rows, pairs, width, order, a, b, rescale, c, c_stride);
+static void multiply_and_look(size_t rows, size_t pairs, size_t width, size_t bf16_terms,
+                              KernelPairs a, KernelPairs b, const float *rescale, float *c,
+                              size_t c_stride) {
+  gemm_bf16_emulated(rows, pairs, width, bf16_terms, a, b, rescale, c, c_stride);
   if (emulated_threads_configured() != 1)
     fail_msg("the next call will not find its tiles configured");
 }
 
 static void end_and_look(void) {
-  multiply_end_emulated();
-  if (emulated_threads_configured() != 0)
-    fail_msg("the tiles are still configured after multiply_end");
+  release_emulated();
+  if (emulated_threads_configured() != 0) fail_msg("the tiles are still configured after release");
 }
 
 static Kernels watched_kernels(void) {
   Kernels kernels = emulated_kernels(kernels_get(ATTEND_ISA_SCALAR));
   kernels.isa = ATTEND_ISA_AMX; /* in messages */
-  kernels.multiply = multiply_and_look;
-  kernels.multiply_end = end_and_look;
+  kernels.gemm_bf16 = multiply_and_look;
+  kernels.release = end_and_look;
   return kernels;
 }
 
 void check_emulated_tiles(void) {
   const Kernels kernels = watched_kernels();
-  check_multiply(&kernels);
-  check_multiply_end(&kernels);
+  check_gemm_bf16(&kernels);
+  check_release(&kernels);
 }
 
 /* Random bits of finite numbers, whose exponents are at most `most`. */
@@ -44,7 +44,7 @@ static uint32_t random_pair(uint32_t seed, uint32_t most) {
 /* Rows of such numbers, whose exponents reach the higher the further down a row stands: sums from
  * denormal ones to such as overflow. */
 static void spread_rows(const MultiplyCall *call) {
-  for (size_t p = 0; p < call->a.planes; p++)
+  for (size_t p = 0; p < call->a.terms; p++)
     for (size_t r = 0; r < call->rows; r++)
       for (size_t i = 0; i < call->pairs; i++)
         *pair_of_row(call, p, r, i) = random_pair((uint32_t)((p * 64 + r) * 4099 + i),
@@ -110,7 +110,7 @@ void check_emulated_dots(void) {
     require_defined_sums(&kernels, &call, true);
   }
   multiply_free(&call);
-  kernels.multiply_end();
+  kernels.release();
 }
 
 /* ---- tiles of the processor ---- */
@@ -132,10 +132,10 @@ static void require_same_bits(const Kernels *kernels, const MultiplyCall *call, 
 void check_tiles_of_processor(const Kernels *kernels) {
   if (kernels->isa != ATTEND_ISA_AMX) return;
   static const size_t heights[] = {1, 16, 17, KERNEL_MAX_ROWS};
-  for (size_t order = 1; order <= KERNEL_MAX_PLANES; order++) {
+  for (size_t bf16_terms = 1; bf16_terms <= KERNEL_MAX_TERMS; bf16_terms++) {
     for (size_t h = 0; h < COUNT_OF(heights); h++) {
       MultiplyCall call = multiply_new(heights[h], KERNEL_CHAIN + KERNEL_STEP, 2 * KERNEL_PANEL,
-                                       order, order, order);
+                                       bf16_terms, bf16_terms, bf16_terms);
       /* Powers of two: the emulated tiles' vocabulary rounds a multiply-add twice. */
       for (size_t r = 0; r < call.rows; r++)
         call.rescale[r] = r % 3 ? 0.25f * (float)(r % 3) : 0.0f;

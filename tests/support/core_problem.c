@@ -230,9 +230,9 @@ static OracleView oracle_view(AttendView view) {
   return (OracleView){view.data, view.batch_stride, view.token_stride, view.head_stride};
 }
 
-/* A bf16 number has 8 bits, so that rounding to it is off by 2^-8 at most and two planes by 2^-17.
- * A product takes the errors of both its factors, and with two planes lacks the product of the
- * second ones, 2^-16 of it. With three planes the factors are exact, and what it lacks are the
+/* A bf16 number has 8 bits, so that rounding to it is off by 2^-8 at most and two terms by 2^-17.
+ * A product takes the errors of both its factors, and with two terms lacks the product of the
+ * second ones, 2^-16 of it. With three terms the factors are exact, and what it lacks are the
  * products of 2^-8 and 2^-17 and that of 2^-17 and 2^-17. */
 double product_error(AttendPrecision precision) {
   static const double errors[ATTEND_PRECISION_COUNT] = {

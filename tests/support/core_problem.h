@@ -12,7 +12,7 @@ typedef struct CoreProblem {
   OptionData data; /* what the options point to */
   AttendView query, key, value;
   float *buffers[3];
-  bool fp32_only;            /* infinities are multiplied, which the planes of others make NaN */
+  bool fp32_only;            /* infinities are multiplied, which the terms of others make NaN */
   AttendPrecision precision; /* whose errors are allowed: fp32, until somebody sets another */
   double *out, *magnitude, *spread; /* [B, Nq, Hq, Dv], filled by problem_expect() */
   OracleRow *rows;                  /* [B, Hq, Nq]; of a ragged batch [Hq, total] */

@@ -284,12 +284,12 @@ static double rounded_to_fp16(double x) {
 }
 
 float stored_number(float x, AttendStorage storage) {
-  static const int planes[ATTEND_STORAGE_COUNT] = {
+  static const int terms[ATTEND_STORAGE_COUNT] = {
       [ATTEND_STORAGE_BF16] = 1, [ATTEND_STORAGE_BF16X2] = 2, [ATTEND_STORAGE_BF16X3] = 3};
   if (storage == ATTEND_STORAGE_FP16) return (float)rounded_to_fp16((double)x);
-  if (planes[storage] == 0) return x;
+  if (terms[storage] == 0) return x;
   double sum = 0.0;
-  for (int p = 0; p < planes[storage]; p++) sum += rounded((double)x - sum, 8);
+  for (int p = 0; p < terms[storage]; p++) sum += rounded((double)x - sum, 8);
   return (float)sum;
 }
 

@@ -109,7 +109,7 @@ StoredRows cache_read(AttendContext *context, const AttendCache *cache,
                       const AttendLayerShape *shape, size_t sequence, size_t first, size_t tokens);
 void stored_rows_free(StoredRows *rows);
 
-/* A finite number as a storage keeps it: the sum of its planes, each the rest rounded to 8 bits,
+/* A finite number as a storage keeps it: the sum of its terms, each the rest rounded to 8 bits,
  * ties to even. */
 float stored_number(float x, AttendStorage storage);
 void round_to_storage(AttendStorage storage, float *data, size_t count);

@@ -9,8 +9,8 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 
 json_of_a_layer() {
   run "${small[@]}" --tokens 5,33 --repeat 4 --threads 1,2 --json --explain
-  exits 0 && json_has schema=attend-bench schema_version=2 interrupted=false rows_not_reached=0 \
-    others_share doubts rows#12 yardsticks#2 yardsticks.1.threads=2 yardsticks.0.fma_gflops.scalar machine.processor blas.core \
+  exits 0 && json_has schema=attend-bench schema_version=3 interrupted=false rows_not_reached=0 \
+    contention_share warnings rows#12 yardsticks#2 yardsticks.1.threads=2 yardsticks.0.fma_gflops.scalar machine.processor blas.core \
     blas.threading options.part=layer options.seed=1 \
     rows.0.status=measured rows.0.path=tiled rows.0.reason=null rows.0.time.samples#4 \
     rows.0.time.seconds_median rows.0.time.phase_seconds#9 rows.0.check.rows=5 \

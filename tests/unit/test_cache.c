@@ -319,7 +319,7 @@ static void one_sequence_is_read_by_several(void **state) {
   problem_free(&problem);
 }
 
-/* As floats, as planes and as fp16. */
+/* As floats, as terms and as fp16. */
 static void random_operations_agree_with_the_model(void **state) {
   (void)state;
   const struct {

@@ -183,15 +183,15 @@ static CacheModel open_shared(size_t blocks) {
   return m;
 }
 
-static const size_t order[] = {2, 3, 1};
+static const size_t bf16_terms[] = {2, 3, 1};
 
 /* What a layer call asks for: several sequences at once, and the pool must do for all of them. Of
  * those that write a shared block the last keeps it. */
 static void sequences_are_checked_together(void **state) {
   (void)state;
   static const size_t offsets[] = {0, 2, 2, 4}, twice[] = {2, 1, 2}, missing[] = {0, 4};
-  const CacheAppend one_each = {.sequences = order, .count = 3, .tokens = 1};
-  const CacheAppend but_one = {.sequences = order, .count = 3, .offsets = offsets};
+  const CacheAppend one_each = {.sequences = bf16_terms, .count = 3, .tokens = 1};
+  const CacheAppend but_one = {.sequences = bf16_terms, .count = 3, .offsets = offsets};
   for (size_t blocks = 1; blocks <= 4; blocks++) {
     CacheModel m = open_shared(blocks);
     const size_t left = 5 - blocks;
@@ -200,7 +200,7 @@ static void sequences_are_checked_together(void **state) {
     require_check(&m, &but_one, left < 3 ? ATTEND_STATUS_CACHE_FULL : ATTEND_OK,
                   left < 3 ? "need 3 more blocks" : "");
     require_check(&m, &(CacheAppend){.count = 0, .tokens = 1000}, ATTEND_OK, "");
-    require_check(&m, &(CacheAppend){.sequences = order, .count = 3}, ATTEND_OK, "");
+    require_check(&m, &(CacheAppend){.sequences = bf16_terms, .count = 3}, ATTEND_OK, "");
     require_check(&m, &(CacheAppend){.sequences = twice, .count = 3, .tokens = 1},
                   ATTEND_STATUS_BAD_OPTION, "sequences 0 and 2 of the batch are both number 2");
     require_check(&m, &(CacheAppend){.sequences = missing, .count = 2, .tokens = 1},
@@ -216,8 +216,8 @@ static void sequences_are_checked_together(void **state) {
 static void sequences_grow_together(void **state) {
   (void)state;
   static const size_t one_writes[] = {0, 0, 1, 1};
-  const CacheAppend appends[] = {{.sequences = order, .count = 3, .tokens = 1},
-                                 {.sequences = order, .count = 3, .offsets = one_writes}};
+  const CacheAppend appends[] = {{.sequences = bf16_terms, .count = 3, .tokens = 1},
+                                 {.sequences = bf16_terms, .count = 3, .offsets = one_writes}};
   const size_t width = 2 * (5 + 3);
   for (size_t k = 0; k < COUNT_OF(appends); k++) {
     CacheModel m = open_shared(3);
@@ -244,7 +244,7 @@ static void sequences_grow_together(void **state) {
   }
 }
 
-/* As floats and as planes. */
+/* As floats and as terms. */
 static void random_operations_agree_with_the_model(void **state) {
   (void)state;
   static const struct {

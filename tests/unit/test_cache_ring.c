@@ -112,7 +112,7 @@ static void pieces_of_all_sizes(void **state) {
   }
 }
 
-/* As floats and as planes. */
+/* As floats and as terms. */
 static void random_operations_agree_with_the_model(void **state) {
   (void)state;
   static const struct {

@@ -1,7 +1,7 @@
 /* test_cache_storage.c - caches in 16 bits: what they hold, what they take, and what must not leak.
  *
  * Two tokens share the words of a page in which their values stand. Random operations on caches of
- * planes are in the tests of caches, pools and rings; bits from caches of every storage are in
+ * terms are in the tests of caches, pools and rings; bits from caches of every storage are in
  * test_same_bits_cached.c.
  */
 #include "tests/support/core_check.h"
@@ -113,13 +113,12 @@ static void plans_name_what_is_stored(void **state) {
     const char *words;
   } cases[] = {
       {ATTEND_PRECISION_FP32, ATTEND_STORAGE_FP32, 1, "from the cache as packed,"},
-      {ATTEND_PRECISION_FP32, ATTEND_STORAGE_BF16, 1,
-       "from the cache as packed as 1 plane of bf16"},
+      {ATTEND_PRECISION_FP32, ATTEND_STORAGE_BF16, 1, "from the cache as packed as 1 term of bf16"},
       {ATTEND_PRECISION_FP32, ATTEND_STORAGE_FP16, 1, "from the cache as packed in fp16"},
       {ATTEND_PRECISION_FP32, ATTEND_STORAGE_FP16, 100, "widened tile by tile from fp16"},
       {ATTEND_PRECISION_BF16X3, ATTEND_STORAGE_FP16, 1,
-       "split tile by tile from fp16 as 2 planes of bf16"},
-      {ATTEND_PRECISION_BF16X3, ATTEND_STORAGE_FP32, 1, "split tile by tile as 2 planes of bf16"}};
+       "split tile by tile from fp16 as 2 terms of bf16"},
+      {ATTEND_PRECISION_BF16X3, ATTEND_STORAGE_FP32, 1, "split tile by tile as 2 terms of bf16"}};
   for (size_t k = 0; k < COUNT_OF(cases); k++) {
     const Engine engine = {ATTEND_PATH_TILED, ATTEND_ISA_AUTO, cases[k].precision};
     const AttendShape s = {1, cases[k].queries, 0, 4, 2, shape.head_dim, shape.value_dim};

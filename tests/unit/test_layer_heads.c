@@ -77,7 +77,7 @@ static void log_matrix(void *user, const AttendMatrix *matrix) {
   }
 }
 
-static void taps_see_turned_heads(void **state) {
+static void taps_see_rotated_heads(void **state) {
   (void)state;
   Engine engines[MAX_ENGINES];
   const size_t count = list_engines(engines);
@@ -111,7 +111,7 @@ static void taps_see_turned_heads(void **state) {
 
 /* ---- what a cache keeps ---- */
 
-static void caches_keep_turned_keys(void **state) {
+static void caches_keep_rotated_keys(void **state) {
   (void)state;
   AttendContext *context =
       engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
@@ -268,8 +268,8 @@ static void the_phase_is_counted(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(taps_see_turned_heads),
-      cmocka_unit_test(caches_keep_turned_keys),
+      cmocka_unit_test(taps_see_rotated_heads),
+      cmocka_unit_test(caches_keep_rotated_keys),
       cmocka_unit_test(tables_stand_in_for_the_formula),
       cmocka_unit_test(threads_change_no_bit),
       cmocka_unit_test(the_phase_is_counted),

@@ -94,21 +94,21 @@ static void fp32_is_exact_over_any_storage(void **state) {
 
 /* ---- precisions of bf16 ---- */
 
-/* Relative error of an operand in so many planes; of 0, a float. */
-static double rounding(size_t planes) {
+/* Relative error of an operand in so many terms; of 0, a float. */
+static double rounding(size_t terms) {
   static const double units[] = {0, 0x1p-9, 0x1p-18, 0};
-  return units[planes];
+  return units[terms];
 }
 
 static double storage_rounding(AttendStorage storage) {
-  return storage == ATTEND_STORAGE_FP16 ? 0x1p-12 : rounding(storage_planes(storage));
+  return storage == ATTEND_STORAGE_FP16 ? 0x1p-12 : rounding(storage_terms(storage));
 }
 
 /* Of the size of an output that bf16 may move it by: relative errors of activation and weight in
  * each of four products, one behind the other, of which the scores (up to 16 in these layers)
  * multiply that of two; most of it averages out. */
 static double allowed_share(AttendPrecision precision, AttendStorage storage) {
-  return 32 * (2 * rounding(precision_order(precision)) + storage_rounding(storage));
+  return 32 * (2 * rounding(precision_terms(precision)) + storage_rounding(storage));
 }
 
 static void check_precision(const FullLayer *layer, Engine engine, AttendPrecision precision,

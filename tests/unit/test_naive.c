@@ -220,16 +220,16 @@ static void alibi_lowers_by_distance(void **state) {
 #define KEYS 4
 #define MAX_MATRICES 16
 
-typedef struct Seen {
+typedef struct VisibleSpan {
   size_t count;
   struct {
     AttendMatrix matrix;
     float data[2 * KEYS];
   } matrices[MAX_MATRICES];
-} Seen;
+} VisibleSpan;
 
 static void keep_matrix(void *user, const AttendMatrix *matrix) {
-  Seen *const seen = user;
+  VisibleSpan *const seen = user;
   assert_true(seen->count < MAX_MATRICES);
   assert_true(matrix->rows * matrix->columns <= COUNT_OF(seen->matrices->data));
   for (size_t r = 0; r < matrix->rows; r++)
@@ -288,7 +288,7 @@ static void check_matrices(size_t first, size_t count) {
   AttendContext *context =
       engine_open((Engine){ATTEND_PATH_NAIVE, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
   const AttendOptions options = every_option();
-  Seen seen = {0};
+  VisibleSpan seen = {0};
   float out[2];
   assert_ok(context, attend_set_tap(context, keep_matrix, &seen));
   assert_ok(context, attend_set_tap_rows(context, first, count));

@@ -138,7 +138,7 @@ static void presets_do_to_their_scores_what_is_published(void **state) {
   }
 }
 
-static void presets_turn_q_and_k_as_is_published(void **state) {
+static void presets_rotate_q_and_k_as_is_published(void **state) {
   (void)state;
   for (size_t i = 0; i < attend_model_count(); i++) {
     const AttendModel *const model = attend_model_at(i);
@@ -305,7 +305,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(presets_have_their_published_figures),
       cmocka_unit_test(presets_do_to_their_scores_what_is_published),
-      cmocka_unit_test(presets_turn_q_and_k_as_is_published),
+      cmocka_unit_test(presets_rotate_q_and_k_as_is_published),
       cmocka_unit_test(rope_is_otherwise_the_default),
       cmocka_unit_test(windows_are_on_the_published_layers),
       cmocka_unit_test(no_preset_is_without_figures_here),

@@ -95,24 +95,24 @@ static float *run(AttendContext *context, const Linear *linear, size_t rows, con
   return y;
 }
 
-/* Relative error of a number that is the sum of so many planes; 0: of a float. */
-static double rounding(size_t planes) {
+/* Relative error of a number that is the sum of so many terms; 0: of a float. */
+static double rounding(size_t terms) {
   static const double units[] = {0, 0x1p-9, 0x1p-18, 0};
-  return units[planes];
+  return units[terms];
 }
 
-/* Largest relative error of a product of x and w, by the planes of both that are multiplied. What
- * an order leaves out of a product of split numbers are those of planes p + q >= order. */
+/* Largest relative error of a product of x and w, by the terms of both that are multiplied. What
+ * an order leaves out of a product of split numbers are those of terms p + q >= order. */
 static double product_error(AttendPrecision precision, AttendStorage storage) {
   static const double left_out[] = {0, 0, 0x1.04p-18, 0x1.04p-26};
   const bool fp16 = storage == ATTEND_STORAGE_FP16; /* its number is split like a float */
-  const size_t order = precision_order(precision), planes = fp16 ? 0 : storage_planes(storage);
-  const double stored = fp16 ? 0x1p-12 : rounding(planes);
-  if (order == 0) return stored;
-  const double x = rounding(order);
-  const double w =
-      planes == 0 ? stored + rounding(order) : rounding(order < planes ? order : planes);
-  return x + w + x * w + left_out[order];
+  const size_t bf16_terms = precision_terms(precision), terms = fp16 ? 0 : storage_terms(storage);
+  const double stored = fp16 ? 0x1p-12 : rounding(terms);
+  if (bf16_terms == 0) return stored;
+  const double x = rounding(bf16_terms);
+  const double w = terms == 0 ? stored + rounding(bf16_terms)
+                              : rounding(bf16_terms < terms ? bf16_terms : terms);
+  return x + w + x * w + left_out[bf16_terms];
 }
 
 static void check_sums(const char *name, const Projection *p, double product, const float *y) {
@@ -258,7 +258,7 @@ static void blocks_of_rows_are_joined(void **state) {
   projection_free(&p);
 }
 
-/* Three planes are all of a float, and one is all of a bf16 number, as fp16 is of its own: in fp32
+/* Three terms are all of a float, and one is all of a bf16 number, as fp16 is of its own: in fp32
  * the bits are those of fp32 storage, by the same chain of multiply-adds. */
 static void exact_storages_have_the_bits_of_fp32(void **state) {
   (void)state;

@@ -129,7 +129,7 @@ static size_t partner(const Rope *rope, size_t d) {
   return d < pairs ? d + pairs : d - pairs;
 }
 
-static void heads_turn_in_pairs(void **state) {
+static void heads_rotate_in_pairs(void **state) {
   (void)state;
   RopeModel model;
   for (size_t m = 0; rope_model(m, &model); m++) {
@@ -142,8 +142,8 @@ static void heads_turn_in_pairs(void **state) {
       fill_random(100 * m + p, 2.0f, head, model.head_dim);
       for (size_t d = 0; d < model.head_dim; d++) expected[d] = (double)head[d];
       memcpy(turned, head, sizeof head);
-      rope_turn(&rope, rope_row(&rope, positions[p], scratch), turned);
-      oracle_rope_turn(&oracle, positions[p], expected);
+      rope_rotate(&rope, rope_row(&rope, positions[p], scratch), turned);
+      oracle_rope_rotate(&oracle, positions[p], expected);
       /* Cosine and sine are at most the attention factor, and frequencies at most 1. */
       const double size = rope.attention_factor;
       const double angle_error = FREQUENCY_ERROR * fabs((double)positions[p]) + 0x1p-50;
@@ -168,11 +168,11 @@ static void quarter_turns_by_hand(void **state) {
   Rope rope = {.dims = 4, .cos = cosines, .sin = sines, .table_positions = 1};
   float head[] = {1, 2, 3, 4, 5};
   rope.pairing = ATTEND_ROPE_HALF;
-  rope_turn(&rope, rope_row(&rope, 0, NULL), head);
+  rope_rotate(&rope, rope_row(&rope, 0, NULL), head);
   assert_memory_equal(head, half, sizeof head);
   float again[] = {1, 2, 3, 4, 5};
   rope.pairing = ATTEND_ROPE_INTERLEAVED;
-  rope_turn(&rope, rope_row(&rope, 0, NULL), again);
+  rope_rotate(&rope, rope_row(&rope, 0, NULL), again);
   assert_memory_equal(again, interleaved, sizeof again);
 }
 
@@ -218,7 +218,7 @@ int main(void) {
       cmocka_unit_test(bands_begin_and_end_where_worked_out_by_hand),
       cmocka_unit_test(ntk_stretches_the_slowest_pair),
       cmocka_unit_test(rows_are_right_at_far_positions),
-      cmocka_unit_test(heads_turn_in_pairs),
+      cmocka_unit_test(heads_rotate_in_pairs),
       cmocka_unit_test(quarter_turns_by_hand),
       cmocka_unit_test(tables_end_where_they_say),
   };

@@ -12,7 +12,7 @@
 
 /* Raised when a member of the JSON form changes its meaning or goes away; see docs/bench-json.md.
  */
-#define BENCH_SCHEMA_VERSION 2
+#define BENCH_SCHEMA_VERSION 3
 
 /* For people: aligned tables of at most 120 columns. */
 void report_table(const BenchRun *run, FILE *stream);

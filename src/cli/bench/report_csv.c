@@ -92,7 +92,7 @@ static void write_machine(Csv *csv, const BenchRun *run, const BenchRow *row) {
   csv_figure(csv, "fma_gflops", row_compute_seconds(row) > 0, row_peak_gflops(row));
   csv_figure(csv, "sgemm_gflops", limits->sgemm_gflops > 0, limits->sgemm_gflops);
   csv_figure(csv, "read_gbps", limits->read_gbps > 0, limits->read_gbps);
-  csv_figure(csv, "others_share", run->others_share >= 0, run->others_share);
+  csv_figure(csv, "contention_share", run->contention_share >= 0, run->contention_share);
   csv_text(csv, "processor", run->machine.processor);
   csv_text(csv, "blas_version", run->machine.blas_version);
   csv_text(csv, "blas_core", run->machine.blas_core);

@@ -4,8 +4,8 @@
  * when one changes its meaning. Null stands for what is not known and for missing memory, as
  * json.h says.
  */
-#include "bench/doubts.h"
 #include "bench/scoring.h"
+#include "bench/warnings.h"
 #include "cli/bench/report.h"
 #include "cli/util/json.h"
 
@@ -66,12 +66,12 @@ static json_t *yardsticks_array(const BenchRun *run) {
   return array;
 }
 
-static json_t *doubts_array(const BenchRun *run) {
+static json_t *warnings_array(const BenchRun *run) {
   json_t *array = json_array();
-  Doubts doubts;
-  run_doubts(run, &doubts);
-  for (size_t d = 0; d < doubts.count; d++)
-    json_append(&array, json_text_or_null(doubts.sentences[d]));
+  Doubts warnings;
+  run_warnings(run, &warnings);
+  for (size_t d = 0; d < warnings.count; d++)
+    json_append(&array, json_text_or_null(warnings.sentences[d]));
   return array;
 }
 
@@ -160,10 +160,10 @@ bool report_json(const BenchRun *run, FILE *stream) {
       "attend-bench", "schema_version", BENCH_SCHEMA_VERSION, "attend_version", attend_version(),
       "started", json_time(run->started), "seconds", run->seconds, "interrupted",
       (int)run->interrupted, "rows_not_reached", (json_int_t)run_count(run, BENCH_PENDING),
-      "others_share", json_figure_or_null(run->others_share >= 0, run->others_share), "doubts",
-      doubts_array(run), "machine", json_machine(&run->machine), "blas", blas_object(run),
-      "options", options_object(run->config), "yardsticks", yardsticks_array(run), "rows",
-      rows_array(run));
+      "contention_share", json_figure_or_null(run->contention_share >= 0, run->contention_share),
+      "warnings", warnings_array(run), "machine", json_machine(&run->machine), "blas",
+      blas_object(run), "options", options_object(run->config), "yardsticks", yardsticks_array(run),
+      "rows", rows_array(run));
   if (!root) return false;
   /* A write error is the stream's to remember. */
   json_dumpf(root, stream, JSON_INDENT(2));

@@ -30,7 +30,7 @@ static void print_head(const KernelRun *run, FILE *stream) {
   for (size_t i = run->isa_count; i-- > 0;)
     fprintf(stream, " %s %zu%s", attend_isa_name(run->isas[i]), kernels_get(run->isas[i])->rows,
             i ? "," : "\n\n");
-  fprintf(stream, "%-14s %-24s %-10s %10s %10s %11s %9s %8s  %-9s %5s\n", "kernel", "size", "isa",
+  fprintf(stream, "%-17s %-24s %-10s %9s %9s %10s %8s %8s  %-9s %5s\n", "kernel", "size", "isa",
           "median", "min", "cycles", "GFLOP/s", "GB/s", "limit", "share");
 }
 
@@ -43,16 +43,16 @@ static void print_figure(FILE *stream, int width, int digits, double figure) {
 }
 
 static void print_row(const KernelRun *run, const KernelRow *row, FILE *stream) {
-  fprintf(stream, "%-14s %-24s ", row->family, row_size(row));
+  fprintf(stream, "%-17s %-24s ", row->family, row_size(row));
   if (!row->timing) {
     fputs("no timing: bench/kernel_cases.c has no case for this family\n", stream);
     return;
   }
-  fprintf(stream, "%-10s %10s %10s", attend_isa_name(row->isa),
+  fprintf(stream, "%-10s %9s %9s", attend_isa_name(row->isa),
           unit_seconds(samples_median(&row->samples)).text,
           unit_seconds(samples_min(&row->samples)).text);
-  print_figure(stream, 11, 0, kernel_row_cycles(row));
-  print_figure(stream, 9, 1, kernel_row_gflops(row));
+  print_figure(stream, 10, 0, kernel_row_cycles(row));
+  print_figure(stream, 8, 1, kernel_row_gflops(row));
   print_figure(stream, 8, 1, kernel_row_gbps(row));
   fprintf(stream, "  %-9s %5s\n", bench_limit_name(kernel_row_limit(run, row)),
           unit_share(kernel_row_limit_share(run, row)).text);

@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "bench/doubts.h"
 #include "bench/scoring.h"
+#include "bench/warnings.h"
 #include "cli/bench/report.h"
 #include "cli/util/units.h"
 
@@ -68,12 +68,12 @@ static void print_yardsticks(const BenchRun *run, FILE *stream) {
   }
 }
 
-static void print_doubts(const BenchRun *run, FILE *stream) {
-  Doubts doubts;
-  run_doubts(run, &doubts);
-  for (size_t d = 0; d < doubts.count; d++) {
+static void print_warnings(const BenchRun *run, FILE *stream) {
+  Doubts warnings;
+  run_warnings(run, &warnings);
+  for (size_t d = 0; d < warnings.count; d++) {
     fputs("note       ", stream);
-    print_wrapped(stream, 11, doubts.sentences[d]);
+    print_wrapped(stream, 11, warnings.sentences[d]);
   }
 }
 
@@ -240,7 +240,7 @@ static void print_footer(const BenchRun *run, FILE *stream) {
 void report_table(const BenchRun *run, FILE *stream) {
   print_header(run, stream);
   print_yardsticks(run, stream);
-  print_doubts(run, stream);
+  print_warnings(run, stream);
   const size_t count = run->row_count / run->config->model_count;
   for (size_t m = 0; m < run->config->model_count; m++) {
     const BenchRow *const rows = run->rows + m * count;

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "bench/doubts.h"
+#include "bench/warnings.h"
 #include "cli/util/csv.h"
 #include "cli/util/units.h"
 #include "cli/util/wrap.h"
@@ -48,12 +48,12 @@ static void print_limits(const BenchRun *run, FILE *stream) {
   }
 }
 
-static void print_doubts(const BenchRun *run, FILE *stream) {
-  Doubts doubts;
-  run_doubts(run, &doubts);
-  for (size_t d = 0; d < doubts.count; d++) {
+static void print_warnings(const BenchRun *run, FILE *stream) {
+  Doubts warnings;
+  run_warnings(run, &warnings);
+  for (size_t d = 0; d < warnings.count; d++) {
     fputs("note       ", stream);
-    print_wrapped(stream, doubts.sentences[d], 11, LINE_WIDTH);
+    print_wrapped(stream, warnings.sentences[d], 11, LINE_WIDTH);
   }
 }
 
@@ -109,7 +109,7 @@ static void print_sentences(const BenchRun *run, FILE *stream) {
 void compare_print_table(const BenchRun *run, FILE *stream) {
   print_header(run, stream);
   print_limits(run, stream);
-  print_doubts(run, stream);
+  print_warnings(run, stream);
   print_rows(run, stream);
   print_sentences(run, stream);
   fputc('\n', stream);

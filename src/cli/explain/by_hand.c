@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "cli/explain/matrix_print.h"
-#include "cli/explain/rounded.h"
+#include "cli/explain/rounded_weights.h"
 #include "cli/util/wrap.h"
 
 #define VECTOR_SIZE 96

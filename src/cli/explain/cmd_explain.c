@@ -17,7 +17,7 @@
 #include "cli/explain/explain_options.h"
 #include "cli/explain/explain_pictures.h"
 #include "cli/explain/explanation.h"
-#include "cli/explain/rounded.h"
+#include "cli/explain/rounded_weights.h"
 #include "cli/explain/trace_save.h"
 #include "cli/lesson/builtin_problems.h"
 #include "cli/lesson/problem_file.h"

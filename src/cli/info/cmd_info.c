@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/others.h"
+#include "bench/cpu_contention.h"
 #include "bench/yardstick.h"
 #include "cli/cli.h"
 #include "cli/info/info_report.h"
@@ -102,15 +102,15 @@ static void measure(const InfoOptions *options, InfoReport *report) {
   DoctorFacts *facts = &report->facts;
   const size_t threads = options->threads > 0 ? options->threads : facts->machine.openmp_threads;
   if (isatty(STDERR_FILENO)) notice("measuring; this takes a few seconds.");
-  const OthersClock before = others_clock();
+  const CpuContentionClock before = cpu_contention_clock();
   measure_limits(&facts->machine, 1, options->seconds, &report->limits[0]);
   report->limit_count = 1;
   if (threads > 1) {
     measure_limits(&facts->machine, threads, options->seconds, &report->limits[1]);
     report->limit_count = 2;
   }
-  const OthersClock after = others_clock();
-  facts->others_share = others_share(&before, &after);
+  const CpuContentionClock after = cpu_contention_clock();
+  facts->contention_share = contention_share(&before, &after);
   /* Without the comparison the finding says that the cost was not measured; the reason is
    * printed. */
   if (blas_core_was_low(&facts->core) && facts->core.selectable) {

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bench/others.h"
+#include "bench/cpu_contention.h"
 
 #define OPENMP_BUILD_CURE                                                                          \
   "Install the OpenMP build (Debian: apt install libopenblas0-openmp) and choose it where "        \
@@ -177,13 +177,13 @@ static void examine_threads(const DoctorFacts *facts, DoctorReport *report) {
            cores);
 }
 
-static void examine_others(const DoctorFacts *facts, DoctorReport *report) {
-  if (facts->others_share < OTHERS_OF_NOTE) return;
+static void examine_contention(const DoctorFacts *facts, DoctorReport *report) {
+  if (facts->contention_share < CONTENTION_OF_NOTE) return;
   const size_t cores = facts->machine.cores;
   DoctorFinding *finding = add_finding(report, "cores_shared");
   snprintf(finding->fault, sizeof finding->fault,
            "Other programs had %.0f%% of the time of the %zu core%s while this was measured.",
-           100 * facts->others_share, cores, cores == 1 ? "" : "s");
+           100 * facts->contention_share, cores, cores == 1 ? "" : "s");
   snprintf(finding->cost, sizeof finding->cost,
            "Not measured: limits are lower, and times longer, than on a quiet machine.");
   snprintf(finding->cure, sizeof finding->cure,
@@ -195,5 +195,5 @@ void doctor_examine(const DoctorFacts *facts, DoctorReport *report) {
   examine_core(facts, report);
   examine_threading(facts, report);
   examine_threads(facts, report);
-  examine_others(facts, report);
+  examine_contention(facts, report);
 }

@@ -124,10 +124,10 @@ static int take_option(ShapeOptions *options, int code, const char *value) {
 
 /* A number from 1 to most, or a letter. */
 static bool read_size(const char *option, const char *text, size_t most, ExtentLetters *letters,
-                      Extent *extent) {
+                      SymbolicSize *extent) {
   size_t number;
-  if (extent_is_letter(text)) {
-    *extent = extent_letter(letters, text);
+  if (symbolic_is_letter(text)) {
+    *extent = symbolic_letter(letters, text);
     return true;
   }
   if (isalpha((unsigned char)*text)) {
@@ -138,22 +138,22 @@ static bool read_size(const char *option, const char *text, size_t most, ExtentL
     return false;
   }
   if (!parse_size(option, text, 1, most, &number)) return false;
-  *extent = extent_number((int64_t)number);
+  *extent = symbolic_number((int64_t)number);
   return true;
 }
 
 /* The same for a size that may be left out. */
-static bool read_size_or(const char *option, const char *text, size_t most, Extent otherwise,
-                         ExtentLetters *letters, Extent *extent) {
+static bool read_size_or(const char *option, const char *text, size_t most, SymbolicSize otherwise,
+                         ExtentLetters *letters, SymbolicSize *extent) {
   *extent = otherwise;
   return text == NULL || read_size(option, text, most, letters, extent);
 }
 
 /* True unless both are numbers and a rest is left. */
-static bool divides(Extent divisor, Extent whole) {
+static bool divides(SymbolicSize divisor, SymbolicSize whole) {
   int64_t number;
-  const Extent quotient = extent_over(whole, divisor);
-  return !extent_is_constant(&quotient) || extent_get_number(&quotient, &number);
+  const SymbolicSize quotient = symbolic_over(whole, divisor);
+  return !symbolic_is_constant(&quotient) || symbolic_get_number(&quotient, &number);
 }
 
 static bool check_heads(const ShapeOptions *options) {
@@ -184,19 +184,19 @@ static bool read_dimensions(ShapeOptions *options) {
     return false;
   }
   return read_size("--d-model", texts->width, DIMENSION_MAX, letters, &sizes->width) &&
-         read_size_or("--heads", texts->heads, DIMENSION_MAX, extent_number(1), letters,
+         read_size_or("--heads", texts->heads, DIMENSION_MAX, symbolic_number(1), letters,
                       &sizes->heads) &&
          read_size_or("--kv-heads", texts->kv_heads, DIMENSION_MAX, sizes->heads, letters,
                       &sizes->kv_heads) &&
          check_heads(options) &&
          read_size_or("--head-dim", texts->head_dim, DIMENSION_MAX,
-                      extent_over(sizes->width, sizes->heads), letters, &sizes->head_dim) &&
+                      symbolic_over(sizes->width, sizes->heads), letters, &sizes->head_dim) &&
          read_size_or("--value-dim", texts->value_dim, DIMENSION_MAX, sizes->head_dim, letters,
                       &sizes->value_dim);
 }
 
-static Extent extent_of(size_t size) {
-  return extent_number((int64_t)size);
+static SymbolicSize symbolic_of(size_t size) {
+  return symbolic_number((int64_t)size);
 }
 
 static bool read_model(ShapeOptions *options) {
@@ -215,11 +215,11 @@ static bool read_model(ShapeOptions *options) {
     return false;
   }
   sizes->model = &options->models.items[0];
-  sizes->width = extent_of(shape->width);
-  sizes->heads = extent_of(shape->query_heads);
-  sizes->kv_heads = extent_of(options->as_mha ? shape->query_heads : shape->kv_heads);
-  sizes->head_dim = extent_of(shape->head_dim);
-  sizes->value_dim = extent_of(shape->value_dim);
+  sizes->width = symbolic_of(shape->width);
+  sizes->heads = symbolic_of(shape->query_heads);
+  sizes->kv_heads = symbolic_of(options->as_mha ? shape->query_heads : shape->kv_heads);
+  sizes->head_dim = symbolic_of(shape->head_dim);
+  sizes->value_dim = symbolic_of(shape->value_dim);
   if (options->as_mha && shape->kv_heads != shape->query_heads)
     sizes->real_kv_heads = shape->kv_heads;
   else if (options->as_mha)
@@ -244,7 +244,7 @@ static bool read_sizes(ShapeOptions *options) {
 static unsigned default_topics(const ShapeSizes *sizes) {
   const unsigned whole = 1u << SHAPE_HEAD | 1u << SHAPE_LAYER | 1u << SHAPE_CHUNKS;
   if (sizes->model) return whole;
-  const bool one = extent_equal(sizes->heads, extent_number(1));
+  const bool one = symbolic_equal(sizes->heads, symbolic_number(1));
   return one ? 1u << SHAPE_BLOCK : whole | 1u << SHAPE_BLOCK;
 }
 

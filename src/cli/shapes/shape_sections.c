@@ -19,7 +19,7 @@ static const char *scores_symbol(const ShapeBuilder *builder) {
 }
 
 void shape_head_section(ShapeBuilder *b) {
-  const Extent n = b->sizes->tokens, d = b->sizes->width;
+  const SymbolicSize n = b->sizes->tokens, d = b->sizes->width;
   const ShapeSides pairs = shape_sides(n, n), keys = shape_sides(n, b->head_dim);
   const ShapeSides values = shape_sides(n, b->value_dim), tokens = shape_sides(n, d);
   shape_begin(b, "head", "One head");
@@ -41,7 +41,7 @@ void shape_head_section(ShapeBuilder *b) {
 }
 
 static void add_block_projections(ShapeBuilder *b) {
-  const Extent n = b->sizes->tokens, d = b->sizes->width;
+  const SymbolicSize n = b->sizes->tokens, d = b->sizes->width;
   const ShapeSides keys = shape_sides(n, b->head_dim), values = shape_sides(n, b->value_dim);
   shape_add_weight(b, "w_q", "weights of the queries", "W_q", shape_sides(d, b->key_width));
   shape_add_weight(b, "w_k", "weights of the keys", "W_k", shape_sides(d, b->key_width));
@@ -52,7 +52,7 @@ static void add_block_projections(ShapeBuilder *b) {
 }
 
 void shape_block_section(ShapeBuilder *b) {
-  const Extent n = b->sizes->tokens, d = b->sizes->width;
+  const SymbolicSize n = b->sizes->tokens, d = b->sizes->width;
   const ShapeSides pairs = shape_sides(n, n), tokens = shape_sides(n, d);
   shape_begin(b, "block", "One head, one product at a time");
   shape_add_activation(b, "input", "input", "X", tokens);
@@ -69,25 +69,25 @@ void shape_block_section(ShapeBuilder *b) {
 }
 
 static void add_bias(ShapeBuilder *b, bool present, const char *id, const char *label,
-                     const char *symbol, Extent length) {
+                     const char *symbol, SymbolicSize length) {
   if (present) shape_add_weight(b, id, label, symbol, (ShapeSides){1, {length}});
 }
 
 /* The part of QKV from column first on. */
 static void add_part(ShapeBuilder *b, const char *id, const char *label, const char *symbol,
-                     Extent first, Extent columns) {
+                     SymbolicSize first, SymbolicSize columns) {
   ShapeRow *const row =
       shape_add_activation(b, id, label, symbol, shape_sides(b->sizes->tokens, columns));
   if (!row) return;
   row->cut = true;
   row->first = first;
-  row->end = extent_add(first, columns);
+  row->end = symbolic_add(first, columns);
 }
 
 static void add_layer_projection(ShapeBuilder *b) {
   const ShapeSizes *const sizes = b->sizes;
-  const Extent n = sizes->tokens, d = sizes->width;
-  const Extent keys_end = extent_add(b->query_columns, b->key_columns);
+  const SymbolicSize n = sizes->tokens, d = sizes->width;
+  const SymbolicSize keys_end = symbolic_add(b->query_columns, b->key_columns);
   shape_add_activation(b, "input", "input", "X", shape_sides(n, d));
   shape_add_weight(b, "w_qkv", "fused weights", "W_qkv = [W_q | W_k | W_v]",
                    shape_sides(d, b->fused_columns));
@@ -96,13 +96,13 @@ static void add_layer_projection(ShapeBuilder *b) {
   shape_count_product(shape_add_activation(b, "qkv", "fused projection", "QKV = X W_qkv",
                                            shape_sides(n, b->fused_columns)),
                       d);
-  add_part(b, "queries", "queries as produced", "Q", extent_number(0), b->query_columns);
+  add_part(b, "queries", "queries as produced", "Q", symbolic_number(0), b->query_columns);
   add_part(b, "keys", "keys as produced", "K", b->query_columns, b->key_columns);
   add_part(b, "values", "values as produced", "V", keys_end, b->value_columns);
 }
 
 static void add_layer_heads(ShapeBuilder *b) {
-  const Extent n = b->sizes->tokens, heads = b->sizes->heads;
+  const SymbolicSize n = b->sizes->tokens, heads = b->sizes->heads;
   const ShapeSides pairs = shape_cube(heads, n, n);
   shape_count_product(shape_add_activation(b, "scores", "scores of all heads",
                                            b->sizes->model && b->sizes->model->scale > 0
@@ -124,12 +124,12 @@ static void add_total(ShapeBuilder *b) {
   const ShapeSection *const section = &b->table->sections[b->table->section_count - 1];
   total->counted = true;
   for (size_t r = 0; r + 1 < section->count; r++)
-    total->flops = extent_add(total->flops, section->rows[r].flops);
+    total->flops = symbolic_add(total->flops, section->rows[r].flops);
 }
 
 void shape_layer_section(ShapeBuilder *b) {
   const ShapeSizes *const sizes = b->sizes;
-  const Extent n = sizes->tokens, d = sizes->width;
+  const SymbolicSize n = sizes->tokens, d = sizes->width;
   shape_begin(b, "layer", "Whole layer");
   add_layer_projection(b);
   add_layer_heads(b);
@@ -146,28 +146,29 @@ void shape_layer_section(ShapeBuilder *b) {
 /* The chunks of one kind: of the heads 0 .. count - 1, or of a head by its letter where count is
  * 0. */
 static void add_chunks(ShapeBuilder *b, const char *id, const char *label, char letter,
-                       Extent start, Extent dim, size_t count, Extent index) {
+                       SymbolicSize start, SymbolicSize dim, size_t count, SymbolicSize index) {
   char symbol[32];
   for (size_t h = 0; h < (count ? count : 1); h++) {
-    const Extent head = count ? extent_number((int64_t)h) : index;
-    const ExtentText name = extent_formula(&head, &b->table->letters);
+    const SymbolicSize head = count ? symbolic_number((int64_t)h) : index;
+    const ExtentText name = symbolic_formula(&head, &b->table->letters);
     snprintf(symbol, sizeof symbol, "%c_%.24s", letter, name.text);
-    add_part(b, id, label, symbol, extent_add(start, extent_times(head, dim)), dim);
+    add_part(b, id, label, symbol, symbolic_add(start, symbolic_times(head, dim)), dim);
   }
 }
 
 /* The number of heads where each is listed, else 0. */
-static size_t listed_heads(Extent heads) {
+static size_t listed_heads(SymbolicSize heads) {
   int64_t count;
-  return extent_get_number(&heads, &count) && count <= CHUNKS_LISTED ? (size_t)count : 0;
+  return symbolic_get_number(&heads, &count) && count <= CHUNKS_LISTED ? (size_t)count : 0;
 }
 
 /* A letter for "any head" that is not in use; it becomes known to the table. */
-static Extent index_letter(ShapeTable *table) {
+static SymbolicSize index_letter(ShapeTable *table) {
   static const char *const names[] = {"i", "j", "t", "u", "v", "w", "x", "y", "z"};
   size_t i = 0;
-  while (i + 1 < sizeof names / sizeof *names && extent_has_letter(&table->letters, names[i])) i++;
-  return extent_letter(&table->letters, names[i]);
+  while (i + 1 < sizeof names / sizeof *names && symbolic_has_letter(&table->letters, names[i]))
+    i++;
+  return symbolic_letter(&table->letters, names[i]);
 }
 
 void shape_chunks_section(ShapeBuilder *b) {
@@ -175,22 +176,22 @@ void shape_chunks_section(ShapeBuilder *b) {
   const size_t heads = listed_heads(sizes->heads);
   const size_t kv_heads = heads ? listed_heads(sizes->kv_heads) : 0;
   const bool by_rule = heads == 0 || kv_heads == 0;
-  const Extent index = by_rule ? index_letter(b->table) : extent_number(0);
-  const Extent values = extent_add(b->query_columns, b->key_columns);
+  const SymbolicSize index = by_rule ? index_letter(b->table) : symbolic_number(0);
+  const SymbolicSize values = symbolic_add(b->query_columns, b->key_columns);
   shape_begin(b, "chunks", "Chunks: the columns of each head in QKV");
-  add_chunks(b, "query_chunk", "queries", 'Q', extent_number(0), b->head_dim, heads, index);
+  add_chunks(b, "query_chunk", "queries", 'Q', symbolic_number(0), b->head_dim, heads, index);
   add_chunks(b, "key_chunk", "keys", 'K', b->query_columns, b->head_dim, kv_heads, index);
   add_chunks(b, "value_chunk", "values", 'V', values, b->value_dim, kv_heads, index);
   shape_add_note(b, false, "Columns a:b are a to b − 1, counted from 0.");
   if (by_rule)
     shape_add_note(b, false, "%s is any head, counted from 0.",
-                   extent_formula(&index, &b->table->letters).text);
+                   symbolic_formula(&index, &b->table->letters).text);
 }
 
 /* What the mask does; `heads` says how many of each matrix there are, and is 1 for one head. */
-static void add_masked(ShapeBuilder *b, const char *scores, Extent heads) {
-  const Extent n = b->sizes->tokens;
-  const bool one = extent_equal(heads, extent_number(1));
+static void add_masked(ShapeBuilder *b, const char *scores, SymbolicSize heads) {
+  const SymbolicSize n = b->sizes->tokens;
+  const bool one = symbolic_equal(heads, symbolic_number(1));
   const ShapeSides pairs = one ? shape_sides(n, n) : shape_cube(heads, n, n);
   const ShapeSides values = one ? shape_sides(n, b->value_dim) : shape_cube(heads, n, b->value_dim);
   shape_count_product(shape_add_activation(b, "scores", "scores before the mask", scores, pairs),
@@ -202,25 +203,25 @@ static void add_masked(ShapeBuilder *b, const char *scores, Extent heads) {
 }
 
 static void note_triangle(ShapeBuilder *b) {
-  const Extent n = b->sizes->tokens, square = extent_times(n, n), two = extent_number(2);
-  const Extent seen = extent_over(extent_add(square, n), two);
-  const Extent hidden = extent_add(square, extent_times(seen, extent_number(-1)));
+  const SymbolicSize n = b->sizes->tokens, square = symbolic_times(n, n), two = symbolic_number(2);
+  const SymbolicSize seen = symbolic_over(symbolic_add(square, n), two);
+  const SymbolicSize hidden = symbolic_add(square, symbolic_times(seen, symbolic_number(-1)));
   const ExtentLetters *const letters = &b->sizes->letters;
   shape_add_note(
       b, true,
       "Of %s scores of a head the mask leaves %s, on and below the diagonal, and hides %s.",
-      extent_formula(&square, letters).text, extent_formula(&seen, letters).text,
-      extent_formula(&hidden, letters).text);
+      symbolic_formula(&square, letters).text, symbolic_formula(&seen, letters).text,
+      symbolic_formula(&hidden, letters).text);
 }
 
 void shape_causal_sections(ShapeBuilder *b) {
   const ShapeSizes *const sizes = b->sizes;
-  const bool one = extent_equal(sizes->heads, extent_number(1));
+  const bool one = symbolic_equal(sizes->heads, symbolic_number(1));
   int64_t rows;
-  if (extent_get_number(&sizes->tokens, &rows) && rows <= SHAPE_MASK_MAX)
+  if (symbolic_get_number(&sizes->tokens, &rows) && rows <= SHAPE_MASK_MAX)
     b->table->mask_rows = (size_t)rows;
   shape_begin(b, "causal", "Causal mask, one head");
-  add_masked(b, scores_symbol(b), extent_number(1));
+  add_masked(b, scores_symbol(b), symbolic_number(1));
   note_triangle(b);
   if (one) return;
   shape_begin(b, "causal_heads", "Causal mask, all heads: one mask for all of them");

@@ -8,21 +8,21 @@
 typedef struct ShapeBuilder {
   const ShapeSizes *sizes;
   ShapeTable *table;
-  Extent key_width;   /* of W_q and W_k for one head: D, spelled out */
-  Extent value_width; /* of W_v for one head */
-  Extent head_dim,
-      value_dim;        /* the same in Q, K, V, by the names d_k and d_v where they have no other */
-  Extent query_columns; /* of all heads: Hq D */
-  Extent key_columns;   /* Hk D */
-  Extent value_columns; /* Hk Dv */
-  Extent fused_columns; /* of W_qkv */
-  Extent concat_columns; /* Hq Dv */
-  bool failed;           /* memory is missing */
+  SymbolicSize key_width;   /* of W_q and W_k for one head: D, spelled out */
+  SymbolicSize value_width; /* of W_v for one head */
+  SymbolicSize head_dim,
+      value_dim; /* the same in Q, K, V, by the names d_k and d_v where they have no other */
+  SymbolicSize query_columns;  /* of all heads: Hq D */
+  SymbolicSize key_columns;    /* Hk D */
+  SymbolicSize value_columns;  /* Hk Dv */
+  SymbolicSize fused_columns;  /* of W_qkv */
+  SymbolicSize concat_columns; /* Hq Dv */
+  bool failed;                 /* memory is missing */
 } ShapeBuilder;
 
 typedef struct ShapeSides {
   size_t count;
-  Extent sides[SHAPE_RANK - 1];
+  SymbolicSize sides[SHAPE_RANK - 1];
 } ShapeSides;
 
 /* Begins a section; rows go to the last one begun. */
@@ -37,11 +37,11 @@ ShapeRow *shape_add_activation(ShapeBuilder *builder, const char *id, const char
 
 /* Has the row count the FLOPs of a product of which it is the result: 2 for each of its elements
  * and each of `inner`. Null is allowed. */
-void shape_count_product(ShapeRow *row, Extent inner);
+void shape_count_product(ShapeRow *row, SymbolicSize inner);
 
 /* [a, b] and [a, b, c] */
-ShapeSides shape_sides(Extent a, Extent b);
-ShapeSides shape_cube(Extent a, Extent b, Extent c);
+ShapeSides shape_sides(SymbolicSize a, SymbolicSize b);
+ShapeSides shape_cube(SymbolicSize a, SymbolicSize b, SymbolicSize c);
 
 void shape_add_note(ShapeBuilder *builder, bool answers, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -20,14 +20,14 @@ const char *shape_topic_name(size_t topic) {
   return topic < SHAPE_TOPICS ? names[topic] : NULL;
 }
 
-Extent shape_row_elements(const ShapeRow *row) {
-  Extent elements = extent_number(1);
-  for (size_t i = 0; i < row->rank; i++) elements = extent_times(elements, row->dims[i]);
+SymbolicSize shape_row_elements(const ShapeRow *row) {
+  SymbolicSize elements = symbolic_number(1);
+  for (size_t i = 0; i < row->rank; i++) elements = symbolic_times(elements, row->dims[i]);
   return elements;
 }
 
-Extent shape_row_bytes(const ShapeRow *row) {
-  return extent_times(extent_number(ELEMENT_BYTES), shape_row_elements(row));
+SymbolicSize shape_row_bytes(const ShapeRow *row) {
+  return symbolic_times(symbolic_number(ELEMENT_BYTES), shape_row_elements(row));
 }
 
 void shape_begin(ShapeBuilder *builder, const char *id, const char *title) {
@@ -72,17 +72,17 @@ ShapeRow *shape_add_activation(ShapeBuilder *builder, const char *id, const char
   return row;
 }
 
-void shape_count_product(ShapeRow *row, Extent inner) {
+void shape_count_product(ShapeRow *row, SymbolicSize inner) {
   if (!row) return;
   row->counted = true;
-  row->flops = extent_times(extent_times(extent_number(2), inner), shape_row_elements(row));
+  row->flops = symbolic_times(symbolic_times(symbolic_number(2), inner), shape_row_elements(row));
 }
 
-ShapeSides shape_sides(Extent a, Extent b) {
+ShapeSides shape_sides(SymbolicSize a, SymbolicSize b) {
   return (ShapeSides){2, {a, b}};
 }
 
-ShapeSides shape_cube(Extent a, Extent b, Extent c) {
+ShapeSides shape_cube(SymbolicSize a, SymbolicSize b, SymbolicSize c) {
   return (ShapeSides){3, {a, b, c}};
 }
 
@@ -98,11 +98,11 @@ void shape_add_note(ShapeBuilder *builder, bool answers, const char *format, ...
 }
 
 /* `dim` by the name that it has in textbooks, where it is no letter or width of its own. */
-static Extent named_dim(const ShapeSizes *sizes, Extent dim, const char *name) {
-  const bool quotient = !extent_equal(dim, sizes->width) &&
-                        extent_equal(extent_times(dim, sizes->heads), sizes->width);
-  const bool taken = extent_has_letter(&sizes->letters, name);
-  return quotient && !taken ? extent_named(dim, name) : dim;
+static SymbolicSize named_dim(const ShapeSizes *sizes, SymbolicSize dim, const char *name) {
+  const bool quotient = !symbolic_equal(dim, sizes->width) &&
+                        symbolic_equal(symbolic_times(dim, sizes->heads), sizes->width);
+  const bool taken = symbolic_has_letter(&sizes->letters, name);
+  return quotient && !taken ? symbolic_named(dim, name) : dim;
 }
 
 static void derive_sizes(ShapeBuilder *builder) {
@@ -111,12 +111,12 @@ static void derive_sizes(ShapeBuilder *builder) {
   builder->value_width = sizes->value_dim;
   builder->head_dim = named_dim(sizes, sizes->head_dim, "d_k");
   builder->value_dim = named_dim(sizes, sizes->value_dim, "d_v");
-  builder->query_columns = extent_times(sizes->heads, sizes->head_dim);
-  builder->key_columns = extent_times(sizes->kv_heads, sizes->head_dim);
-  builder->value_columns = extent_times(sizes->kv_heads, sizes->value_dim);
-  builder->fused_columns =
-      extent_add(extent_add(builder->query_columns, builder->key_columns), builder->value_columns);
-  builder->concat_columns = extent_times(sizes->heads, sizes->value_dim);
+  builder->query_columns = symbolic_times(sizes->heads, sizes->head_dim);
+  builder->key_columns = symbolic_times(sizes->kv_heads, sizes->head_dim);
+  builder->value_columns = symbolic_times(sizes->kv_heads, sizes->value_dim);
+  builder->fused_columns = symbolic_add(symbolic_add(builder->query_columns, builder->key_columns),
+                                        builder->value_columns);
+  builder->concat_columns = symbolic_times(sizes->heads, sizes->value_dim);
 }
 
 static void append_title(ShapeTable *table, const char *format, ...)
@@ -133,31 +133,32 @@ static void append_title(ShapeTable *table, const char *format, ...) {
 /* What is given, not what follows from it: a quiz shows it too. */
 static void write_title(const ShapeSizes *sizes, ShapeTable *table) {
   const ExtentLetters *const letters = &sizes->letters;
-  const bool grouped = !extent_equal(sizes->heads, sizes->kv_heads);
-  const bool uneven = !extent_equal(sizes->head_dim, sizes->value_dim);
-  const bool apart = !extent_equal(extent_times(sizes->heads, sizes->head_dim), sizes->width);
+  const bool grouped = !symbolic_equal(sizes->heads, sizes->kv_heads);
+  const bool uneven = !symbolic_equal(sizes->head_dim, sizes->value_dim);
+  const bool apart = !symbolic_equal(symbolic_times(sizes->heads, sizes->head_dim), sizes->width);
   if (sizes->model) append_title(table, "%s: ", sizes->model->name);
   if (sizes->batch.count > 0)
-    append_title(table, "%s sequences of ", extent_formula(&sizes->batch, letters).text);
-  append_title(table, "%s tokens, width %s, ", extent_formula(&sizes->tokens, letters).text,
-               extent_formula(&sizes->width, letters).text);
-  append_title(table, "%s %shead%s", extent_formula(&sizes->heads, letters).text,
-               grouped ? "query " : "", extent_equal(sizes->heads, extent_number(1)) ? "" : "s");
+    append_title(table, "%s sequences of ", symbolic_formula(&sizes->batch, letters).text);
+  append_title(table, "%s tokens, width %s, ", symbolic_formula(&sizes->tokens, letters).text,
+               symbolic_formula(&sizes->width, letters).text);
+  append_title(table, "%s %shead%s", symbolic_formula(&sizes->heads, letters).text,
+               grouped ? "query " : "",
+               symbolic_equal(sizes->heads, symbolic_number(1)) ? "" : "s");
   if (grouped)
-    append_title(table, ", %s key/value head%s", extent_formula(&sizes->kv_heads, letters).text,
-                 extent_equal(sizes->kv_heads, extent_number(1)) ? "" : "s");
+    append_title(table, ", %s key/value head%s", symbolic_formula(&sizes->kv_heads, letters).text,
+                 symbolic_equal(sizes->kv_heads, symbolic_number(1)) ? "" : "s");
   if (apart || uneven)
-    append_title(table, " of dimension %s", extent_formula(&sizes->head_dim, letters).text);
+    append_title(table, " of dimension %s", symbolic_formula(&sizes->head_dim, letters).text);
   if (uneven)
-    append_title(table, ", values of %s", extent_formula(&sizes->value_dim, letters).text);
+    append_title(table, ", values of %s", symbolic_formula(&sizes->value_dim, letters).text);
   append_title(table, ", fp32");
 }
 
 static void note_dims(ShapeBuilder *builder) {
   const ExtentLetters *const letters = &builder->sizes->letters;
   const char *const key = builder->head_dim.name, *const value = builder->value_dim.name;
-  if (!key || extent_is_constant(&builder->head_dim)) return;
-  const ExtentText formula = extent_formula(&builder->sizes->head_dim, letters);
+  if (!key || symbolic_is_constant(&builder->head_dim)) return;
+  const ExtentText formula = symbolic_formula(&builder->sizes->head_dim, letters);
   shape_add_note(builder, true, "%s%s%s = %s: the heads divide the width among them.", key,
                  value ? " = " : "", value ? value : "", formula.text);
 }
@@ -165,26 +166,28 @@ static void note_dims(ShapeBuilder *builder) {
 static void note_heads(ShapeBuilder *builder) {
   const ShapeSizes *const sizes = builder->sizes;
   const ExtentLetters *const letters = &sizes->letters;
-  const ExtentText heads = extent_formula(&sizes->heads, letters);
-  const ExtentText kv_heads = extent_formula(&sizes->kv_heads, letters);
-  const ExtentText columns = extent_formula(&builder->key_columns, letters);
-  const Extent plain = extent_times(sizes->heads, sizes->head_dim);
-  const ExtentText plain_columns = extent_formula(&plain, letters);
+  const ExtentText heads = symbolic_formula(&sizes->heads, letters);
+  const ExtentText kv_heads = symbolic_formula(&sizes->kv_heads, letters);
+  const ExtentText columns = symbolic_formula(&builder->key_columns, letters);
+  const SymbolicSize plain = symbolic_times(sizes->heads, sizes->head_dim);
+  const ExtentText plain_columns = symbolic_formula(&plain, letters);
   if (sizes->real_kv_heads) {
-    const Extent real = extent_times(extent_number((int64_t)sizes->real_kv_heads), sizes->head_dim);
-    const Extent both = extent_add(sizes->head_dim, sizes->value_dim);
-    const Extent fused = extent_add(
-        builder->query_columns, extent_times(extent_number((int64_t)sizes->real_kv_heads), both));
+    const SymbolicSize real =
+        symbolic_times(symbolic_number((int64_t)sizes->real_kv_heads), sizes->head_dim);
+    const SymbolicSize both = symbolic_add(sizes->head_dim, sizes->value_dim);
+    const SymbolicSize fused =
+        symbolic_add(builder->query_columns,
+                     symbolic_times(symbolic_number((int64_t)sizes->real_kv_heads), both));
     shape_add_note(
         builder, true,
         "As plain multi-head attention, with %s keys and values. The real model has %zu "
         "key/value heads, each shared by the same number of query heads: its K has %s "
         "columns in place of %s, and W_qkv %s in place of %s; scores, weights, concat and "
         "Y are alike.",
-        heads.text, sizes->real_kv_heads, extent_formula(&real, letters).text, plain_columns.text,
-        extent_formula(&fused, letters).text,
-        extent_formula(&builder->fused_columns, letters).text);
-  } else if (!extent_equal(sizes->heads, sizes->kv_heads)) {
+        heads.text, sizes->real_kv_heads, symbolic_formula(&real, letters).text, plain_columns.text,
+        symbolic_formula(&fused, letters).text,
+        symbolic_formula(&builder->fused_columns, letters).text);
+  } else if (!symbolic_equal(sizes->heads, sizes->kv_heads)) {
     shape_add_note(builder, true,
                    "Grouped-query attention: %s query heads share %s key/value heads, so K has %s "
                    "columns; as plain multi-head attention%s it would have %s.",

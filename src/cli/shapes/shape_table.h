@@ -1,6 +1,6 @@
 /* shape_table.h - every matrix of an attention layer with its shape, as rows that a writer prints.
  *
- * One builder makes the rows, whether sizes are numbers or letters (extent.h). Elements are the
+ * One builder makes the rows, whether sizes are numbers or letters (symbolic_size.h). Elements are the
  * product of a row's dimensions and bytes four times that; both are computed by the writers'
  * helpers below and stored nowhere, so they cannot disagree with the shape.
  */
@@ -8,7 +8,7 @@
 #define ATTEND_SRC_CLI_SHAPE_TABLE_H
 
 #include "attend/attend.h"
-#include "cli/shapes/extent.h"
+#include "cli/shapes/symbolic_size.h"
 
 #define SHAPE_RANK 4
 #define SHAPE_NOTES_MAX 12
@@ -32,7 +32,7 @@ const char *shape_topic_name(size_t topic);
 /* The sizes of a layer. They share the letters; without a batch, batch.count is 0. */
 typedef struct ShapeSizes {
   ExtentLetters letters;
-  Extent batch, tokens, width, heads, kv_heads, head_dim, value_dim;
+  SymbolicSize batch, tokens, width, heads, kv_heads, head_dim, value_dim;
   const AttendModel *model; /* what a model adds to its sizes; null for sizes by hand */
   size_t real_kv_heads;     /* of the model where `heads` stand in for them, else 0 */
 } ShapeSizes;
@@ -42,11 +42,11 @@ typedef struct ShapeRow {
   char symbol[40];   /* "Q = X W_q" */
   const char *label; /* "queries" */
   size_t rank;
-  Extent dims[SHAPE_RANK];
+  SymbolicSize dims[SHAPE_RANK];
   bool counted; /* flops counts the step that makes it */
-  Extent flops;
+  SymbolicSize flops;
   bool cut; /* it is columns first .. end - 1 of QKV */
-  Extent first, end;
+  SymbolicSize first, end;
 } ShapeRow;
 
 typedef struct ShapeSection {
@@ -81,7 +81,7 @@ typedef enum ShapeOutcome {
 ShapeOutcome shape_table_open(const ShapeSizes *sizes, unsigned topics, ShapeTable *table);
 void shape_table_close(ShapeTable *table);
 
-Extent shape_row_elements(const ShapeRow *row);
-Extent shape_row_bytes(const ShapeRow *row);
+SymbolicSize shape_row_elements(const ShapeRow *row);
+SymbolicSize shape_row_bytes(const ShapeRow *row);
 
 #endif

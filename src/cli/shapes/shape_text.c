@@ -24,10 +24,10 @@ typedef struct Cells {
 static const Cells heads = {{"no.", "matrix", "notation", "shape", "elements", "bytes", "FLOPs"}};
 
 /* A number in groups of three digits, a formula as it is. */
-static void write_amount(const Extent *extent, const ExtentLetters *letters, char *cell) {
+static void write_amount(const SymbolicSize *extent, const ExtentLetters *letters, char *cell) {
   int64_t number;
-  if (!extent_get_number(extent, &number)) {
-    snprintf(cell, CELL_SIZE, "%s", extent_formula(extent, letters).text);
+  if (!symbolic_get_number(extent, &number)) {
+    snprintf(cell, CELL_SIZE, "%s", symbolic_formula(extent, letters).text);
     return;
   }
   char digits[32];
@@ -43,7 +43,7 @@ static void write_shape(const ShapeRow *row, const ExtentLetters *letters, bool 
   size_t used = (size_t)snprintf(cell, CELL_SIZE, "[");
   for (size_t i = 0; i < row->rank && used < CELL_SIZE; i++)
     used += (size_t)snprintf(cell + used, CELL_SIZE - used, "%s%s", i > 0 ? " × " : "",
-                             blank ? SHAPE_BLANK : extent_in_shape(&row->dims[i], letters).text);
+                             blank ? SHAPE_BLANK : symbolic_in_shape(&row->dims[i], letters).text);
   if (used < CELL_SIZE) snprintf(cell + used, CELL_SIZE - used, "]");
 }
 
@@ -51,8 +51,8 @@ static void write_symbol(const ShapeRow *row, const ExtentLetters *letters, bool
                          char *cell) {
   if (row->cut)
     snprintf(cell, CELL_SIZE, "%s = QKV columns %s:%s", row->symbol,
-             blank ? SHAPE_BLANK : extent_formula(&row->first, letters).text,
-             blank ? SHAPE_BLANK : extent_formula(&row->end, letters).text);
+             blank ? SHAPE_BLANK : symbolic_formula(&row->first, letters).text,
+             blank ? SHAPE_BLANK : symbolic_formula(&row->end, letters).text);
   else
     snprintf(cell, CELL_SIZE, "%s", row->symbol);
 }
@@ -60,8 +60,8 @@ static void write_symbol(const ShapeRow *row, const ExtentLetters *letters, bool
 static void write_cells(const ShapeTable *table, const ShapeRow *row, size_t number,
                         ShapePurpose purpose, Cells *cells) {
   const bool blank = purpose == SHAPE_QUIZ, sized = row->rank > 0;
-  const Extent elements = shape_row_elements(row), bytes = shape_row_bytes(row);
-  const Extent *const amounts[] = {&elements, &bytes, &row->flops};
+  const SymbolicSize elements = shape_row_elements(row), bytes = shape_row_bytes(row);
+  const SymbolicSize *const amounts[] = {&elements, &bytes, &row->flops};
   const bool known[] = {sized, sized, row->counted};
   *cells = (Cells){0};
   snprintf(cells->text[CELL_NUMBER], CELL_SIZE, "%zu", number);

@@ -1,0 +1,3 @@
+#include "kernels/simd_avx2.h"
+
+#include "kernels/gemm_bf16_body.h"

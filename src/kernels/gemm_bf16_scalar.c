@@ -1,0 +1,3 @@
+#include "kernels/simd_scalar.h"
+
+#include "kernels/gemm_bf16_body.h"

@@ -1,0 +1,3 @@
+#include "kernels/simd_avx512.h"
+
+#include "kernels/pack_weight_pairs_body.h"

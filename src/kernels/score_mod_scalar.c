@@ -1,0 +1,3 @@
+#include "kernels/simd_scalar.h"
+
+#include "kernels/score_mod_body.h"

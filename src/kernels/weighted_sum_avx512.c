@@ -1,0 +1,3 @@
+#include "kernels/simd_avx512.h"
+
+#include "kernels/weighted_sum_body.h"

@@ -1,0 +1,32 @@
+/* kernel_gemm_bf16.h - a call of `gemm_bf16` as its checks make it.
+ *
+ * Operands end where a page without access begins, so that no row, pair or panel is read that does
+ * not exist; terms that the order does not use are NaN.
+ */
+#ifndef ATTEND_TESTS_KERNEL_MULTIPLY_H
+#define ATTEND_TESTS_KERNEL_MULTIPLY_H
+
+#include "tests/kernels/kernel_pairs.h"
+
+typedef struct MultiplyCall {
+  size_t rows, pairs, width, bf16_terms;
+  KernelPairs a, b;
+  size_t a_pairs, b_pairs; /* allocated */
+  size_t c_stride, c_floats;
+  float *before; /* the sums that the call starts from */
+  float rescale[KERNEL_MAX_ROWS];
+} MultiplyCall;
+
+/* Terms of random numbers in [-1, 1]. */
+MultiplyCall multiply_new(size_t rows, size_t pairs, size_t width, size_t bf16_terms,
+                          size_t a_terms, size_t b_terms);
+void multiply_free(MultiplyCall *call);
+
+/* Where pair i of row r, or of column j, stands. */
+uint32_t *pair_of_row(const MultiplyCall *call, size_t term, size_t r, size_t i);
+uint32_t *pair_of_column(const MultiplyCall *call, size_t term, size_t j, size_t i);
+
+/* The sums after the call. Without rescale c is NaN before. */
+float *multiply_run(const Kernels *kernels, const MultiplyCall *call, bool rescaled);
+
+#endif
