@@ -14,7 +14,7 @@
 static const Command commands[] = {
     {"bench", "time a layer by model, length, path and threads, and check it", cmd_bench},
     {"compare", "naive, blas and tiled side by side, and what limits each", cmd_compare},
-    {"explain", "show every matrix of a small problem, or of a model's layer", cmd_explain},
+    {"explain", "show every matrix of a small lesson, or of a model's layer", cmd_explain},
     {"info", "describe processor and OpenBLAS, and say what is wrong with them", cmd_info},
     {"inspect", "list the tensors of a file, and the layers that can be run", cmd_inspect},
     {"run", "run a layer of a model on an input, or a dry run on random weights", cmd_run},

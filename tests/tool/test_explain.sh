@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tests/tool/test_explain.sh TOOL JSON_CHECK - `attend explain`: the figures of the handouts as the tool
-# prints them, worked out by hand here; paths against each other; files written. Problem files that
-# are wrong are tests/tool/test_problem_file.sh's to check, the example by-hand is test_explain_by_hand.sh's.
+# prints them, worked out by hand here; paths against each other; files written. Lesson files that
+# are wrong are tests/tool/test_lesson_file.sh's to check, the example by-hand is test_explain_by_hand.sh's.
 set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 . "$here/explain_tool.sh"
@@ -36,7 +36,7 @@ single_head_causal() {
     matrix_is ' output  Y' '4 0' '2 1'
 }
 
-scale_in_place_of_the_problems() {
+scale_in_place_of_the_lessons() {
   explains single-head --scale 1 && matrix_is ' scores  S:' '12 4' '4 4' &&
     ! grep -q unscaled "$out"
 }
@@ -119,7 +119,7 @@ sizes_by_hand() {
     json_has problem.head_dim=64 problem.query_tokens=6 traces#1 traces.0.path=naive
 }
 
-heavy_problems_leave_naive_out() {
+heavy_lessons_leave_naive_out() {
   explains --d-model 2048 --heads 1 --head-dim 64 --tokens 7000 --threads 1 --plan &&
     out_has '^path tiled'
   refuses 2 'its own tokens' causal --tokens 7
@@ -222,7 +222,7 @@ pictures_refused() {
     refuses 1 'none/a\.svg' causal --draw "$scratch/none/a.svg"
 }
 
-# --- problem files ---
+# --- lesson files ---
 
 file_of_a_layer() {
   cat >"$scratch/layer.json" <<'JSON'
@@ -254,7 +254,7 @@ JSON
 usage() {
   refuses 2 'nothing to explain is named' && refuses 2 'did you mean by-hand' by-hnad &&
     refuses 2 'no example and no file "painting"' painting &&
-    refuses 2 'two problems' causal by-hand && refuses 2 'a problem of its own' causal --model llama-7b &&
+    refuses 2 'two lessons' causal by-hand && refuses 2 'a lesson of its own' causal --model llama-7b &&
     refuses 2 'exclude each other' causal --causal --bidirectional &&
     refuses 2 'there is no path "fast"; give tiled, blas, naive or all' causal --path fast &&
     refuses 2 'rounding goes on from' single-head --round 2 --path tiled &&
@@ -267,7 +267,7 @@ usage() {
 check 'single-head: every matrix' single_head
 check 'single-head: going on with rounded weights' single_head_rounded
 check 'single-head: with a causal mask' single_head_causal
-check 'another scale' scale_in_place_of_the_problems
+check 'another scale' scale_in_place_of_the_lessons
 check 'multi-head: chunks, heads, concat, output' multi_head
 check 'one head of several' one_head_of_several
 check 'causal: mask, masked scores, weights, context' causal
@@ -275,7 +275,7 @@ check 'block-matrix: the identity and both sizes' block_matrix
 check 'block-matrix: other paths and widths' block_matrix_at_a_models_width
 check 'a model on random data' model_on_random_data
 check 'sizes by hand' sizes_by_hand
-check 'heavy problems' heavy_problems_leave_naive_out
+check 'heavy lessons' heavy_lessons_leave_naive_out
 check 'all paths agree' paths_agree
 check 'one path' one_path
 check 'a path that refuses is said to' a_path_that_refuses

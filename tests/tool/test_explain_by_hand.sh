@@ -28,7 +28,7 @@ by_hand_query() {
     refuses 2 '"1,2,3" has 3 numbers; .* have 2' by-hand --query 1,2,3 &&
     refuses 2 '"x" is not a number' by-hand --query x,1 &&
     refuses 2 '"" is not a number' by-hand --query 1, &&
-    refuses 2 'problem of one query' single-head --query 1,2
+    refuses 2 'lesson of one query' single-head --query 1,2
 }
 
 by_hand_rounded() {
@@ -59,7 +59,7 @@ seek_refused() {
     refuses 2 '"1" is not a weight' by-hand --seek cat=1 &&
     refuses 2 '"cat" is no goal' by-hand --seek cat && refuses 2 'same token twice' by-hand --seek 'cat~cat' &&
     refuses 2 'both set the query' by-hand --seek cat=0.9 --query 1,2 &&
-    refuses 2 'problem of one query' causal --seek cat=0.9
+    refuses 2 'lesson of one query' causal --seek cat=0.9
 }
 
 # A key in the middle of the others can never have all of the weight: (0,0) among (1,0), (-1,1),

@@ -12,12 +12,12 @@
 #include <string.h>
 
 #include "cli/explain/matrix_print.h"
-#include "cli/lesson/random_problem.h"
+#include "cli/lesson/random_lesson.h"
 
 __attribute__((format(printf, 2, 3))) static bool refuse(char *error, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(error, GIVEN_ERROR_SIZE, format, arguments);
+  vsnprintf(error, LESSON_ERROR_SIZE, format, arguments);
   va_end(arguments);
   return false;
 }
@@ -113,11 +113,11 @@ static bool compare_head(AttendContext *context, const Matrix *x, const Matrix *
   return done;
 }
 
-static bool compare_product(AttendContext *context, const GivenProblem *problem, size_t part,
+static bool compare_product(AttendContext *context, const Lesson *lesson, size_t part,
                             BlockComparison *comparison, char *error) {
-  const AttendLayerShape *const s = &problem->shape;
-  const Matrix *const x = &problem->matrices[GIVEN_X];
-  const Matrix *const w = &problem->matrices[(size_t)GIVEN_W_Q + part];
+  const AttendLayerShape *const s = &lesson->shape;
+  const Matrix *const x = &lesson->matrices[LESSON_X];
+  const Matrix *const w = &lesson->matrices[(size_t)LESSON_W_Q + part];
   const size_t heads = part == 0 ? s->query_heads : s->kv_heads;
   const size_t dim = part == 2 ? s->value_dim : s->head_dim;
   Matrix fused;
@@ -133,17 +133,17 @@ bool block_compare(const AttendModel *model, size_t tokens, size_t seed, AttendP
                    const RunSettings *settings, BlockComparison *comparison, char *error) {
   *comparison = (BlockComparison){.shape = model->shape, .tokens = tokens};
   snprintf(comparison->name, sizeof comparison->name, "%s", model->name);
-  GivenProblem problem;
-  if (!random_problem_fill(model, tokens, seed, &problem)) {
+  Lesson lesson;
+  if (!random_lesson_fill(model, tokens, seed, &lesson)) {
     return refuse(error, "memory for the weights of %s is missing", model->name);
   }
   AttendContext *context = NULL;
   bool done = open_context(path, settings, &context, error);
   for (size_t part = 0; done && part < 3; part++) {
-    done = compare_product(context, &problem, part, comparison, error);
+    done = compare_product(context, &lesson, part, comparison, error);
   }
   attend_close(&context);
-  given_free(&problem);
+  lesson_free(&lesson);
   return done;
 }
 

@@ -8,8 +8,8 @@
 
 #include <stdio.h>
 
-#include "cli/lesson/given_problem.h"
-#include "cli/lesson/problem_run.h"
+#include "cli/lesson/lesson.h"
+#include "cli/lesson/lesson_run.h"
 
 /* One product of one size, fused against apart. */
 typedef struct BlockProduct {
@@ -26,7 +26,7 @@ typedef struct BlockComparison {
 } BlockComparison;
 
 /* Computes both ways on seeded random data through the path. False with the sentence in
- * error[GIVEN_ERROR_SIZE]. */
+ * error[LESSON_ERROR_SIZE]. */
 bool block_compare(const AttendModel *model, size_t tokens, size_t seed, AttendPath path,
                    const RunSettings *settings, BlockComparison *comparison, char *error);
 

@@ -21,9 +21,9 @@ typedef struct Vector {
   char text[VECTOR_SIZE];
 } Vector;
 
-bool by_hand_applies(const GivenProblem *problem) {
-  return !given_is_layer(problem) && given_has(problem, GIVEN_Q) && problem->query_tokens == 1 &&
-         problem->shape.query_heads == 1;
+bool by_hand_applies(const Lesson *lesson) {
+  return !lesson_is_layer(lesson) && lesson_has(lesson, LESSON_Q) && lesson->query_tokens == 1 &&
+         lesson->shape.query_heads == 1;
 }
 
 /* "[2 3]"; of a long vector its beginning. */
@@ -52,18 +52,18 @@ typedef struct Widths {
   size_t token, key, value;
 } Widths;
 
-static Vector row_of(const GivenProblem *problem, GivenName name, size_t row) {
-  const Matrix *const m = &problem->matrices[name];
+static Vector row_of(const Lesson *lesson, LessonMatrix name, size_t row) {
+  const Matrix *const m = &lesson->matrices[name];
   return write_vector(m->data + row * m->columns, m->columns);
 }
 
-static Widths measure(const GivenProblem *problem) {
+static Widths measure(const Lesson *lesson) {
   Widths widths = {strlen("token"), strlen("key"), strlen("value")};
-  for (size_t j = 0; j < problem->key_tokens; j++) {
-    GivenLabel label;
-    widths.token = larger(widths.token, text_width(given_key_label(problem, j, &label)));
-    widths.key = larger(widths.key, strlen(row_of(problem, GIVEN_K, j).text));
-    widths.value = larger(widths.value, strlen(row_of(problem, GIVEN_V, j).text));
+  for (size_t j = 0; j < lesson->key_tokens; j++) {
+    LessonLabel label;
+    widths.token = larger(widths.token, text_width(lesson_key_label(lesson, j, &label)));
+    widths.key = larger(widths.key, strlen(row_of(lesson, LESSON_K, j).text));
+    widths.value = larger(widths.value, strlen(row_of(lesson, LESSON_V, j).text));
   }
   return widths;
 }
@@ -83,16 +83,16 @@ static void print_weight(FILE *file, float weight, bool last, bool colour) {
   }
 }
 
-static void print_token(FILE *file, const GivenProblem *problem, const Widths *widths, size_t j,
+static void print_token(FILE *file, const Lesson *lesson, const Widths *widths, size_t j,
                         const Matrix *scores, const Matrix *sum, const Matrix *softmax,
                         bool colour) {
-  GivenLabel label;
+  LessonLabel label;
   fputs("  ", file);
-  print_padded(file, given_key_label(problem, j, &label), widths->token, false);
+  print_padded(file, lesson_key_label(lesson, j, &label), widths->token, false);
   fputs("  ", file);
-  print_padded(file, row_of(problem, GIVEN_K, j).text, widths->key, false);
+  print_padded(file, row_of(lesson, LESSON_K, j).text, widths->key, false);
   fputs("  ", file);
-  print_padded(file, row_of(problem, GIVEN_V, j).text, widths->value, false);
+  print_padded(file, row_of(lesson, LESSON_V, j).text, widths->value, false);
   fprintf(file, "  %8.5g", (double)scores->data[j]);
   print_weight(file, sum->data[j], false, colour);
   print_weight(file, softmax->data[j], true, colour);
@@ -122,18 +122,17 @@ static void print_notes(FILE *file, const Matrix *scores) {
   }
 }
 
-static void print_rounded(FILE *file, const GivenProblem *problem, const Trace *exact) {
+static void print_rounded(FILE *file, const Lesson *lesson, const Trace *exact) {
   Trace rounded;
-  if (rounded_trace(problem, exact, problem->round, &rounded)) {
+  if (rounded_trace(lesson, exact, lesson->round, &rounded)) {
     const Matrix *const context = trace_find(&rounded, "concat", 0);
-    fprintf(file, "    with weights rounded to %d digits: %s\n", problem->round,
+    fprintf(file, "    with weights rounded to %d digits: %s\n", lesson->round,
             write_vector(context->data, context->columns).text);
   }
   trace_free(&rounded);
 }
 
-static void print_result(FILE *file, const GivenProblem *problem, const char *way,
-                         const Trace *trace) {
+static void print_result(FILE *file, const Lesson *lesson, const char *way, const Trace *trace) {
   const Matrix *const context = trace_find(trace, "concat", 0);
   fprintf(file, "  output by %-8s %s", way, write_vector(context->data, context->columns).text);
   const Matrix *const output = trace_find(trace, "output", 0);
@@ -141,29 +140,29 @@ static void print_result(FILE *file, const GivenProblem *problem, const char *wa
     fprintf(file, ", after W_o %s", write_vector(output->data, output->columns).text);
   }
   fputc('\n', file);
-  if (problem->round >= 0) print_rounded(file, problem, trace);
+  if (lesson->round >= 0) print_rounded(file, lesson, trace);
 }
 
-void by_hand_print(FILE *file, const GivenProblem *problem, const Trace *by_sum,
-                   const Trace *by_softmax, bool colour) {
+void by_hand_print(FILE *file, const Lesson *lesson, const Trace *by_sum, const Trace *by_softmax,
+                   bool colour) {
   const Matrix *const scores = trace_find(by_softmax, "masked_scores", 0);
   const Matrix *const sum = trace_find(by_sum, "weights", 0);
   const Matrix *const softmax = trace_find(by_softmax, "weights", 0);
-  const Widths widths = measure(problem);
-  GivenLabel label;
-  fprintf(file, "\n  query of \"%s\": %s\n", given_query_label(problem, 0, &label),
-          row_of(problem, GIVEN_Q, 0).text);
+  const Widths widths = measure(lesson);
+  LessonLabel label;
+  fprintf(file, "\n  query of \"%s\": %s\n", lesson_query_label(lesson, 0, &label),
+          row_of(lesson, LESSON_Q, 0).text);
   fprintf(file,
           "  score = %sq·k; by sum: score / sum of scores; by softmax: exp(score) / sum of exp\n",
-          given_scale(problem) == 1 ? "" : "scale ");
+          lesson_scale(lesson) == 1 ? "" : "scale ");
   fprintf(file, "\n  %-*s  %-*s  %-*s  %8s  %-*s  %s\n", (int)widths.token, "token",
           (int)widths.key, "key", (int)widths.value, "value", "score", BAR_WIDTH + 8,
           "weight by sum", "weight by softmax");
-  for (size_t j = 0; j < problem->key_tokens; j++) {
-    print_token(file, problem, &widths, j, scores, sum, softmax, colour);
+  for (size_t j = 0; j < lesson->key_tokens; j++) {
+    print_token(file, lesson, &widths, j, scores, sum, softmax, colour);
   }
   fputc('\n', file);
-  print_result(file, problem, "sum", by_sum);
-  print_result(file, problem, "softmax", by_softmax);
+  print_result(file, lesson, "sum", by_sum);
+  print_result(file, lesson, "softmax", by_softmax);
   print_notes(file, scores);
 }

@@ -4,14 +4,14 @@
 
 #include <stdio.h>
 
-#include "cli/lesson/given_problem.h"
+#include "cli/lesson/lesson.h"
 #include "cli/lesson/trace.h"
 
-/* Whether a problem is of this kind: Q, K and V given, one head, one query. */
-bool by_hand_applies(const GivenProblem *problem);
+/* Whether a lesson is of this kind: Q, K and V given, one head, one query. */
+bool by_hand_applies(const Lesson *lesson);
 
 /* Prints both ways side by side, with a bar for each weight. The traces are of the naive path. */
-void by_hand_print(FILE *file, const GivenProblem *problem, const Trace *by_sum,
-                   const Trace *by_softmax, bool colour);
+void by_hand_print(FILE *file, const Lesson *lesson, const Trace *by_sum, const Trace *by_softmax,
+                   bool colour);
 
 #endif

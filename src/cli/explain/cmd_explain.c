@@ -1,7 +1,7 @@
-/* cmd_explain.c - `attend explain`: a small problem, or a model's layer, matrix by matrix.
+/* cmd_explain.c - `attend explain`: a small lesson, or a model's layer, matrix by matrix.
  *
  * Owns the command's order of events and its exit status: options, the core of OpenBLAS, the
- * problem, the runs, then one page of text or one JSON object, then the files. Nothing is printed
+ * lesson, the runs, then one page of text or one JSON object, then the files. Nothing is printed
  * before everything has been computed.
  */
 #include <stdint.h>
@@ -19,9 +19,9 @@
 #include "cli/explain/explanation.h"
 #include "cli/explain/rounded_weights.h"
 #include "cli/explain/trace_save.h"
-#include "cli/lesson/builtin_problems.h"
-#include "cli/lesson/problem_file.h"
-#include "cli/lesson/random_problem.h"
+#include "cli/lesson/builtin_lessons.h"
+#include "cli/lesson/lesson_file.h"
+#include "cli/lesson/random_lesson.h"
 #include "cli/util/blas_core.h"
 
 /* Beyond so many FLOPs (some ten seconds of plain loops) the naive path is not run unasked. */
@@ -35,75 +35,75 @@ static bool wants_colour(const ExplainOptions *options) {
   return isatty(STDOUT_FILENO) && !dumb && (refused == NULL || refused[0] == '\0');
 }
 
-static int load_model(const ExplainOptions *options, GivenProblem *problem) {
+static int load_model(const ExplainOptions *options, Lesson *lesson) {
   const AttendModel *const model = &options->models.items[0];
   if (options->plan_only) {
-    random_problem_outline(model, options->tokens, problem);
+    random_lesson_outline(model, options->tokens, lesson);
     return EXIT_SUCCESS;
   }
-  if (random_problem_fill(model, options->tokens, options->seed, problem)) return EXIT_SUCCESS;
+  if (random_lesson_fill(model, options->tokens, options->seed, lesson)) return EXIT_SUCCESS;
   return failure("memory for the weights of %s and %zu tokens is missing; --plan needs none.",
                  model->name, options->tokens);
 }
 
-static int load_problem(const ExplainOptions *options, GivenProblem *problem) {
-  char error[PROBLEM_ERROR_SIZE];
+static int load_lesson(const ExplainOptions *options, Lesson *lesson) {
+  char error[LESSON_FILE_ERROR_SIZE];
   switch (options->subject) {
   case SUBJECT_MODEL:
-    return load_model(options, problem);
+    return load_model(options, lesson);
   case SUBJECT_FILE:
-    if (problem_file_read(options->name, problem, error)) return EXIT_SUCCESS;
+    if (lesson_file_read(options->name, lesson, error)) return EXIT_SUCCESS;
     return failure("%s.", error);
   default:
-    if (builtin_find(options->name, problem)) return EXIT_SUCCESS;
+    if (builtin_find(options->name, lesson)) return EXIT_SUCCESS;
     return failure("memory for the example is missing.");
   }
 }
 
-/* What the options say in place of the problem. */
-static int apply_options(const ExplainOptions *options, GivenProblem *problem) {
-  if (options->causal) problem->causal = true;
-  if (options->bidirectional) problem->causal = false;
-  if (options->scale != 0) problem->scale = options->scale;
-  if (options->round >= 0) problem->round = options->round;
-  if ((options->query != NULL || options->seek != NULL) && !by_hand_applies(problem)) {
+/* What the options say in place of the lesson. */
+static int apply_options(const ExplainOptions *options, Lesson *lesson) {
+  if (options->causal) lesson->causal = true;
+  if (options->bidirectional) lesson->causal = false;
+  if (options->scale != 0) lesson->scale = options->scale;
+  if (options->round >= 0) lesson->round = options->round;
+  if ((options->query != NULL || options->seek != NULL) && !by_hand_applies(lesson)) {
     return usage_error(
-        "%s: queries can be set in a problem of one query and one head, given by Q, K "
+        "%s: queries can be set in a lesson of one query and one head, given by Q, K "
         "and V, such as by-hand.",
         options->query != NULL ? "--query" : "--seek");
   }
-  if (options->head != SIZE_MAX && options->head >= problem->shape.query_heads) {
-    return usage_error("--head: there is no head %zu; this problem has heads 0 to %zu.",
-                       options->head, problem->shape.query_heads - 1);
+  if (options->head != SIZE_MAX && options->head >= lesson->shape.query_heads) {
+    return usage_error("--head: there is no head %zu; this lesson has heads 0 to %zu.",
+                       options->head, lesson->shape.query_heads - 1);
   }
-  if (options->head != SIZE_MAX && problem->round >= 0) {
+  if (options->head != SIZE_MAX && lesson->round >= 0) {
     return usage_error(
         "--head: rounding goes on with all heads; leave out --head or the rounding.");
   }
   if (options->query != NULL &&
-      !explain_parse_query(options->query, problem->matrices[GIVEN_Q].data,
-                           problem->shape.head_dim)) {
+      !explain_parse_query(options->query, lesson->matrices[LESSON_Q].data,
+                           lesson->shape.head_dim)) {
     return EXIT_USAGE;
   }
   return EXIT_SUCCESS;
 }
 
-/* Puts the query that is sought in the place of the problem's own. */
-static int seek(const ExplainOptions *options, GivenProblem *problem, SeekResult *result) {
-  char error[GIVEN_ERROR_SIZE];
+/* Puts the query that is sought in the place of the lesson's own. */
+static int seek(const ExplainOptions *options, Lesson *lesson, SeekResult *result) {
+  char error[LESSON_ERROR_SIZE];
   SeekGoal goal;
-  if (!seek_parse(problem, options->seek, &goal, error)) return usage_error("--seek: %s.", error);
-  if (!seek_query(problem, &goal, result, error)) return failure("--seek: %s.", error);
-  memcpy(problem->matrices[GIVEN_Q].data, result->query.data,
-         problem->shape.head_dim * sizeof(float));
+  if (!seek_parse(lesson, options->seek, &goal, error)) return usage_error("--seek: %s.", error);
+  if (!seek_query(lesson, &goal, result, error)) return failure("--seek: %s.", error);
+  memcpy(lesson->matrices[LESSON_Q].data, result->query.data,
+         lesson->shape.head_dim * sizeof(float));
   return EXIT_SUCCESS;
 }
 
-static RunSettings run_settings(const ExplainOptions *options, const GivenProblem *problem) {
+static RunSettings run_settings(const ExplainOptions *options, const Lesson *lesson) {
   RunSettings settings = {
       .isa = options->isa, .threads = options->threads, .timed = options->all_paths};
-  settings.head_count = problem->shape.query_heads;
-  if (options->head != SIZE_MAX || problem->of_model) {
+  settings.head_count = lesson->shape.query_heads;
+  if (options->head != SIZE_MAX || lesson->of_model) {
     settings.first_head = options->head != SIZE_MAX ? options->head : 0;
     settings.head_count = 1;
   }
@@ -122,7 +122,7 @@ static size_t choose_paths(const ExplainOptions *options, const Explanation *e,
   paths[0] = options->path;
   const double flops = e->plan.core_flops + e->plan.projection_flops;
   if (!options->path_given && e->plan_status == ATTEND_OK && flops > NAIVE_FLOPS &&
-      e->problem->round < 0) {
+      e->lesson->round < 0) {
     paths[0] = e->plan.path;
     snprintf(note, NOTE_SIZE,
              "Path %s, because %.0f GFLOP would keep plain loops busy for long; --path naive runs "
@@ -133,24 +133,24 @@ static size_t choose_paths(const ExplainOptions *options, const Explanation *e,
 }
 
 /* What each path gives; a failure only if there is nothing to show. */
-static int run_paths(const ProblemRun *run, const AttendPath *paths, size_t count, Explanation *e) {
-  const GivenProblem *const problem = run->problem;
-  const bool by_hand = by_hand_applies(problem);
-  const AttendNormalization way = by_hand ? ATTEND_NORMALIZE_SOFTMAX : problem->normalization;
+static int run_paths(const LessonRun *run, const AttendPath *paths, size_t count, Explanation *e) {
+  const Lesson *const lesson = run->lesson;
+  const bool by_hand = by_hand_applies(lesson);
+  const AttendNormalization way = by_hand ? ATTEND_NORMALIZE_SOFTMAX : lesson->normalization;
   size_t shown = 0;
   for (size_t i = 0; i < count; i++) {
     Trace *const trace = &e->traces[e->trace_count++];
-    if (!problem_run_trace(run, paths[i], way, trace)) {
+    if (!lesson_run_trace(run, paths[i], way, trace)) {
       return failure("memory for the matrices on the way is missing.");
     }
     shown += trace->status == ATTEND_OK;
   }
   if (shown == 0) return failure("%s.", e->traces[0].reason);
-  if (by_hand && !problem_run_trace(run, ATTEND_PATH_NAIVE, ATTEND_NORMALIZE_SUM, &e->by_sum)) {
+  if (by_hand && !lesson_run_trace(run, ATTEND_PATH_NAIVE, ATTEND_NORMALIZE_SUM, &e->by_sum)) {
     return failure("memory for the matrices on the way is missing.");
   }
-  if (problem->round >= 0 && e->traces[0].status == ATTEND_OK &&
-      !rounded_trace(problem, &e->traces[0], problem->round, &e->rounded)) {
+  if (lesson->round >= 0 && e->traces[0].status == ATTEND_OK &&
+      !rounded_trace(lesson, &e->traces[0], lesson->round, &e->rounded)) {
     return failure("the values that rounding by hand goes on from are missing; --path naive shows "
                    "them.");
   }
@@ -158,10 +158,10 @@ static int run_paths(const ProblemRun *run, const AttendPath *paths, size_t coun
 }
 
 static int save(const char *directory, const Explanation *e) {
-  char error[GIVEN_ERROR_SIZE];
+  char error[LESSON_ERROR_SIZE];
   size_t files = 0;
   const Trace *const trace = explanation_shown(e);
-  if (!trace_save(directory, e->problem, trace, &files, error)) {
+  if (!trace_save(directory, e->lesson, trace, &files, error)) {
     return failure("--save: %s.", error);
   }
   notice("%zu matrices of path %s were written to %s.", files, attend_path_name(trace->path),
@@ -180,27 +180,27 @@ static int print(const ExplainOptions *options, const Explanation *e) {
   return finish_stdout();
 }
 
-static int explain(const ExplainOptions *options, const GivenProblem *problem,
-                   const SeekResult *sought, ExplainPictures *pictures) {
-  const RunSettings settings = run_settings(options, problem);
-  char note[NOTE_SIZE] = "", error[GIVEN_ERROR_SIZE];
-  Explanation e = {.problem = problem, .seek = sought, .path_note = note};
+static int explain(const ExplainOptions *options, const Lesson *lesson, const SeekResult *sought,
+                   ExplainPictures *pictures) {
+  const RunSettings settings = run_settings(options, lesson);
+  char note[NOTE_SIZE] = "", error[LESSON_ERROR_SIZE];
+  Explanation e = {.lesson = lesson, .seek = sought, .path_note = note};
   const bool one = options->path_given && !options->all_paths;
-  e.plan_status = problem_plan(problem, &settings, one ? options->path : ATTEND_PATH_AUTO, &e.plan);
+  e.plan_status = lesson_plan(lesson, &settings, one ? options->path : ATTEND_PATH_AUTO, &e.plan);
   if (options->plan_only) return print(options, &e);
 
   AttendPath paths[ATTEND_PATH_COUNT];
   const size_t count = choose_paths(options, &e, paths, note);
-  ProblemRun run;
-  if (!problem_run_open(problem, &settings, &run, error)) return failure("%s.", error);
+  LessonRun run;
+  if (!lesson_run_open(lesson, &settings, &run, error)) return failure("%s.", error);
   int status = run_paths(&run, paths, count, &e);
-  problem_run_close(&run);
+  lesson_run_close(&run);
   if (status == EXIT_SUCCESS) {
-    explain_pictures_print(pictures, problem);
+    explain_pictures_print(pictures, lesson);
     status = print(options, &e);
   }
   if (status == EXIT_SUCCESS)
-    status = explain_pictures_write(pictures, problem, explanation_shown(&e));
+    status = explain_pictures_write(pictures, lesson, explanation_shown(&e));
   if (status == EXIT_SUCCESS && options->save != NULL) status = save(options->save, &e);
   for (size_t i = 0; i < e.trace_count; i++) trace_free(&e.traces[i]);
   trace_free(&e.by_sum);
@@ -208,23 +208,23 @@ static int explain(const ExplainOptions *options, const GivenProblem *problem,
   return status;
 }
 
-static int explain_problem(const ExplainOptions *options) {
-  GivenProblem problem;
+static int explain_lesson(const ExplainOptions *options) {
+  Lesson lesson;
   SeekResult sought = {0};
-  int status = load_problem(options, &problem);
+  int status = load_lesson(options, &lesson);
   if (status != EXIT_SUCCESS) return status;
-  status = apply_options(options, &problem);
-  if (status == EXIT_SUCCESS && options->seek != NULL) status = seek(options, &problem, &sought);
+  status = apply_options(options, &lesson);
+  if (status == EXIT_SUCCESS && options->seek != NULL) status = seek(options, &lesson, &sought);
   ExplainPictures pictures = {0};
   if (status == EXIT_SUCCESS && !explain_pictures_open(&pictures, options->draw, options->heat)) {
     status = EXIT_FAILURE;
   }
   if (status == EXIT_SUCCESS) {
-    status = explain(options, &problem, options->seek != NULL ? &sought : NULL, &pictures);
+    status = explain(options, &lesson, options->seek != NULL ? &sought : NULL, &pictures);
   }
   explain_pictures_discard(&pictures);
   matrix_free(&sought.query);
-  given_free(&problem);
+  lesson_free(&lesson);
   return status;
 }
 
@@ -237,7 +237,7 @@ static int explain_blocks(const ExplainOptions *options) {
   const AttendPath path = options->path_given ? options->path : ATTEND_PATH_AUTO;
   const RunSettings settings = {.isa = options->isa, .threads = options->threads};
   BlockComparison comparisons[2];
-  char error[GIVEN_ERROR_SIZE];
+  char error[LESSON_ERROR_SIZE];
   for (size_t i = 0; i < 2; i++) {
     if (!block_compare(models[i], options->tokens, options->seed, path, &settings, &comparisons[i],
                        error)) {
@@ -263,5 +263,5 @@ int cmd_explain(int argc, char **argv) {
   }
   const int settled = blas_core_settle(options.common.blas_core, !options.common.no_restart, argv);
   if (settled != EXIT_SUCCESS) return settled;
-  return options.subject == SUBJECT_BLOCKS ? explain_blocks(&options) : explain_problem(&options);
+  return options.subject == SUBJECT_BLOCKS ? explain_blocks(&options) : explain_lesson(&options);
 }

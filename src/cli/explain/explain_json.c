@@ -33,38 +33,38 @@ static json_t *matrix_object(const char *name, json_t *head, const Matrix *matri
                    json_figure_or_null(any, range.most), "elements", elements_of(matrix));
 }
 
-static json_t *given_array(const GivenProblem *problem) {
+static json_t *given_array(const Lesson *lesson) {
   json_t *array = json_array();
-  for (int i = 0; i < GIVEN_COUNT; i++) {
-    if (!given_has(problem, (GivenName)i)) continue;
-    json_append(&array,
-                matrix_object(given_name((GivenName)i), json_null(), &problem->matrices[i]));
+  for (int i = 0; i < LESSON_MATRIX_COUNT; i++) {
+    if (!lesson_has(lesson, (LessonMatrix)i)) continue;
+    json_append(&array, matrix_object(lesson_matrix_name((LessonMatrix)i), json_null(),
+                                      &lesson->matrices[i]));
   }
   return array;
 }
 
-static json_t *labels_array(const GivenProblem *problem) {
-  if (problem->labels == NULL) return json_null();
+static json_t *labels_array(const Lesson *lesson) {
+  if (lesson->labels == NULL) return json_null();
   json_t *array = json_array();
-  for (size_t i = 0; i < problem->key_tokens; i++) {
-    json_append(&array, json_text_or_null(problem->labels[i].text));
+  for (size_t i = 0; i < lesson->key_tokens; i++) {
+    json_append(&array, json_text_or_null(lesson->labels[i].text));
   }
   return array;
 }
 
-static json_t *problem_object(const GivenProblem *problem) {
-  const AttendLayerShape *const s = &problem->shape;
+static json_t *lesson_object(const Lesson *lesson) {
+  const AttendLayerShape *const s = &lesson->shape;
   json_t *object =
       json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
-                json_text_or_null(problem->name), "about", json_text_or_null(problem->about),
-                "width", json_count_or_null(s->width), "query_tokens",
-                (json_int_t)problem->query_tokens, "key_tokens", (json_int_t)problem->key_tokens,
-                "query_heads", (json_int_t)s->query_heads, "kv_heads", (json_int_t)s->kv_heads,
-                "head_dim", (json_int_t)s->head_dim, "value_dim", (json_int_t)s->value_dim);
-  json_set(&object, "causal", json_boolean(problem->causal));
-  json_set(&object, "scale", json_real((double)given_scale(problem)));
-  json_set(&object, "tokens", labels_array(problem));
-  json_set(&object, "given", given_array(problem));
+                json_text_or_null(lesson->name), "about", json_text_or_null(lesson->about), "width",
+                json_count_or_null(s->width), "query_tokens", (json_int_t)lesson->query_tokens,
+                "key_tokens", (json_int_t)lesson->key_tokens, "query_heads",
+                (json_int_t)s->query_heads, "kv_heads", (json_int_t)s->kv_heads, "head_dim",
+                (json_int_t)s->head_dim, "value_dim", (json_int_t)s->value_dim);
+  json_set(&object, "causal", json_boolean(lesson->causal));
+  json_set(&object, "scale", json_real((double)lesson_scale(lesson)));
+  json_set(&object, "tokens", labels_array(lesson));
+  json_set(&object, "given", given_array(lesson));
   return object;
 }
 
@@ -146,7 +146,7 @@ bool explanation_print_json(const Explanation *e) {
   json_t *const root = json_pack(
       "{s:{s:s, s:i}, s:s, s:o, s:o, s:o, s:o, s:o}", "schema", "name", "attend-explain", "version",
       EXPLAIN_SCHEMA_VERSION, "attend_version", attend_version(), "problem",
-      problem_object(e->problem), "traces", traces_array(e), "differences", differences_array(e),
+      lesson_object(e->lesson), "traces", traces_array(e), "differences", differences_array(e),
       "seek", seek_object(e->seek), "plan", plan_object(&e->plan, e->plan_status));
   if (root == NULL) return false;
   /* What stdout refused is for finish_stdout() to report. */

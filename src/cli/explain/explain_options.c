@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "cli/explain/explain_pictures.h"
-#include "cli/lesson/builtin_problems.h"
+#include "cli/lesson/builtin_lessons.h"
 
 #define TOKENS_DEFAULT 50
 #define TOKENS_MAX ((size_t)1 << 24)
@@ -109,7 +109,7 @@ bool explain_parse_query(const char *text, float *elements, size_t count) {
   size_t found = 1;
   for (const char *c = text; *c != '\0'; c++) found += *c == ',';
   if (found != count) {
-    usage_error("--query: \"%s\" has %zu number%s; this problem's keys have %zu.", text, found,
+    usage_error("--query: \"%s\" has %zu number%s; this lesson's keys have %zu.", text, found,
                 found == 1 ? "" : "s", count);
     return false;
   }
@@ -146,7 +146,7 @@ static bool take_flag(ExplainOptions *options, int code) {
 
 static bool take_round(ExplainOptions *options, const char *value) {
   size_t digits = 0;
-  if (!parse_size("--round", value, 0, GIVEN_ROUND_MAX, &digits)) return false;
+  if (!parse_size("--round", value, 0, LESSON_ROUND_MAX, &digits)) return false;
   options->round = (int)digits;
   return true;
 }
@@ -262,14 +262,14 @@ static int refuse(const char *option, const char *why) {
 static int check_subject(const ExplainOptions *o) {
   const bool sized = o->subject == SUBJECT_MODEL || o->subject == SUBJECT_BLOCKS;
   const bool of_model = o->subject == SUBJECT_MODEL;
-  if (o->tokens != 0 && !sized) return refuse("--tokens", "this problem has its own tokens.");
+  if (o->tokens != 0 && !sized) return refuse("--tokens", "this lesson has its own tokens.");
   if (o->models.count > 0 && !sized) {
-    return refuse("--model", "a problem of its own is named as well; give either.");
+    return refuse("--model", "a lesson of its own is named as well; give either.");
   }
   if (o->subject == SUBJECT_BLOCKS) {
     if (o->json && o->plan_only) return refuse("--plan", "block-matrix has no plan.");
     if (o->plan_only)
-      return refuse("--plan", "block-matrix has no plan; give a model or a problem.");
+      return refuse("--plan", "block-matrix has no plan; give a model or a lesson.");
     if (o->save != NULL) return refuse("--save", "block-matrix has no steps to save.");
     if (o->all_paths) return refuse("--path", "block-matrix takes one of tiled, blas and naive.");
     if (o->causal || o->bidirectional || o->scale != 0 || o->head != SIZE_MAX) {
@@ -278,10 +278,10 @@ static int check_subject(const ExplainOptions *o) {
   }
   if ((of_model || o->subject == SUBJECT_BLOCKS) && (o->query != NULL || o->seek != NULL)) {
     return refuse(o->query != NULL ? "--query" : "--seek",
-                  "queries are for a problem of one query, such as by-hand.");
+                  "queries are for a lesson of one query, such as by-hand.");
   }
   if (sized && o->round >= 0) {
-    return refuse("--round", "rounding by hand is for a problem that fits on paper.");
+    return refuse("--round", "rounding by hand is for a lesson that fits on paper.");
   }
   return EXIT_SUCCESS;
 }
@@ -354,7 +354,7 @@ static int complete_options(ExplainOptions *options) {
 
 int explain_read_options(int argc, char **argv, ExplainOptions *options) {
   *options = (ExplainOptions){
-      .seed = 1, .head = SIZE_MAX, .path = ATTEND_PATH_NAIVE, .round = GIVEN_NOT_ROUNDED};
+      .seed = 1, .head = SIZE_MAX, .path = ATTEND_PATH_NAIVE, .round = LESSON_NOT_ROUNDED};
   opterr = 0;
   int code;
   while ((code = getopt_long(argc, argv, ":h", explain_options, NULL)) != -1) {
@@ -367,7 +367,7 @@ int explain_read_options(int argc, char **argv, ExplainOptions *options) {
     if (taken != EXIT_SUCCESS) return taken;
   }
   if (optind + 1 < argc) {
-    return usage_error("explain: \"%s\" and \"%s\" are two problems; one is explained at a time.",
+    return usage_error("explain: \"%s\" and \"%s\" are two lessons; one is explained at a time.",
                        argv[optind], argv[optind + 1]);
   }
   if (optind < argc) {

@@ -1,18 +1,18 @@
 /* explain_options.h - what `attend explain` was asked for.
  *
- * Everything that can be refused without reading the problem is refused here.
+ * Everything that can be refused without reading the lesson is refused here.
  */
 #ifndef ATTEND_SRC_CLI_EXPLAIN_OPTIONS_H
 #define ATTEND_SRC_CLI_EXPLAIN_OPTIONS_H
 
-#include "cli/lesson/problem_run.h"
+#include "cli/lesson/lesson_run.h"
 #include "cli/options.h"
 
 #define BLOCK_MATRIX_NAME "block-matrix"
 
 /* What is explained. */
 typedef enum ExplainSubject {
-  SUBJECT_EXAMPLE, /* a built-in problem */
+  SUBJECT_EXAMPLE, /* a built-in lesson */
   SUBJECT_FILE,    /* a JSON file */
   SUBJECT_MODEL,   /* a model's sizes on random data */
   SUBJECT_BLOCKS,  /* the block-matrix example */
@@ -32,7 +32,7 @@ typedef struct ExplainOptions {
   AttendPath path;
   size_t threads;
   AttendIsa isa;
-  int round;                /* GIVEN_NOT_ROUNDED: not given */
+  int round;                /* LESSON_NOT_ROUNDED: not given */
   const char *query, *seek; /* null: not given */
   float scale;              /* 0: not given */
   bool causal, bidirectional;

@@ -1,4 +1,4 @@
-/* explain_pictures.c - what of a problem and its trace goes into a drawing or a heat map.
+/* explain_pictures.c - what of a lesson and its trace goes into a drawing or a heat map.
  *
  * Owns the choice and the titles; how they look is layer_drawing.c's and heat_map.c's.
  */
@@ -28,42 +28,42 @@ void explain_pictures_discard(ExplainPictures *pictures) {
 
 /* The texts of the labels of the last `count` tokens; null without labels, or without memory, where
  * pictures number the tokens. To be freed. */
-static const char **labels_of(const GivenProblem *problem, size_t count) {
-  if (problem->labels == NULL || count > problem->key_tokens) return NULL;
+static const char **labels_of(const Lesson *lesson, size_t count) {
+  if (lesson->labels == NULL || count > lesson->key_tokens) return NULL;
   const char **const texts = calloc(count, sizeof *texts);
   for (size_t i = 0; texts != NULL && i < count; i++) {
-    texts[i] = problem->labels[problem->key_tokens - count + i].text;
+    texts[i] = lesson->labels[lesson->key_tokens - count + i].text;
   }
   return texts;
 }
 
-static LayerDrawing drawing_of(const GivenProblem *problem, const char *const *labels) {
+static LayerDrawing drawing_of(const Lesson *lesson, const char *const *labels) {
   return (LayerDrawing){
-      .name = problem->name,
-      .shape = problem->shape,
+      .name = lesson->name,
+      .shape = lesson->shape,
       .batch = 1,
-      .query_tokens = problem->query_tokens,
-      .key_tokens = problem->key_tokens,
-      .from_input = given_is_layer(problem),
-      .to_output = given_has(problem, GIVEN_W_O),
-      .masked = problem->causal || problem->mask != NULL,
-      .normalization = problem->normalization,
+      .query_tokens = lesson->query_tokens,
+      .key_tokens = lesson->key_tokens,
+      .from_input = lesson_is_layer(lesson),
+      .to_output = lesson_has(lesson, LESSON_W_O),
+      .masked = lesson->causal || lesson->mask != NULL,
+      .normalization = lesson->normalization,
       .labels = labels,
   };
 }
 
-void explain_pictures_print(const ExplainPictures *pictures, const GivenProblem *problem) {
+void explain_pictures_print(const ExplainPictures *pictures, const Lesson *lesson) {
   if (!pictures->draws_text) return;
-  const char **const labels = labels_of(problem, problem->query_tokens);
-  const LayerDrawing drawing = drawing_of(problem, labels);
+  const char **const labels = labels_of(lesson, lesson->query_tokens);
+  const LayerDrawing drawing = drawing_of(lesson, labels);
   layer_drawing_print(&drawing, stdout);
   putchar('\n');
   free(labels);
 }
 
-static int write_drawing(ExplainPictures *pictures, const GivenProblem *problem) {
-  const char **const labels = labels_of(problem, problem->query_tokens);
-  const LayerDrawing drawing = drawing_of(problem, labels);
+static int write_drawing(ExplainPictures *pictures, const Lesson *lesson) {
+  const char **const labels = labels_of(lesson, lesson->query_tokens);
+  const LayerDrawing drawing = drawing_of(lesson, labels);
   Picture picture;
   layer_drawing_make(&drawing, &picture);
   const int status = picture_file_write(&pictures->drawing, &picture);
@@ -103,9 +103,8 @@ static void add_map(Maps *maps, const HeatMap *form, HeatKind kind, const char *
 
 /* Of each head the scores that count, and the weights that they make. Where nothing is masked, they
  * go by the name that the text gives them. */
-static void gather_maps(const GivenProblem *problem, const Trace *trace, const HeatMap *form,
-                        Maps *maps) {
-  const bool several = problem->shape.query_heads > 1;
+static void gather_maps(const Lesson *lesson, const Trace *trace, const HeatMap *form, Maps *maps) {
+  const bool several = lesson->shape.query_heads > 1;
   const bool capped = trace_find(trace, "capped_scores", trace->first_head) != NULL;
   const char *const scores = trace_find(trace, "mask", 0) != NULL ? "masked_scores"
                              : capped                             ? "capped_scores"
@@ -116,18 +115,18 @@ static void gather_maps(const GivenProblem *problem, const Trace *trace, const H
   }
 }
 
-static int write_heat(ExplainPictures *pictures, const GivenProblem *problem, const Trace *trace) {
-  const char **const queries = labels_of(problem, problem->query_tokens);
-  const char **const keys = labels_of(problem, problem->key_tokens);
+static int write_heat(ExplainPictures *pictures, const Lesson *lesson, const Trace *trace) {
+  const char **const queries = labels_of(lesson, lesson->query_tokens);
+  const char **const keys = labels_of(lesson, lesson->key_tokens);
   const HeatMap form = {.row_labels = queries, .column_labels = keys};
   Maps maps = {0};
-  gather_maps(problem, trace, &form, &maps);
+  gather_maps(lesson, trace, &form, &maps);
   if (trace->head_count > HEADS_ON_A_PAGE) {
     notice("--heatmap: the first %d of %zu heads are drawn; --head picks another one.",
            HEADS_ON_A_PAGE, trace->head_count);
   }
   Picture picture;
-  const HeatSheet sheet = {problem->name, maps.count, maps.items};
+  const HeatSheet sheet = {lesson->name, maps.count, maps.items};
   heat_sheet_make(&sheet, &picture);
   const int status = picture_file_write(&pictures->heat, &picture);
   picture_free(&picture);
@@ -136,11 +135,10 @@ static int write_heat(ExplainPictures *pictures, const GivenProblem *problem, co
   return status;
 }
 
-int explain_pictures_write(ExplainPictures *pictures, const GivenProblem *problem,
-                           const Trace *trace) {
+int explain_pictures_write(ExplainPictures *pictures, const Lesson *lesson, const Trace *trace) {
   int status = EXIT_SUCCESS;
-  if (pictures->draws && !pictures->draws_text) status = write_drawing(pictures, problem);
-  if (pictures->heats && write_heat(pictures, problem, trace) != EXIT_SUCCESS) {
+  if (pictures->draws && !pictures->draws_text) status = write_drawing(pictures, lesson);
+  if (pictures->heats && write_heat(pictures, lesson, trace) != EXIT_SUCCESS) {
     status = EXIT_FAILURE;
   }
   return status;

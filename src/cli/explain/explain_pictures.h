@@ -1,4 +1,4 @@
-/* explain_pictures.h - the drawing of a problem's layer, and heat maps of its scores and weights.
+/* explain_pictures.h - the drawing of a lesson's layer, and heat maps of its scores and weights.
  *
  * The files are opened before anything is computed, so that a path that cannot be written is known
  * early.
@@ -6,7 +6,7 @@
 #ifndef ATTEND_SRC_CLI_EXPLAIN_PICTURES_H
 #define ATTEND_SRC_CLI_EXPLAIN_PICTURES_H
 
-#include "cli/lesson/given_problem.h"
+#include "cli/lesson/lesson.h"
 #include "cli/lesson/trace.h"
 #include "cli/picture/picture_file.h"
 
@@ -23,11 +23,10 @@ typedef struct ExplainPictures {
 bool explain_pictures_open(ExplainPictures *pictures, const char *draw, const char *heat);
 
 /* The drawing as text, if it was asked for. */
-void explain_pictures_print(const ExplainPictures *pictures, const GivenProblem *problem);
+void explain_pictures_print(const ExplainPictures *pictures, const Lesson *lesson);
 
 /* Writes the files. An exit status, with the sentence printed. */
-int explain_pictures_write(ExplainPictures *pictures, const GivenProblem *problem,
-                           const Trace *trace);
+int explain_pictures_write(ExplainPictures *pictures, const Lesson *lesson, const Trace *trace);
 
 /* Leaves no trace of files that were not written. */
 void explain_pictures_discard(ExplainPictures *pictures);

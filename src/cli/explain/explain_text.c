@@ -30,15 +30,15 @@ static void print_seek(const SeekResult *seek) {
 }
 
 static void print_by_hand(const Explanation *e, Walk *walk, bool colour) {
-  by_hand_print(walk->file, e->problem, &e->by_sum, explanation_shown(e), colour);
+  by_hand_print(walk->file, e->lesson, &e->by_sum, explanation_shown(e), colour);
   if (e->seek != NULL) print_seek(e->seek);
 }
 
 void explanation_print_text(const Explanation *e, bool colour) {
-  Walk walk = {.file = stdout, .problem = e->problem, .colour = colour};
+  Walk walk = {.file = stdout, .lesson = e->lesson, .colour = colour};
   const Trace *const shown = explanation_shown(e);
   walk_title(&walk);
-  if (by_hand_applies(e->problem)) {
+  if (by_hand_applies(e->lesson)) {
     print_by_hand(e, &walk, colour);
   } else {
     if (e->path_note[0] != '\0') printf("\n%s\n", e->path_note);
@@ -49,6 +49,6 @@ void explanation_print_text(const Explanation *e, bool colour) {
   if (e->trace_count > 1) path_table_print(stdout, e->traces, e->trace_count);
   puts("\nPlan of this size");
   explanation_print_plan(&e->plan, e->plan_status);
-  if (e->problem->of_model) return;
+  if (e->lesson->of_model) return;
   puts("  (of a real size: attend explain --model llama-7b --tokens 32768 --plan)");
 }

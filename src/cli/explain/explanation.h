@@ -7,7 +7,7 @@
 #define ATTEND_SRC_CLI_EXPLANATION_H
 
 #include "cli/explain/seek.h"
-#include "cli/lesson/problem_run.h"
+#include "cli/lesson/lesson_run.h"
 
 /* Raised when a member of the JSON form changes its meaning or goes away; new members do not. */
 #define EXPLAIN_SCHEMA_VERSION 1
@@ -15,10 +15,10 @@
 #define EXPLAIN_JSON_ELEMENTS ((size_t)1 << 16)
 
 typedef struct Explanation {
-  const GivenProblem *problem;
+  const Lesson *lesson;
   Trace traces[ATTEND_PATH_COUNT]; /* by path, or naive alone */
   size_t trace_count;
-  Trace by_sum;           /* of a problem of one query; else empty */
+  Trace by_sum;           /* of a lesson of one query; else empty */
   Trace rounded;          /* of traces[0]; empty unless asked for */
   const SeekResult *seek; /* null: nothing was sought */
   const char *path_note;  /* why this path and not naive; "" if it was asked for */

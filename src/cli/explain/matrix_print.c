@@ -97,7 +97,7 @@ void print_bar(FILE *file, double share, size_t width, bool colour) {
   if (colour) fputs(COLOUR_END, file);
 }
 
-static size_t label_width(const GivenLabel *labels, size_t count) {
+static size_t label_width(const LessonLabel *labels, size_t count) {
   size_t width = 0;
   for (size_t i = 0; labels != NULL && i < count; i++) {
     const size_t one = text_width(labels[i].text);
@@ -126,7 +126,7 @@ static Columns measure_columns(const Matrix *matrix, const MatrixStyle *style) {
   return columns;
 }
 
-static void print_label(FILE *file, const Columns *columns, const GivenLabel *labels, size_t row) {
+static void print_label(FILE *file, const Columns *columns, const LessonLabel *labels, size_t row) {
   fputs(INDENT, file);
   if (columns->label == 0) return;
   print_padded(file, labels != NULL ? labels[row].text : "", columns->label, false);

@@ -8,19 +8,19 @@
 
 #include <stdio.h>
 
-#include "cli/lesson/given_problem.h"
+#include "cli/lesson/lesson.h"
 
 /* Larger matrices are described rather than printed. */
 #define MATRIX_PRINT_ROWS 24
 #define MATRIX_PRINT_COLUMNS 16
 
 typedef struct MatrixStyle {
-  int digits;                      /* after the point */
-  size_t chunk;                    /* columns between two bars, as of one head; 0: no bars */
-  const GivenLabel *row_labels;    /* null: none */
-  const GivenLabel *column_labels; /* null: none */
-  bool row_sums;                   /* the sum of each row behind it */
-  bool shade;                      /* blocks and colour by size, for a terminal */
+  int digits;                       /* after the point */
+  size_t chunk;                     /* columns between two bars, as of one head; 0: no bars */
+  const LessonLabel *row_labels;    /* null: none */
+  const LessonLabel *column_labels; /* null: none */
+  bool row_sums;                    /* the sum of each row behind it */
+  bool shade;                       /* blocks and colour by size, for a terminal */
 } MatrixStyle;
 
 /* Whether it is small enough to be printed in full. */

@@ -58,7 +58,7 @@ static void print_note(FILE *file, const Trace *traces, size_t count) {
 }
 
 void path_table_print(FILE *file, const Trace *traces, size_t count) {
-  fputs("\nThe same problem through each path (-: not formed by both)\n", file);
+  fputs("\nThe same lesson through each path (-: not formed by both)\n", file);
   print_heads(file, traces, count);
   for (size_t i = 0; trace_name_at(i) != NULL; i++) {
     if (is_common(traces, count, trace_name_at(i))) {

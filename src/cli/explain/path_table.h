@@ -1,4 +1,4 @@
-/* path_table.h - one problem through several paths: how far apart they are, and the time. */
+/* path_table.h - one lesson through several paths: how far apart they are, and the time. */
 #ifndef ATTEND_SRC_CLI_PATH_TABLE_H
 #define ATTEND_SRC_CLI_PATH_TABLE_H
 

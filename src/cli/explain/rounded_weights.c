@@ -14,13 +14,12 @@ float round_to(float value, int digits) {
 }
 
 /* The values of a head: from the trace, or the columns of V as given. */
-static bool values_of(const GivenProblem *problem, const Trace *exact, size_t kv_head,
-                      Matrix *values) {
+static bool values_of(const Lesson *lesson, const Trace *exact, size_t kv_head, Matrix *values) {
   const Matrix *const kept = trace_find(exact, "value", kv_head);
   if (kept != NULL)
     return matrix_copy(kept->data, kept->rows, kept->columns, kept->columns, values);
-  const Matrix *const given = &problem->matrices[GIVEN_V];
-  const size_t dim = problem->shape.value_dim;
+  const Matrix *const given = &lesson->matrices[LESSON_V];
+  const size_t dim = lesson->shape.value_dim;
   return given->data != NULL &&
          matrix_copy(given->data + kv_head * dim, given->rows, dim, given->columns, values);
 }
@@ -32,12 +31,12 @@ static void place_columns(const Matrix *context, size_t head, Matrix *concat) {
   }
 }
 
-static bool round_head(const GivenProblem *problem, const Trace *exact, size_t head, Trace *rounded,
+static bool round_head(const Lesson *lesson, const Trace *exact, size_t head, Trace *rounded,
                        Matrix *concat) {
-  const size_t group = problem->shape.query_heads / problem->shape.kv_heads;
+  const size_t group = lesson->shape.query_heads / lesson->shape.kv_heads;
   const Matrix *const weights = trace_find(exact, "weights", head), none = {0};
   Matrix values = {0}, rounded_weights = {0}, context = {0};
-  const bool done = weights != NULL && values_of(problem, exact, head / group, &values) &&
+  const bool done = weights != NULL && values_of(lesson, exact, head / group, &values) &&
                     matrix_copy(weights->data, weights->rows, weights->columns, weights->columns,
                                 &rounded_weights);
   if (done) {
@@ -57,8 +56,8 @@ static bool round_head(const GivenProblem *problem, const Trace *exact, size_t h
   return made;
 }
 
-bool rounded_trace(const GivenProblem *problem, const Trace *exact, int digits, Trace *rounded) {
-  const AttendLayerShape *const s = &problem->shape;
+bool rounded_trace(const Lesson *lesson, const Trace *exact, int digits, Trace *rounded) {
+  const AttendLayerShape *const s = &lesson->shape;
   *rounded = (Trace){
       .path = exact->path,
       .normalization = exact->normalization,
@@ -66,13 +65,13 @@ bool rounded_trace(const GivenProblem *problem, const Trace *exact, int digits, 
       .head_count = s->query_heads,
   };
   Matrix concat, output;
-  if (!matrix_new(problem->query_tokens, s->query_heads * s->value_dim, &concat)) return false;
+  if (!matrix_new(lesson->query_tokens, s->query_heads * s->value_dim, &concat)) return false;
   bool made = true;
   for (size_t h = 0; made && h < s->query_heads; h++) {
-    made = round_head(problem, exact, h, rounded, &concat);
+    made = round_head(lesson, exact, h, rounded, &concat);
   }
-  if (made && given_has(problem, GIVEN_W_O)) {
-    made = matrix_multiply(&concat, &problem->matrices[GIVEN_W_O], &problem->matrices[GIVEN_B_O],
+  if (made && lesson_has(lesson, LESSON_W_O)) {
+    made = matrix_multiply(&concat, &lesson->matrices[LESSON_W_O], &lesson->matrices[LESSON_B_O],
                            &output);
     trace_add(rounded, "output", false, 0, &output);
   }

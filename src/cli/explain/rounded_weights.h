@@ -2,13 +2,13 @@
 #ifndef ATTEND_SRC_CLI_ROUNDED_H
 #define ATTEND_SRC_CLI_ROUNDED_H
 
-#include "cli/lesson/given_problem.h"
+#include "cli/lesson/lesson.h"
 #include "cli/lesson/trace.h"
 
 /* Fills `rounded` with the weights of an exact trace of all heads rounded to `digits` digits after
  * the point, and with the context, concat and output that follow from them. False if memory is
  * short; the trace is to be freed in either case. */
-bool rounded_trace(const GivenProblem *problem, const Trace *exact, int digits, Trace *rounded);
+bool rounded_trace(const Lesson *lesson, const Trace *exact, int digits, Trace *rounded);
 
 /* The number nearest to `value` with so many digits after the point. */
 float round_to(float value, int digits);

@@ -43,8 +43,8 @@ static void leads_free(Leads *leads) {
   free(leads->share);
 }
 
-static bool is_visible(const GivenProblem *problem, size_t key) {
-  return problem->mask == NULL || problem->mask[key] != 0;
+static bool is_visible(const Lesson *lesson, size_t key) {
+  return lesson->mask == NULL || lesson->mask[key] != 0;
 }
 
 /* Takes the part along `along` out of v. */
@@ -55,17 +55,17 @@ static void confine(size_t dim, const double *along, double *v) {
   for (size_t d = 0; d < dim; d++) v[d] -= part * along[d];
 }
 
-static void fill_lead(const GivenProblem *problem, size_t token, size_t key, double *lead) {
-  const Matrix *const k = &problem->matrices[GIVEN_K];
-  const double scale = (double)given_scale(problem);
+static void fill_lead(const Lesson *lesson, size_t token, size_t key, double *lead) {
+  const Matrix *const k = &lesson->matrices[LESSON_K];
+  const double scale = (double)lesson_scale(lesson);
   for (size_t d = 0; d < k->columns; d++) {
     lead[d] =
         scale * ((double)k->data[token * k->columns + d] - (double)k->data[key * k->columns + d]);
   }
 }
 
-static bool leads_open(const GivenProblem *problem, const SeekGoal *goal, Leads *leads) {
-  const size_t dim = problem->shape.head_dim, keys = problem->key_tokens;
+static bool leads_open(const Lesson *lesson, const SeekGoal *goal, Leads *leads) {
+  const size_t dim = lesson->shape.head_dim, keys = lesson->key_tokens;
   *leads = (Leads){.dim = dim, .shared = goal->other == goal->token ? 1 : 2};
   leads->leads = calloc(keys * dim, sizeof *leads->leads);
   leads->point = calloc(dim, sizeof *leads->point);
@@ -76,11 +76,11 @@ static bool leads_open(const GivenProblem *problem, const SeekGoal *goal, Leads 
     return false;
   }
   double *const apart = leads->direction;
-  fill_lead(problem, goal->token, goal->other, apart);
+  fill_lead(lesson, goal->token, goal->other, apart);
   for (size_t j = 0; j < keys; j++) {
-    if (j == goal->token || j == goal->other || !is_visible(problem, j)) continue;
+    if (j == goal->token || j == goal->other || !is_visible(lesson, j)) continue;
     double *const lead = leads->leads + leads->count++ * dim;
-    fill_lead(problem, goal->token, j, lead);
+    fill_lead(lesson, goal->token, j, lead);
     confine(dim, apart, lead);
   }
   memset(apart, 0, dim * sizeof *apart);
@@ -221,13 +221,13 @@ static void store(const Leads *leads, double factor, bool whole, SeekResult *res
 }
 
 /* Along a direction in which every lead grows. */
-static void follow_direction(const GivenProblem *problem, const SeekGoal *goal, Leads *leads,
+static void follow_direction(const Lesson *lesson, const SeekGoal *goal, Leads *leads,
                              SeekResult *result) {
   const double norm = sqrt(dot(leads->dim, leads->point, leads->point));
   for (size_t d = 0; d < leads->dim; d++) leads->direction[d] = leads->point[d] / norm;
   const double length = find_length(leads, goal->weight / (double)leads->shared);
-  GivenLabel label;
-  const char *const name = given_key_label(problem, goal->token, &label);
+  LessonLabel label;
+  const char *const name = lesson_key_label(lesson, goal->token, &label);
   say(result, "Direction ");
   say_vector(result, leads->dim, leads->direction, 1);
   say(result,
@@ -249,32 +249,30 @@ static void follow_direction(const GivenProblem *problem, const SeekGoal *goal, 
   }
 }
 
-static void climb(const GivenProblem *problem, const SeekGoal *goal, Leads *leads,
-                  SeekResult *result) {
+static void climb(const Lesson *lesson, const SeekGoal *goal, Leads *leads, SeekResult *result) {
   ascend(leads);
   store(leads, 1, false, result);
-  GivenLabel label;
+  LessonLabel label;
   say(result,
       "The key of %s lies among the others (in the convex hull of their keys), so that no "
       "direction "
       "puts its score ahead of all of them. Climbing the logarithm of its weight, which is concave "
       "in "
       "the query, ends at the largest weight that any query gives%s: %.4g.",
-      given_key_label(problem, goal->token, &label), leads->shared == 2 ? " both together" : "",
+      lesson_key_label(lesson, goal->token, &label), leads->shared == 2 ? " both together" : "",
       result->weight);
 }
 
-bool seek_query(const GivenProblem *problem, const SeekGoal *goal, SeekResult *result,
-                char *error) {
+bool seek_query(const Lesson *lesson, const SeekGoal *goal, SeekResult *result, char *error) {
   *result = (SeekResult){0};
   Leads leads = {0};
-  if (!is_visible(problem, goal->token) || !is_visible(problem, goal->other)) {
-    snprintf(error, GIVEN_ERROR_SIZE,
+  if (!is_visible(lesson, goal->token) || !is_visible(lesson, goal->other)) {
+    snprintf(error, LESSON_ERROR_SIZE,
              "the mask hides that token, so that no query gives it weight");
     return false;
   }
-  if (!leads_open(problem, goal, &leads) || !matrix_new(1, leads.dim, &result->query)) {
-    snprintf(error, GIVEN_ERROR_SIZE, "memory for the search is missing");
+  if (!leads_open(lesson, goal, &leads) || !matrix_new(1, leads.dim, &result->query)) {
+    snprintf(error, LESSON_ERROR_SIZE, "memory for the search is missing");
     leads_free(&leads);
     return false;
   }
@@ -285,9 +283,9 @@ bool seek_query(const GivenProblem *problem, const SeekGoal *goal, SeekResult *r
   } else {
     find_hull_point(&leads);
     if (sqrt(dot(leads.dim, leads.point, leads.point)) > NEAR_ZERO) {
-      follow_direction(problem, goal, &leads, result);
+      follow_direction(lesson, goal, &leads, result);
     } else {
-      climb(problem, goal, &leads, result);
+      climb(lesson, goal, &leads, result);
     }
   }
   result->reached = leads.shared == 2 || result->weight >= goal->weight;

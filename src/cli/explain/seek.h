@@ -7,7 +7,7 @@
 #ifndef ATTEND_SRC_CLI_SEEK_H
 #define ATTEND_SRC_CLI_SEEK_H
 
-#include "cli/lesson/given_problem.h"
+#include "cli/lesson/lesson.h"
 
 #define SEEK_TEXT_SIZE 1024
 
@@ -25,11 +25,11 @@ typedef struct SeekResult {
 } SeekResult;
 
 /* Reads a goal. A token is its label, "label#N" where several tokens have it, or its number N from
- * 0. False with the sentence in error[GIVEN_ERROR_SIZE]. */
-bool seek_parse(const GivenProblem *problem, const char *text, SeekGoal *goal, char *error);
+ * 0. False with the sentence in error[LESSON_ERROR_SIZE]. */
+bool seek_parse(const Lesson *lesson, const char *text, SeekGoal *goal, char *error);
 
-/* Looks for a query of a problem by_hand_applies() to. False with the sentence in error if memory
+/* Looks for a query of a lesson by_hand_applies() to. False with the sentence in error if memory
  * is short or the token is hidden. result->query is to be freed. */
-bool seek_query(const GivenProblem *problem, const SeekGoal *goal, SeekResult *result, char *error);
+bool seek_query(const Lesson *lesson, const SeekGoal *goal, SeekResult *result, char *error);
 
 #endif

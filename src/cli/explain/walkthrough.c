@@ -51,7 +51,7 @@ static const Step concat_step = {"concat", "H", AXIS_QUERIES, AXIS_PLAIN, false,
 static const Step output_step = {"output", "Y", AXIS_QUERIES, AXIS_PLAIN, false, false};
 
 void walk_title(Walk *walk) {
-  const GivenProblem *const p = walk->problem;
+  const Lesson *const p = walk->lesson;
   const AttendLayerShape *const s = &p->shape;
   fprintf(walk->file, "%s%s%s\n", p->name, p->about[0] != '\0' ? ": " : "", p->about);
   if (p->query_tokens == p->key_tokens) {
@@ -62,8 +62,8 @@ void walk_title(Walk *walk) {
   if (s->width > 0) fprintf(walk->file, ", E = %zu", s->width);
   fprintf(walk->file, ", Hq = %zu, Hk = %zu, D = %zu, Dv = %zu", s->query_heads, s->kv_heads,
           s->head_dim, s->value_dim);
-  const bool by_dim = given_options(p).scale == 0;
-  fprintf(walk->file, "\n  scale = %.6g%s, %s%s, weights by %s\n", (double)given_scale(p),
+  const bool by_dim = lesson_options(p).scale == 0;
+  fprintf(walk->file, "\n  scale = %.6g%s, %s%s, weights by %s\n", (double)lesson_scale(p),
           by_dim ? " = 1/√D" : "", p->causal ? "causal" : "bidirectional",
           p->mask != NULL ? " and masked" : "",
           by_hand_applies(p)                         ? "sum and by softmax"
@@ -71,7 +71,7 @@ void walk_title(Walk *walk) {
                                                      : "softmax");
 }
 
-static const GivenLabel *labels_of(const GivenProblem *p, Axis axis) {
+static const LessonLabel *labels_of(const Lesson *p, Axis axis) {
   if (p->labels == NULL || axis == AXIS_PLAIN) return NULL;
   if (axis == AXIS_KEYS) return p->labels;
   return p->query_tokens <= p->key_tokens ? p->labels + (p->key_tokens - p->query_tokens) : NULL;
@@ -79,7 +79,7 @@ static const GivenLabel *labels_of(const GivenProblem *p, Axis axis) {
 
 static void print_matrix(Walk *walk, const char *title, const Step *step, const Matrix *matrix,
                          size_t chunk, int digits) {
-  const GivenProblem *const p = walk->problem;
+  const Lesson *const p = walk->lesson;
   const MatrixStyle style = {
       .digits = digits,
       .chunk = chunk,
@@ -102,22 +102,22 @@ static void print_matrix(Walk *walk, const char *title, const Step *step, const 
 }
 
 /* Columns of one head in a given matrix, where it has several. */
-static size_t chunk_of(const AttendLayerShape *s, GivenName name) {
+static size_t chunk_of(const AttendLayerShape *s, LessonMatrix name) {
   if (s->query_heads == 1) return 0;
   switch (name) {
-  case GIVEN_W_Q:
-  case GIVEN_W_K:
-  case GIVEN_B_Q:
-  case GIVEN_B_K:
-  case GIVEN_Q:
-  case GIVEN_K:
+  case LESSON_W_Q:
+  case LESSON_W_K:
+  case LESSON_B_Q:
+  case LESSON_B_K:
+  case LESSON_Q:
+  case LESSON_K:
     return s->head_dim;
-  case GIVEN_W_V:
-  case GIVEN_B_V:
-  case GIVEN_V:
+  case LESSON_W_V:
+  case LESSON_B_V:
+  case LESSON_V:
     return s->value_dim;
-  case GIVEN_W_QKV:
-  case GIVEN_B_QKV:
+  case LESSON_W_QKV:
+  case LESSON_B_QKV:
     return s->head_dim == s->value_dim ? s->head_dim : 0;
   default:
     return 0;
@@ -126,35 +126,37 @@ static size_t chunk_of(const AttendLayerShape *s, GivenName name) {
 
 void walk_inputs(Walk *walk) {
   static const char *const captions[] = {
-      [GIVEN_X] = ", given: one row for each token",
-      [GIVEN_Q] = ", given: one row for each query token",
-      [GIVEN_K] = ", given: one row for each key token",
-      [GIVEN_V] = ", given: one row for each key token",
-      [GIVEN_W_O] = ", given: projects the heads back to the width of the layer",
+      [LESSON_X] = ", given: one row for each token",
+      [LESSON_Q] = ", given: one row for each query token",
+      [LESSON_K] = ", given: one row for each key token",
+      [LESSON_V] = ", given: one row for each key token",
+      [LESSON_W_O] = ", given: projects the heads back to the width of the layer",
   };
-  for (int i = 0; i < GIVEN_COUNT; i++) {
-    const GivenName name = (GivenName)i;
-    if (!given_has(walk->problem, name)) continue;
-    const bool keys = name == GIVEN_X || name == GIVEN_K || name == GIVEN_V;
-    const Step step = {.rows = keys ? AXIS_KEYS : name == GIVEN_Q ? AXIS_QUERIES : AXIS_PLAIN};
-    const char *const caption = name <= GIVEN_W_O ? captions[name] : NULL;
+  for (int i = 0; i < LESSON_MATRIX_COUNT; i++) {
+    const LessonMatrix name = (LessonMatrix)i;
+    if (!lesson_has(walk->lesson, name)) continue;
+    const bool keys = name == LESSON_X || name == LESSON_K || name == LESSON_V;
+    const Step step = {.rows = keys ? AXIS_KEYS : name == LESSON_Q ? AXIS_QUERIES : AXIS_PLAIN};
+    const char *const caption = name <= LESSON_W_O ? captions[name] : NULL;
     char title[CAPTION_SIZE];
-    snprintf(title, sizeof title, "%s%s", given_name(name), caption != NULL ? caption : ", given");
-    print_matrix(walk, title, &step, &walk->problem->matrices[name],
-                 chunk_of(&walk->problem->shape, name), WALK_DIGITS);
+    snprintf(title, sizeof title, "%s%s", lesson_matrix_name(name),
+             caption != NULL ? caption : ", given");
+    print_matrix(walk, title, &step, &walk->lesson->matrices[name],
+                 chunk_of(&walk->lesson->shape, name), WALK_DIGITS);
   }
 }
 
 /* Where a head's Q, K or V comes from: `part` is 0, 1, 2 of these. */
-static Caption caption_of_chunk(const GivenProblem *p, size_t part, size_t head) {
+static Caption caption_of_chunk(const Lesson *p, size_t part, size_t head) {
   static const char *const weights[] = {"W_q", "W_k", "W_v"}, *const biases[] = {"b_q", "b_k",
                                                                                  "b_v"};
   static const char *const whole[] = {"Q", "K", "V"};
   const AttendLayerShape *const s = &p->shape;
-  const bool fused = given_has(p, GIVEN_W_QKV), layer = given_is_layer(p);
+  const bool fused = lesson_has(p, LESSON_W_QKV), layer = lesson_is_layer(p);
   const size_t each = part == 2 ? s->value_dim : s->head_dim;
   const size_t heads = part == 0 ? s->query_heads : s->kv_heads;
-  const bool biased = given_has(p, fused ? GIVEN_B_QKV : (GivenName)((size_t)GIVEN_B_Q + part));
+  const bool biased =
+      lesson_has(p, fused ? LESSON_B_QKV : (LessonMatrix)((size_t)LESSON_B_Q + part));
   size_t first = head * each;
   if (fused && part > 0) first += s->query_heads * s->head_dim;
   if (fused && part > 1) first += s->kv_heads * s->head_dim;
@@ -182,7 +184,7 @@ static Caption caption_of_chunk(const GivenProblem *p, size_t part, size_t head)
 }
 
 /* The symbol of a step with the number of its head, where there are several. */
-static Symbol symbol_of(const GivenProblem *p, size_t step, size_t head) {
+static Symbol symbol_of(const Lesson *p, size_t step, size_t head) {
   const size_t kv_head = head / (p->shape.query_heads / p->shape.kv_heads);
   char own[24] = "", of_kv[24] = "";
   if (p->shape.query_heads > 1) {
@@ -201,7 +203,7 @@ static Symbol symbol_of(const GivenProblem *p, size_t step, size_t head) {
   return symbol;
 }
 
-static Caption caption_of(const GivenProblem *p, const Trace *trace, size_t step, size_t head) {
+static Caption caption_of(const Lesson *p, const Trace *trace, size_t step, size_t head) {
   static const char *const fixed[HEAD_STEPS] = {
       [3] = "each query times each key",
       [6] = "added to the scores: 0 leaves a key visible, -inf hides it",
@@ -215,10 +217,10 @@ static Caption caption_of(const GivenProblem *p, const Trace *trace, size_t step
   }
   if (step == 4) {
     snprintf(caption.text, sizeof caption.text, "%s times %.6g", symbol_of(p, 3, head).text,
-             (double)given_scale(p));
+             (double)lesson_scale(p));
   } else if (step == 5) {
     snprintf(caption.text, sizeof caption.text, "c tanh(S / c), c = %g",
-             (double)given_options(p).softcap);
+             (double)lesson_options(p).softcap);
   } else if (step == 8) {
     snprintf(caption.text, sizeof caption.text, "each row of scores %s",
              trace->normalization == ATTEND_NORMALIZE_SUM ? "divided by its sum"
@@ -236,18 +238,18 @@ static Caption caption_of(const GivenProblem *p, const Trace *trace, size_t step
 }
 
 /* Q, K and V of a core with one head are what was given. Keys come once for each group of heads.
- * The masked scores of a problem that hides nothing are its scores, and the mask is that of all
+ * The masked scores of a lesson that hides nothing are its scores, and the mask is that of all
  * heads. */
-static bool is_shown(const GivenProblem *p, const Trace *trace, size_t step, size_t head) {
+static bool is_shown(const Lesson *p, const Trace *trace, size_t step, size_t head) {
   const size_t group = p->shape.query_heads / p->shape.kv_heads;
-  if (step < 3 && !given_is_layer(p) && p->shape.query_heads == 1) return false;
+  if (step < 3 && !lesson_is_layer(p) && p->shape.query_heads == 1) return false;
   if ((step == 1 || step == 2) && head % group != 0 && head != trace->first_head) return false;
   if (step == 6) return head == trace->first_head;
   return step != 7 || trace_find(trace, "mask", 0) != NULL;
 }
 
 static void walk_head(Walk *walk, const Trace *trace, size_t head, int digits) {
-  const GivenProblem *const p = walk->problem;
+  const Lesson *const p = walk->lesson;
   const size_t group = p->shape.query_heads / p->shape.kv_heads;
   for (size_t step = 0; step < HEAD_STEPS; step++) {
     const Step *const s = &head_steps[step];
@@ -262,7 +264,7 @@ static void walk_head(Walk *walk, const Trace *trace, size_t head, int digits) {
 }
 
 static void walk_after_heads(Walk *walk, const Trace *trace, int digits) {
-  const GivenProblem *const p = walk->problem;
+  const Lesson *const p = walk->lesson;
   const Matrix *const concat = trace_find(trace, "concat", 0);
   const Matrix *const output = trace_find(trace, "output", 0);
   const bool one = p->shape.query_heads == 1;
@@ -271,7 +273,7 @@ static void walk_after_heads(Walk *walk, const Trace *trace, int digits) {
                  &concat_step, concat, one ? 0 : p->shape.value_dim, digits);
   }
   if (output != NULL) {
-    print_matrix(walk, given_has(p, GIVEN_B_O) ? "output  Y = H W_o + b_o" : "output  Y = H W_o",
+    print_matrix(walk, lesson_has(p, LESSON_B_O) ? "output  Y = H W_o + b_o" : "output  Y = H W_o",
                  &output_step, output, 0, digits);
   }
 }
@@ -307,7 +309,7 @@ void walk_rounded(Walk *walk, const Trace *exact, const Trace *rounded) {
   const Matrix *const a = trace_find(exact, name, 0), *const b = trace_find(rounded, name, 0);
   if (a == NULL || b == NULL || !matrix_fits(a)) return;
   const MatrixStyle exact_style = {.digits = WALK_DIGITS,
-                                   .row_labels = labels_of(walk->problem, AXIS_QUERIES)};
+                                   .row_labels = labels_of(walk->lesson, AXIS_QUERIES)};
   MatrixStyle rounded_style = exact_style;
   rounded_style.digits = digits;
   fprintf(file, "\nBoth results\n   %s, exact\n", name);

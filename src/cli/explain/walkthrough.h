@@ -1,15 +1,15 @@
-/* walkthrough.h - a problem step by step, as text: each matrix with name, shape and numbers. */
+/* walkthrough.h - a lesson step by step, as text: each matrix with name, shape and numbers. */
 #ifndef ATTEND_SRC_CLI_WALKTHROUGH_H
 #define ATTEND_SRC_CLI_WALKTHROUGH_H
 
 #include <stdio.h>
 
-#include "cli/lesson/given_problem.h"
+#include "cli/lesson/lesson.h"
 #include "cli/lesson/trace.h"
 
 typedef struct Walk {
   FILE *file;
-  const GivenProblem *problem;
+  const Lesson *lesson;
   bool colour;
   size_t steps; /* printed so far */
 } Walk;

@@ -1,4 +1,4 @@
-/* trace.h - the matrices that arose on one way through a problem.
+/* trace.h - the matrices that arose on one way through a lesson.
  *
  * Names are those of the library's taps (query, key, value, scores, capped_scores, masked_scores,
  * weights, context, concat, output), and two that the tool adds: unscaled_scores (Q K^T) and mask
@@ -22,7 +22,7 @@ typedef struct TraceMatrix {
 typedef struct Trace {
   AttendPath path;
   AttendNormalization normalization;
-  int round;           /* digits that the weights were rounded to, or GIVEN_NOT_ROUNDED */
+  int round;           /* digits that the weights were rounded to, or LESSON_NOT_ROUNDED */
   AttendStatus status; /* OK, or why the path gave nothing */
   char reason[ATTEND_REASON_SIZE]; /* the sentence that goes with it */
   double seconds;                  /* of one call; 0: not timed */

@@ -1,6 +1,6 @@
 /* layer_drawing.h - an attention layer as a drawing: which columns of the fused W_qkv are whose,
  * where the matrices of each head arise, who shares keys and values, and how the heads come to lie
- * side by side before W_o, with the shapes of the problem on every matrix.
+ * side by side before W_o, with the shapes of the lesson on every matrix.
  *
  * Of more than three heads the first two and the last are drawn, with dots between them. Sizes are
  * not to scale. Names: Q_h, K_g, V_g and H_h are query, key, value and context of the taps, S_h the
@@ -15,7 +15,7 @@
 #include "cli/picture/picture.h"
 
 typedef struct LayerDrawing {
-  const char *name;       /* of the model or the problem */
+  const char *name;       /* of the model or the lesson */
   AttendLayerShape shape; /* width may be 0 where neither projection is drawn */
   size_t batch;
   size_t query_tokens, key_tokens; /* the key tokens of the past lie in a cache */

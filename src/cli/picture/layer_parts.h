@@ -48,13 +48,13 @@ typedef struct LayerWords {
 LayerWords layer_shape_words(size_t rows, size_t columns);
 LayerWords layer_range_words(size_t first, size_t count);
 
-/* The sizes of the problem, in a sentence. */
+/* The sizes of the lesson, in a sentence. */
 LayerWords layer_size_words(const LayerDrawing *drawing);
 
 /* Line `index` of what is said of groups and of the batch; false beyond the last. */
 bool layer_note(const LayerDrawing *drawing, size_t index, LayerWords *words);
 
-/* "A_0 = softmax(mask(S_0))", as the problem has it. */
+/* "A_0 = softmax(mask(S_0))", as the lesson has it. */
 LayerWords layer_weight_words(const LayerDrawing *drawing, size_t head);
 
 #endif

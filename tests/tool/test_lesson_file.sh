@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tests/tool/test_problem_file.sh TOOL JSON_CHECK - problem files of `attend explain` that are wrong:
+# tests/tool/test_lesson_file.sh TOOL JSON_CHECK - lesson files of `attend explain` that are wrong:
 # each gives one sentence with the file, the place in it and what would be right, and exit status 1.
 set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
@@ -7,12 +7,12 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 
 unset OPENBLAS_CORETYPE OMP_NUM_THREADS OPENBLAS_NUM_THREADS
 
-file=$scratch/problem.json
+file=$scratch/lesson.json
 
 # says PATTERN: the tool refuses $file in one sentence that matches.
 says() {
   run_tool explain --no-restart "$file"
-  exits 1 && err_lines 1 && err_has '^attend: .*problem\.json: .*\.$' && err_has "$1" && out_is_empty
+  exits 1 && err_lines 1 && err_has '^attend: .*lesson\.json: .*\.$' && err_has "$1" && out_is_empty
 }
 
 # wrong PATTERN TEXT: a file of this text.
@@ -21,7 +21,7 @@ wrong() {
   says "$1"
 }
 
-# with PATTERN MEMBERS: a problem that is right but for the members, which replace those of their
+# with PATTERN MEMBERS: a lesson that is right but for the members, which replace those of their
 # name.
 with() {
   wrong "$1" "{\"K\": [[1, 0], [0, 1]], \"V\": [[1], [2]], $2}"
@@ -194,7 +194,7 @@ npy_files() {
     with 'K has 2 columns; 3 are expected' '"Q": "wide.npy"' &&
     with 'Q: none\.npy holds no elements' '"Q": "none.npy"' &&
     with 'Q: .*absent\.npy: ' '"Q": "absent.npy"' &&
-    with 'Q: .*problem\.json: ' '"Q": "problem.json"' || return
+    with 'Q: .*lesson\.json: ' '"Q": "lesson.json"' || return
   printf '{"Q": "good.npy", "K": [[1, 0], [0, 1]], "V": [[1], [2]]}' >"$file"
   run_tool explain --no-restart "$file"
   exits 0

@@ -1,10 +1,10 @@
-/* problem_run.c - calls the library on a problem and listens to its taps.
+/* lesson_run.c - calls the library on a lesson and listens to its taps.
  *
  * What taps do not hand out is added here: Q K^T before the scale is the "scores" of a second call
  * whose scale is 1; the mask is what masked_scores differ from scores by; and a core, which has no
  * W_o, is projected by a plain loop.
  */
-#include "cli/lesson/problem_run.h"
+#include "cli/lesson/lesson_run.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -27,38 +27,38 @@ static AttendStatus open_context(const RunSettings *settings, AttendPath path,
   return attend_open(context, &library);
 }
 
-static AttendWeightSource weight_source(const GivenProblem *problem, const Matrix *output) {
-  const Matrix *const m = problem->matrices;
+static AttendWeightSource weight_source(const Lesson *lesson, const Matrix *output) {
+  const Matrix *const m = lesson->matrices;
   AttendWeightSource source;
   attend_default_weight_source(&source);
-  if (problem->of_model) attend_model_source(&problem->model, &source);
-  source.query = m[GIVEN_W_Q].data;
-  source.key = m[GIVEN_W_K].data;
-  source.value = m[GIVEN_W_V].data;
-  source.query_bias = m[GIVEN_B_Q].data;
-  source.key_bias = m[GIVEN_B_K].data;
-  source.value_bias = m[GIVEN_B_V].data;
-  source.qkv = m[GIVEN_W_QKV].data;
-  source.qkv_bias = m[GIVEN_B_QKV].data;
+  if (lesson->of_model) attend_model_source(&lesson->model, &source);
+  source.query = m[LESSON_W_Q].data;
+  source.key = m[LESSON_W_K].data;
+  source.value = m[LESSON_W_V].data;
+  source.query_bias = m[LESSON_B_Q].data;
+  source.key_bias = m[LESSON_B_K].data;
+  source.value_bias = m[LESSON_B_V].data;
+  source.qkv = m[LESSON_W_QKV].data;
+  source.qkv_bias = m[LESSON_B_QKV].data;
   source.output = output->data;
-  source.output_bias = m[GIVEN_B_O].data;
-  source.query_norm = problem->query_norm.data;
-  source.key_norm = problem->key_norm.data;
+  source.output_bias = m[LESSON_B_O].data;
+  source.query_norm = lesson->query_norm.data;
+  source.key_norm = lesson->key_norm.data;
   return source;
 }
 
-bool problem_run_open(const GivenProblem *problem, const RunSettings *settings, ProblemRun *run,
-                      char *error) {
-  *run = (ProblemRun){.problem = problem, .settings = *settings};
-  if (!given_is_layer(problem)) return true;
+bool lesson_run_open(const Lesson *lesson, const RunSettings *settings, LessonRun *run,
+                     char *error) {
+  *run = (LessonRun){.lesson = lesson, .settings = *settings};
+  if (!lesson_is_layer(lesson)) return true;
 
   /* A layer has a W_o. Where none is given, zeros stand in for it, and no output is shown. */
   Matrix zeros = {0};
-  const AttendLayerShape *const s = &problem->shape;
-  const Matrix *output = &problem->matrices[GIVEN_W_O];
+  const AttendLayerShape *const s = &lesson->shape;
+  const Matrix *output = &lesson->matrices[LESSON_W_O];
   if (output->data == NULL) {
     if (!matrix_new(s->query_heads * s->value_dim, s->width, &zeros)) {
-      snprintf(error, GIVEN_ERROR_SIZE, "memory for the output weights is missing");
+      snprintf(error, LESSON_ERROR_SIZE, "memory for the output weights is missing");
       return false;
     }
     output = &zeros;
@@ -66,11 +66,11 @@ bool problem_run_open(const GivenProblem *problem, const RunSettings *settings, 
   AttendContext *context = NULL;
   AttendStatus status = open_context(settings, ATTEND_PATH_AUTO, &context);
   if (status == ATTEND_OK) {
-    const AttendWeightSource source = weight_source(problem, output);
+    const AttendWeightSource source = weight_source(lesson, output);
     status = attend_pack_weights(context, s, &source, &run->weights);
   }
   if (status != ATTEND_OK) {
-    snprintf(error, GIVEN_ERROR_SIZE, "the weights could not be packed: %s",
+    snprintf(error, LESSON_ERROR_SIZE, "the weights could not be packed: %s",
              context != NULL ? attend_get_error(context) : attend_status_message(status));
   }
   attend_close(&context);
@@ -78,24 +78,24 @@ bool problem_run_open(const GivenProblem *problem, const RunSettings *settings, 
   return status == ATTEND_OK;
 }
 
-void problem_run_close(ProblemRun *run) {
+void lesson_run_close(LessonRun *run) {
   attend_free_weights(&run->weights);
 }
 
 /* What a tap keeps, and under which name. */
 typedef struct Listener {
   Trace *trace;
-  const GivenProblem *problem;
+  const Lesson *lesson;
   bool unscaled; /* keep only the scores, as unscaled_scores */
 } Listener;
 
 static bool is_kept(const Listener *listener, const AttendMatrix *matrix, bool *of_head) {
   const Trace *const trace = listener->trace;
-  const AttendLayerShape *const s = &listener->problem->shape;
+  const AttendLayerShape *const s = &listener->lesson->shape;
   *of_head = strcmp(matrix->name, "concat") != 0 && strcmp(matrix->name, "output") != 0;
   if (listener->unscaled && strcmp(matrix->name, "scores") != 0) return false;
   if (!*of_head) {
-    return matrix->name[0] == 'c' || given_has(listener->problem, GIVEN_W_O);
+    return matrix->name[0] == 'c' || lesson_has(listener->lesson, LESSON_W_O);
   }
   const size_t group = s->query_heads / s->kv_heads;
   const size_t last = trace->first_head + trace->head_count - 1;
@@ -114,42 +114,42 @@ static void listen(void *user, const AttendMatrix *matrix) {
             matrix->head, &copy);
 }
 
-static AttendShape core_shape(const GivenProblem *problem) {
-  const AttendLayerShape *const s = &problem->shape;
-  return (AttendShape){1,           problem->query_tokens, problem->key_tokens, s->query_heads,
-                       s->kv_heads, s->head_dim,           s->value_dim};
+static AttendShape core_shape(const Lesson *lesson) {
+  const AttendLayerShape *const s = &lesson->shape;
+  return (AttendShape){1,           lesson->query_tokens, lesson->key_tokens, s->query_heads,
+                       s->kv_heads, s->head_dim,          s->value_dim};
 }
 
 /* One call. out is [Nq, E], or [Nq, Hq * Dv] of a core. */
-static AttendStatus call(const ProblemRun *run, AttendContext *context,
-                         const AttendOptions *options, Matrix *out) {
-  const GivenProblem *const p = run->problem;
+static AttendStatus call(const LessonRun *run, AttendContext *context, const AttendOptions *options,
+                         Matrix *out) {
+  const Lesson *const p = run->lesson;
   const AttendLayerShape *const s = &p->shape;
   const Matrix *const m = p->matrices;
   if (run->weights != NULL) {
-    return attend_layer_forward(context, run->weights, NULL, 1, p->query_tokens, m[GIVEN_X].data,
+    return attend_layer_forward(context, run->weights, NULL, 1, p->query_tokens, m[LESSON_X].data,
                                 options, out->data);
   }
   const AttendShape shape = core_shape(p);
   return attend_core_forward(
       context, &shape,
-      attend_view_bnhd(m[GIVEN_Q].data, p->query_tokens, s->query_heads, s->head_dim),
-      attend_view_bnhd(m[GIVEN_K].data, p->key_tokens, s->kv_heads, s->head_dim),
-      attend_view_bnhd(m[GIVEN_V].data, p->key_tokens, s->kv_heads, s->value_dim), options,
+      attend_view_bnhd(m[LESSON_Q].data, p->query_tokens, s->query_heads, s->head_dim),
+      attend_view_bnhd(m[LESSON_K].data, p->key_tokens, s->kv_heads, s->head_dim),
+      attend_view_bnhd(m[LESSON_V].data, p->key_tokens, s->kv_heads, s->value_dim), options,
       attend_output_bnhd(out->data, p->query_tokens, s->query_heads, s->value_dim), NULL);
 }
 
-static bool new_output(const ProblemRun *run, Matrix *out) {
-  const AttendLayerShape *const s = &run->problem->shape;
+static bool new_output(const LessonRun *run, Matrix *out) {
+  const AttendLayerShape *const s = &run->lesson->shape;
   const size_t columns = run->weights != NULL ? s->width : s->query_heads * s->value_dim;
-  return matrix_new(run->problem->query_tokens, columns, out);
+  return matrix_new(run->lesson->query_tokens, columns, out);
 }
 
 /* The call with a tap on it. */
-static AttendStatus call_and_listen(const ProblemRun *run, AttendContext *context,
+static AttendStatus call_and_listen(const LessonRun *run, AttendContext *context,
                                     const AttendOptions *options, Listener *listener, Matrix *out) {
   attend_set_tap(context, listen, listener);
-  attend_set_tap_rows(context, 0, run->problem->query_tokens);
+  attend_set_tap_rows(context, 0, run->lesson->query_tokens);
   const AttendStatus status = call(run, context, options, out);
   /* The sentence lasts until the next call with the context. */
   snprintf(listener->trace->reason, sizeof listener->trace->reason, "%s",
@@ -159,7 +159,7 @@ static AttendStatus call_and_listen(const ProblemRun *run, AttendContext *contex
   return status;
 }
 
-static void time_calls(const ProblemRun *run, AttendContext *context, const AttendOptions *options,
+static void time_calls(const LessonRun *run, AttendContext *context, const AttendOptions *options,
                        Matrix *out, double *best) {
   const double begin = timer_seconds();
   *best = INFINITY;
@@ -172,10 +172,10 @@ static void time_calls(const ProblemRun *run, AttendContext *context, const Atte
 }
 
 /* What a core leaves to the tool: its output is the concat, and W_o comes after it. */
-static void project_core(const GivenProblem *problem, Trace *trace, Matrix *out) {
+static void project_core(const Lesson *lesson, Trace *trace, Matrix *out) {
   Matrix output = {0};
-  if (given_has(problem, GIVEN_W_O)) {
-    matrix_multiply(out, &problem->matrices[GIVEN_W_O], &problem->matrices[GIVEN_B_O], &output);
+  if (lesson_has(lesson, LESSON_W_O)) {
+    matrix_multiply(out, &lesson->matrices[LESSON_W_O], &lesson->matrices[LESSON_B_O], &output);
     trace_add(trace, "output", false, 0, &output);
   }
   trace_add(trace, "concat", false, 0, out);
@@ -206,19 +206,19 @@ static void derive_mask(Trace *trace) {
   }
 }
 
-static AttendStatus run_in(const ProblemRun *run, AttendContext *context, Trace *trace,
+static AttendStatus run_in(const LessonRun *run, AttendContext *context, Trace *trace,
                            Matrix *out) {
-  const GivenProblem *const problem = run->problem;
-  AttendOptions options = given_options(problem);
+  const Lesson *const lesson = run->lesson;
+  AttendOptions options = lesson_options(lesson);
   options.normalization = trace->normalization;
-  Listener listener = {.trace = trace, .problem = problem};
+  Listener listener = {.trace = trace, .lesson = lesson};
   const AttendStatus status = call_and_listen(run, context, &options, &listener, out);
   if (status != ATTEND_OK) return status;
   if (run->settings.timed) time_calls(run, context, &options, out, &trace->seconds);
-  if (run->weights == NULL) project_core(problem, trace, out);
+  if (run->weights == NULL) project_core(lesson, trace, out);
   derive_mask(trace);
 
-  if (problem->of_model || given_scale(problem) == 1) return ATTEND_OK;
+  if (lesson->of_model || lesson_scale(lesson) == 1) return ATTEND_OK;
   Matrix unused;
   if (!new_output(run, &unused)) return ATTEND_STATUS_OUT_OF_MEMORY;
   listener.unscaled = true;
@@ -228,12 +228,12 @@ static AttendStatus run_in(const ProblemRun *run, AttendContext *context, Trace 
   return again;
 }
 
-bool problem_run_trace(const ProblemRun *run, AttendPath path, AttendNormalization normalization,
-                       Trace *trace) {
+bool lesson_run_trace(const LessonRun *run, AttendPath path, AttendNormalization normalization,
+                      Trace *trace) {
   *trace = (Trace){
       .path = path,
       .normalization = normalization,
-      .round = GIVEN_NOT_ROUNDED,
+      .round = LESSON_NOT_ROUNDED,
       .first_head = run->settings.first_head,
       .head_count = run->settings.head_count,
   };
@@ -250,18 +250,18 @@ bool problem_run_trace(const ProblemRun *run, AttendPath path, AttendNormalizati
   return !trace->out_of_memory;
 }
 
-AttendStatus problem_plan(const GivenProblem *problem, const RunSettings *settings, AttendPath path,
-                          AttendPlan *plan) {
+AttendStatus lesson_plan(const Lesson *lesson, const RunSettings *settings, AttendPath path,
+                         AttendPlan *plan) {
   *plan = (AttendPlan){.struct_size = sizeof *plan};
   AttendContext *context = NULL;
   AttendStatus status = open_context(settings, path, &context);
   if (status != ATTEND_OK) return status;
-  const AttendOptions options = given_options(problem);
-  if (given_is_layer(problem)) {
-    status = attend_plan_layer(context, &problem->shape, 1, problem->query_tokens, 0, false,
-                               &options, plan);
+  const AttendOptions options = lesson_options(lesson);
+  if (lesson_is_layer(lesson)) {
+    status = attend_plan_layer(context, &lesson->shape, 1, lesson->query_tokens, 0, false, &options,
+                               plan);
   } else {
-    const AttendShape shape = core_shape(problem);
+    const AttendShape shape = core_shape(lesson);
     status = attend_plan_core(context, &shape, &options, plan);
   }
   attend_close(&context);

@@ -1,4 +1,4 @@
-/* problem_array.c - one matrix or vector of a problem file: numbers in brackets, or a .npy file.
+/* lesson_array.c - one matrix or vector of a lesson file: numbers in brackets, or a .npy file.
  *
  * Owns the sentences on ragged rows, on elements that are no finite numbers, and on arrays of the
  * wrong rank. An element is named as a program would: X[1][0].
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "attend/io.h"
-#include "cli/lesson/problem_parts.h"
+#include "cli/lesson/lesson_reader.h"
 
 /* Where an element stands: "X[1][0]", or "b_q[0]". */
 typedef struct Place {
@@ -25,21 +25,21 @@ static Place place_of(const char *field, size_t rank, size_t row, size_t column)
   return place;
 }
 
-static bool read_element(const ProblemReport *report, const char *field, size_t rank, size_t row,
+static bool read_element(const LessonReport *report, const char *field, size_t rank, size_t row,
                          size_t column, const json_t *value, float *element) {
   if (!json_is_number(value)) {
-    return problem_refuse(report, "%s is %s; a number is expected",
-                          place_of(field, rank, row, column).text, problem_describe(value).text);
+    return lesson_refuse(report, "%s is %s; a number is expected",
+                         place_of(field, rank, row, column).text, lesson_describe(value).text);
   }
   *element = (float)json_number_value(value);
   if (!isfinite(*element)) {
-    return problem_refuse(report, "%s is %s; a number of at most 3.4e38 is expected",
-                          place_of(field, rank, row, column).text, problem_describe(value).text);
+    return lesson_refuse(report, "%s is %s; a number of at most 3.4e38 is expected",
+                         place_of(field, rank, row, column).text, lesson_describe(value).text);
   }
   return true;
 }
 
-static bool read_row(const ProblemReport *report, const char *field, size_t rank, size_t row,
+static bool read_row(const LessonReport *report, const char *field, size_t rank, size_t row,
                      const json_t *values, float *elements) {
   for (size_t c = 0; c < json_array_size(values); c++) {
     if (!read_element(report, field, rank, row, c, json_array_get(values, c), &elements[c])) {
@@ -50,38 +50,38 @@ static bool read_row(const ProblemReport *report, const char *field, size_t rank
 }
 
 /* Every row is an array, and as long as the first. */
-static bool check_rows(const ProblemReport *report, const char *field, const json_t *rows) {
+static bool check_rows(const LessonReport *report, const char *field, const json_t *rows) {
   const size_t columns = json_array_size(json_array_get(rows, 0));
   for (size_t r = 0; r < json_array_size(rows); r++) {
     const json_t *const row = json_array_get(rows, r);
     if (!json_is_array(row)) {
-      return problem_refuse(report, "%s[%zu] is %s; an array of numbers, a row, is expected", field,
-                            r, problem_describe(row).text);
+      return lesson_refuse(report, "%s[%zu] is %s; an array of numbers, a row, is expected", field,
+                           r, lesson_describe(row).text);
     }
     if (json_array_size(row) == 0) {
-      return problem_refuse(report, "%s[%zu] is empty; a row of numbers is expected", field, r);
+      return lesson_refuse(report, "%s[%zu] is empty; a row of numbers is expected", field, r);
     }
     if (json_array_size(row) != columns) {
-      return problem_refuse(report, "%s[%zu] has %zu element%s; %zu %s expected, as in %s[0]",
-                            field, r, json_array_size(row), json_array_size(row) == 1 ? "" : "s",
-                            columns, columns == 1 ? "is" : "are", field);
+      return lesson_refuse(report, "%s[%zu] has %zu element%s; %zu %s expected, as in %s[0]", field,
+                           r, json_array_size(row), json_array_size(row) == 1 ? "" : "s", columns,
+                           columns == 1 ? "is" : "are", field);
     }
   }
   return true;
 }
 
-static bool allocate(const ProblemReport *report, const char *field, size_t rows, size_t columns,
+static bool allocate(const LessonReport *report, const char *field, size_t rows, size_t columns,
                      Matrix *matrix) {
   if (matrix_new(rows, columns, matrix)) return true;
-  return problem_refuse(report, "%s: there is no memory for %zu x %zu elements", field, rows,
-                        columns);
+  return lesson_refuse(report, "%s: there is no memory for %zu x %zu elements", field, rows,
+                       columns);
 }
 
-static bool read_inline(const ProblemReport *report, const char *field, const json_t *value,
+static bool read_inline(const LessonReport *report, const char *field, const json_t *value,
                         size_t rank, Matrix *matrix) {
   if (json_array_size(value) == 0) {
-    return problem_refuse(report, "%s is empty; %s is expected", field,
-                          rank == 2 ? "an array of rows" : "an array of numbers");
+    return lesson_refuse(report, "%s is empty; %s is expected", field,
+                         rank == 2 ? "an array of rows" : "an array of numbers");
   }
   if (rank == 1) {
     return allocate(report, field, 1, json_array_size(value), matrix) &&
@@ -99,43 +99,43 @@ static bool read_inline(const ProblemReport *report, const char *field, const js
 }
 
 /* A name in the file is relative to the file's own directory. */
-static bool find_file(const ProblemReport *report, const char *field, const char *name, char *path,
+static bool find_file(const LessonReport *report, const char *field, const char *name, char *path,
                       size_t size) {
   const char *const slash = name[0] == '/' ? NULL : strrchr(report->path, '/');
   const size_t directory = slash != NULL ? (size_t)(slash - report->path) + 1 : 0;
   const int length = snprintf(path, size, "%.*s%s", (int)directory, report->path, name);
   if (length >= 0 && (size_t)length < size) return true;
-  return problem_refuse(report, "%s names a file by more than %zu bytes", field, size - 1);
+  return lesson_refuse(report, "%s names a file by more than %zu bytes", field, size - 1);
 }
 
-static bool check_array(const ProblemReport *report, const char *field, const char *file,
+static bool check_array(const LessonReport *report, const char *field, const char *file,
                         size_t rank, const AttendArray *array) {
   if (array->rank != rank) {
-    return problem_refuse(report, "%s: %s holds an array of %zu dimension%s; %zu %s expected",
-                          field, file, array->rank, array->rank == 1 ? "" : "s", rank,
-                          rank == 1 ? "is" : "are");
+    return lesson_refuse(report, "%s: %s holds an array of %zu dimension%s; %zu %s expected", field,
+                         file, array->rank, array->rank == 1 ? "" : "s", rank,
+                         rank == 1 ? "is" : "are");
   }
   const size_t rows = rank == 2 ? array->dims[0] : 1, columns = array->dims[rank - 1];
   if (rows == 0 || columns == 0) {
-    return problem_refuse(report, "%s: %s holds no elements", field, file);
+    return lesson_refuse(report, "%s: %s holds no elements", field, file);
   }
   for (size_t i = 0; i < rows * columns; i++) {
     if (!isfinite(array->data[i])) {
-      return problem_refuse(report, "%s is %g in %s; a finite number is expected",
-                            place_of(field, rank, i / columns, i % columns).text,
-                            (double)array->data[i], file);
+      return lesson_refuse(report, "%s is %g in %s; a finite number is expected",
+                           place_of(field, rank, i / columns, i % columns).text,
+                           (double)array->data[i], file);
     }
   }
   return true;
 }
 
-static bool read_npy(const ProblemReport *report, const char *field, const char *name, size_t rank,
+static bool read_npy(const LessonReport *report, const char *field, const char *name, size_t rank,
                      Matrix *matrix) {
   char path[1024], error[ATTEND_FILE_ERROR_SIZE];
   if (!find_file(report, field, name, path, sizeof path)) return false;
   AttendArray array = {0};
   if (attend_read_npy(path, &array, error, sizeof error) != ATTEND_OK) {
-    return problem_refuse(report, "%s: %s", field, error);
+    return lesson_refuse(report, "%s: %s", field, error);
   }
   bool read = check_array(report, field, name, rank, &array);
   if (read) {
@@ -147,8 +147,8 @@ static bool read_npy(const ProblemReport *report, const char *field, const char 
   return read;
 }
 
-bool problem_read_array(const ProblemReport *report, const char *field, const json_t *value,
-                        size_t rank, Matrix *matrix) {
+bool lesson_read_array(const LessonReport *report, const char *field, const json_t *value,
+                       size_t rank, Matrix *matrix) {
   *matrix = (Matrix){0};
   bool read = false;
   if (json_is_string(value)) {
@@ -156,9 +156,9 @@ bool problem_read_array(const ProblemReport *report, const char *field, const js
   } else if (json_is_array(value)) {
     read = read_inline(report, field, value, rank, matrix);
   } else {
-    problem_refuse(report, "%s is %s; %s or the name of a .npy file is expected", field,
-                   problem_describe(value).text,
-                   rank == 2 ? "an array of rows" : "an array of numbers");
+    lesson_refuse(report, "%s is %s; %s or the name of a .npy file is expected", field,
+                  lesson_describe(value).text,
+                  rank == 2 ? "an array of rows" : "an array of numbers");
   }
   if (!read) matrix_free(matrix);
   return read;

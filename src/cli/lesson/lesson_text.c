@@ -1,4 +1,4 @@
-/* problem_text.c - a problem file from the file system to a parsed JSON object.
+/* lesson_text.c - a lesson file from the file system to a parsed JSON object.
  *
  * Reads through one descriptor whose kind and size have been checked, and looks at the depth of
  * brackets before the parser does, so that neither a gigabyte nor a tower of brackets costs memory.
@@ -12,32 +12,32 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/lesson/problem_parts.h"
+#include "cli/lesson/lesson_reader.h"
 #include "cli/util/utf8.h"
 
 /* What is shown of a long path (its end) and of a long string (its beginning). */
 #define SHOWN_PATH 256
 #define SHOWN_STRING 40
 
-bool problem_refuse(const ProblemReport *report, const char *format, ...) {
+bool lesson_refuse(const LessonReport *report, const char *format, ...) {
   const size_t length = strlen(report->path);
   const size_t hidden = length > SHOWN_PATH ? length - SHOWN_PATH : 0;
-  const int head = snprintf(report->error, PROBLEM_ERROR_SIZE, "%s%s: ", hidden > 0 ? "..." : "",
-                            report->path + hidden);
+  const int head = snprintf(report->error, LESSON_FILE_ERROR_SIZE,
+                            "%s%s: ", hidden > 0 ? "..." : "", report->path + hidden);
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(report->error + head, PROBLEM_ERROR_SIZE - (size_t)head, format, arguments);
+  vsnprintf(report->error + head, LESSON_FILE_ERROR_SIZE - (size_t)head, format, arguments);
   va_end(arguments);
   for (char *c = report->error; *c != '\0'; c++) memset(c, '?', utf8_control_bytes(c));
   return false;
 }
 
-ProblemValue problem_describe(const json_t *value) {
+LessonValue lesson_describe(const json_t *value) {
   static const char *const kinds[] = {
       [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_TRUE] = "true",
       [JSON_FALSE] = "false",      [JSON_NULL] = "null",
   };
-  ProblemValue words;
+  LessonValue words;
   if (json_is_number(value)) {
     snprintf(words.text, sizeof words.text, "%.10g", json_number_value(value));
   } else if (json_is_string(value)) {
@@ -54,29 +54,29 @@ ProblemValue problem_describe(const json_t *value) {
 }
 
 /* Checks that the open file is one that can be read whole. */
-static bool check_file(const ProblemReport *report, int file, size_t *bytes) {
+static bool check_file(const LessonReport *report, int file, size_t *bytes) {
   struct stat facts;
   if (fstat(file, &facts) != 0) {
-    return problem_refuse(report, "the file cannot be examined: %s", strerror(errno));
+    return lesson_refuse(report, "the file cannot be examined: %s", strerror(errno));
   }
   if (!S_ISREG(facts.st_mode)) {
-    return problem_refuse(report, "this is %s; a regular file is expected",
-                          S_ISDIR(facts.st_mode) ? "a directory" : "a device, pipe or socket");
+    return lesson_refuse(report, "this is %s; a regular file is expected",
+                         S_ISDIR(facts.st_mode) ? "a directory" : "a device, pipe or socket");
   }
   if (facts.st_size == 0) {
-    return problem_refuse(report, "the file is empty; a JSON object is expected");
+    return lesson_refuse(report, "the file is empty; a JSON object is expected");
   }
-  if ((unsigned long long)facts.st_size > PROBLEM_FILE_BYTES) {
-    return problem_refuse(report,
-                          "the file has %lld bytes; at most %zu are read, and larger arrays can be "
-                          "given as .npy files",
-                          (long long)facts.st_size, PROBLEM_FILE_BYTES);
+  if ((unsigned long long)facts.st_size > LESSON_FILE_BYTES) {
+    return lesson_refuse(report,
+                         "the file has %lld bytes; at most %zu are read, and larger arrays can be "
+                         "given as .npy files",
+                         (long long)facts.st_size, LESSON_FILE_BYTES);
   }
   *bytes = (size_t)facts.st_size;
   return true;
 }
 
-static bool read_bytes(const ProblemReport *report, int file, char *text, size_t bytes,
+static bool read_bytes(const LessonReport *report, int file, char *text, size_t bytes,
                        size_t *length) {
   *length = 0;
   while (*length < bytes) {
@@ -85,17 +85,17 @@ static bool read_bytes(const ProblemReport *report, int file, char *text, size_t
     if (got > 0) {
       *length += (size_t)got;
     } else if (errno != EINTR) {
-      return problem_refuse(report, "the file cannot be read: %s", strerror(errno));
+      return lesson_refuse(report, "the file cannot be read: %s", strerror(errno));
     }
   }
   return true;
 }
 
-bool problem_read_text(const ProblemReport *report, char **text, size_t *length) {
+bool lesson_read_text(const LessonReport *report, char **text, size_t *length) {
   /* O_NONBLOCK keeps a named pipe without a writer from holding the tool up. */
   const int file = open(report->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) {
-    return problem_refuse(report, "the file cannot be opened: %s", strerror(errno));
+    return lesson_refuse(report, "the file cannot be opened: %s", strerror(errno));
   }
   size_t bytes = 0;
   bool read = check_file(report, file, &bytes);
@@ -103,7 +103,7 @@ bool problem_read_text(const ProblemReport *report, char **text, size_t *length)
   if (read) {
     buffer = malloc(bytes);
     read = buffer != NULL ? read_bytes(report, file, buffer, bytes, length)
-                          : problem_refuse(report, "%zu bytes could not be allocated", bytes);
+                          : lesson_refuse(report, "%zu bytes could not be allocated", bytes);
   }
   close(file);
   if (!read) {
@@ -115,7 +115,7 @@ bool problem_read_text(const ProblemReport *report, char **text, size_t *length)
 }
 
 /* Brackets inside strings do not count. The parser still judges their places. */
-static bool check_depth(const ProblemReport *report, const char *text, size_t length) {
+static bool check_depth(const LessonReport *report, const char *text, size_t length) {
   size_t depth = 0, line = 1, line_start = 0;
   bool in_string = false;
   for (size_t i = 0; i < length; i++) {
@@ -129,11 +129,11 @@ static bool check_depth(const ProblemReport *report, const char *text, size_t le
     } else if (c == '"') {
       in_string = true;
     } else if (c == '[' || c == '{') {
-      if (++depth > PROBLEM_FILE_DEPTH) {
-        return problem_refuse(report,
-                              "more than %d brackets are open at %zu:%zu (line:column); a matrix "
-                              "needs two inside the object",
-                              PROBLEM_FILE_DEPTH, line, i - line_start + 1);
+      if (++depth > LESSON_FILE_DEPTH) {
+        return lesson_refuse(report,
+                             "more than %d brackets are open at %zu:%zu (line:column); a matrix "
+                             "needs two inside the object",
+                             LESSON_FILE_DEPTH, line, i - line_start + 1);
       }
     } else if ((c == ']' || c == '}') && depth > 0) {
       depth--;
@@ -142,20 +142,20 @@ static bool check_depth(const ProblemReport *report, const char *text, size_t le
   return true;
 }
 
-bool problem_parse_text(const ProblemReport *report, const char *text, size_t length,
-                        json_t **object) {
+bool lesson_parse_text(const LessonReport *report, const char *text, size_t length,
+                       json_t **object) {
   if (!check_depth(report, text, length)) return false;
   json_error_t fault;
   json_t *const root = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
   if (root == NULL) {
     const bool no_number = strstr(fault.text, "NaN") != NULL || strstr(fault.text, "Inf") != NULL;
-    return problem_refuse(report, "not valid JSON at %d:%d (line:column): %s%s", fault.line,
-                          fault.column, fault.text[0] != '\0' ? fault.text : "memory is missing",
-                          no_number ? "; every element must be a finite number" : "");
+    return lesson_refuse(report, "not valid JSON at %d:%d (line:column): %s%s", fault.line,
+                         fault.column, fault.text[0] != '\0' ? fault.text : "memory is missing",
+                         no_number ? "; every element must be a finite number" : "");
   }
   if (!json_is_object(root)) {
-    problem_refuse(report, "the file's JSON is %s; an object is expected",
-                   problem_describe(root).text);
+    lesson_refuse(report, "the file's JSON is %s; an object is expected",
+                  lesson_describe(root).text);
     json_decref(root);
     return false;
   }
