@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/options.h"
+#include "attend/attend.h"
+#include "cli/message.h"
 
 static const Command commands[] = {
     {"bench", "time a layer by model, length, path and threads, and check it", cmd_bench},

@@ -8,9 +8,7 @@
 #ifndef ATTEND_SRC_CLI_CLI_H
 #define ATTEND_SRC_CLI_CLI_H
 
-#include <stdlib.h>
-
-#define EXIT_USAGE 2
+#include "cli/message.h"
 
 typedef struct Command {
   const char *name;

@@ -14,12 +14,7 @@
 
 #include "attend/attend.h"
 #include "cli/cli.h"
-
-/* Print "attend: ", the message and a newline to stderr. The first two return the exit status that
- * goes with them (EXIT_USAGE, EXIT_FAILURE); a notice is a remark that stops nothing. */
-int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
-int failure(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#include "cli/message.h"
 
 /* Reports the option that getopt_long() returned `code` for ('?' unknown, ambiguous or given a
  * value that it does not take; ':' without its value), with the nearest name where there is one,
@@ -28,16 +23,6 @@ int bad_option(const char *command, int code, char **argv, const struct option *
 
 /* Reports the first argument that is no option, and returns EXIT_USAGE. */
 int bad_argument(const char *command, const char *argument);
-
-/* Closes what was printed on stdout: EXIT_SUCCESS, or a failure() when it could not all be written
- * (a full disk, a closed pipe). A command that printed to stdout ends with it. */
-int finish_stdout(void);
-
-/* The name nearest to `text` (case ignored) among those that name_at(context, 0), (context, 1), ...
- * gives until it returns null; null when none is near enough to be what was meant. */
-const char *nearest_name(const char *text,
-                         const char *(*name_at)(const void *context, size_t index),
-                         const void *context);
 
 /* Most items that a list on the command line may have. */
 #define OPTION_LIST_MAX 64

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/options.h"
+#include "cli/message.h"
 #include "cli/picture/heat_map.h"
 #include "cli/picture/layer_drawing.h"
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "cli/lesson/lesson_reader.h"
-#include "cli/options.h"
+#include "cli/message.h"
 #include "cli/util/utf8.h"
 
 #define HEADS_MAX 65536

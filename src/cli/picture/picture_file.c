@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "cli/options.h"
+#include "cli/message.h"
 #include "cli/util/gnuplot.h"
 
 /* Pixels of a PNG for each unit: sharp enough for a projector. */

@@ -15,7 +15,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "cli/options.h"
+#include "cli/message.h"
 #include "platform/blas.h"
 
 #define GUARD_VARIABLE "ATTEND_BLAS_CORE_APPLIED"

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "bench/yardstick.h"
-#include "cli/options.h"
+#include "cli/message.h"
 
 /* Turns of the two cores: enough that one disturbance does not decide. */
 #define ROUNDS 3
