@@ -3,8 +3,9 @@
  * Visibility keeps them inside libattend.so; an archive has no such border, and a host that links
  * libattend.a may well have a file_open() too. meson.build includes this file ahead of every other,
  * so that sources, tests and debuggers' breakpoints agree. It holds each symbol that leaves an
- * object file and is not in the public headers: tests/package/check_symbols.sh says which line is missing
- * or is left over. Nothing else may stand here, and no public name.
+ * object file and is not in the public headers, but for kernels, which have the prefix from
+ * KERNEL_MEMBER: tests/package/check_symbols.sh says which line is missing or is left over. Nothing
+ * else may stand here, and no public name.
  */
 #ifndef ATTEND_PRIVATE_NAMES_H
 #define ATTEND_PRIVATE_NAMES_H
@@ -32,9 +33,6 @@
 #define cpu_enable attend_private_cpu_enable
 #define cpu_supports attend_private_cpu_supports
 #define cpu_usable attend_private_cpu_usable
-#define exp2_avx2 attend_private_exp2_avx2
-#define exp2_avx512 attend_private_exp2_avx512
-#define exp2_scalar attend_private_exp2_scalar
 #define file_open attend_private_file_open
 #define file_read_at attend_private_file_read_at
 #define file_read_floats attend_private_file_read_floats
@@ -44,25 +42,12 @@
 #define file_shown_length attend_private_file_shown_length
 #define file_text attend_private_file_text
 #define fork_guard_lost_threads attend_private_fork_guard_lost_threads
-#define gemm_bf16_amx attend_private_gemm_bf16_amx
-#define gemm_bf16_avx2 attend_private_gemm_bf16_avx2
-#define gemm_bf16_avx512 attend_private_gemm_bf16_avx512
-#define gemm_bf16_avx512bf16 attend_private_gemm_bf16_avx512bf16
-#define gemm_bf16_scalar attend_private_gemm_bf16_scalar
-#define gemm_mixed_avx2 attend_private_gemm_mixed_avx2
-#define gemm_mixed_avx512 attend_private_gemm_mixed_avx512
-#define gemm_mixed_scalar attend_private_gemm_mixed_scalar
 #define head_norm attend_private_head_norm
 #define json_describe attend_private_json_describe
 #define json_parse_object attend_private_json_parse_object
 #define json_read_file attend_private_json_read_file
-#define kernels_amx attend_private_kernels_amx
-#define kernels_avx2 attend_private_kernels_avx2
-#define kernels_avx512 attend_private_kernels_avx512
-#define kernels_avx512bf16 attend_private_kernels_avx512bf16
 #define kernels_families attend_private_kernels_families
 #define kernels_get attend_private_kernels_get
-#define kernels_scalar attend_private_kernels_scalar
 #define kvcache_check_append attend_private_kvcache_check_append
 #define kvcache_copy_key attend_private_kvcache_copy_key
 #define kvcache_copy_value attend_private_kvcache_copy_value
@@ -97,37 +82,11 @@
 #define output_commit attend_private_output_commit
 #define output_open attend_private_output_open
 #define output_write attend_private_output_write
-#define pack_key_pairs_avx2 attend_private_pack_key_pairs_avx2
-#define pack_key_pairs_avx512 attend_private_pack_key_pairs_avx512
-#define pack_key_pairs_scalar attend_private_pack_key_pairs_scalar
-#define pack_keys_avx2 attend_private_pack_keys_avx2
-#define pack_keys_avx512 attend_private_pack_keys_avx512
-#define pack_keys_scalar attend_private_pack_keys_scalar
-#define pack_queries_avx2 attend_private_pack_queries_avx2
-#define pack_queries_avx512 attend_private_pack_queries_avx512
-#define pack_queries_scalar attend_private_pack_queries_scalar
-#define pack_row_pairs_avx2 attend_private_pack_row_pairs_avx2
-#define pack_row_pairs_avx512 attend_private_pack_row_pairs_avx512
-#define pack_row_pairs_scalar attend_private_pack_row_pairs_scalar
-#define pack_value_pairs_avx2 attend_private_pack_value_pairs_avx2
-#define pack_value_pairs_avx512 attend_private_pack_value_pairs_avx512
-#define pack_value_pairs_scalar attend_private_pack_value_pairs_scalar
-#define pack_values_avx2 attend_private_pack_values_avx2
-#define pack_values_avx512 attend_private_pack_values_avx512
-#define pack_values_scalar attend_private_pack_values_scalar
-#define pack_weight_pairs_amx attend_private_pack_weight_pairs_amx
-#define pack_weight_pairs_avx2 attend_private_pack_weight_pairs_avx2
-#define pack_weight_pairs_avx512 attend_private_pack_weight_pairs_avx512
-#define pack_weight_pairs_avx512bf16 attend_private_pack_weight_pairs_avx512bf16
-#define pack_weight_pairs_scalar attend_private_pack_weight_pairs_scalar
 #define path_blas attend_private_path_blas
 #define path_get attend_private_path_get
 #define path_list attend_private_path_list
 #define path_naive attend_private_path_naive
 #define path_tiled attend_private_path_tiled
-#define peak_avx2 attend_private_peak_avx2
-#define peak_avx512 attend_private_peak_avx512
-#define peak_scalar attend_private_peak_scalar
 #define pipeline_begin attend_private_pipeline_begin
 #define pipeline_finish attend_private_pipeline_finish
 #define pipeline_keep_tile attend_private_pipeline_keep_tile
@@ -147,24 +106,13 @@
 #define profile_end_call attend_private_profile_end_call
 #define profile_gather attend_private_profile_gather
 #define profile_open attend_private_profile_open
-#define project_avx2 attend_private_project_avx2
-#define project_avx512 attend_private_project_avx512
 #define project_bytes attend_private_project_bytes
 #define project_panels attend_private_project_panels
 #define project_plainly attend_private_project_plainly
 #define project_rows attend_private_project_rows
-#define project_scalar attend_private_project_scalar
 #define query_block_height attend_private_query_block_height
 #define query_of attend_private_query_of
 #define query_pack attend_private_query_pack
-#define read_avx2 attend_private_read_avx2
-#define read_avx512 attend_private_read_avx512
-#define read_scalar attend_private_read_scalar
-#define release_amx attend_private_release_amx
-#define release_avx2 attend_private_release_avx2
-#define release_avx512 attend_private_release_avx512
-#define release_avx512bf16 attend_private_release_avx512bf16
-#define release_scalar attend_private_release_scalar
 #define rope_attention_factor attend_private_rope_attention_factor
 #define rope_check attend_private_rope_check
 #define rope_check_positions attend_private_rope_check_positions
@@ -172,12 +120,6 @@
 #define rope_rotate attend_private_rope_rotate
 #define rope_row attend_private_rope_row
 #define rope_set_frequencies attend_private_rope_set_frequencies
-#define score_mod_avx2 attend_private_score_mod_avx2
-#define score_mod_avx512 attend_private_score_mod_avx512
-#define score_mod_scalar attend_private_score_mod_scalar
-#define scores_avx2 attend_private_scores_avx2
-#define scores_avx512 attend_private_scores_avx512
-#define scores_scalar attend_private_scores_scalar
 #define shape_check_apart attend_private_shape_check_apart
 #define shape_check_heads attend_private_shape_check_heads
 #define shape_check_layer attend_private_shape_check_layer
@@ -187,12 +129,6 @@
 #define shape_span_of_view attend_private_shape_span_of_view
 #define show_scores attend_private_show_scores
 #define show_scores_needs attend_private_show_scores_needs
-#define softmax_full_avx2 attend_private_softmax_full_avx2
-#define softmax_full_avx512 attend_private_softmax_full_avx512
-#define softmax_full_scalar attend_private_softmax_full_scalar
-#define softmax_ragged_avx2 attend_private_softmax_ragged_avx2
-#define softmax_ragged_avx512 attend_private_softmax_ragged_avx512
-#define softmax_ragged_scalar attend_private_softmax_ragged_scalar
 #define tensor_count_bytes attend_private_tensor_count_bytes
 #define tensor_type_bits attend_private_tensor_type_bits
 #define tensor_type_floats attend_private_tensor_type_floats
@@ -218,23 +154,11 @@
 #define tiling_of attend_private_tiling_of
 #define tiling_partial attend_private_tiling_partial
 #define tiling_scratch attend_private_tiling_scratch
-#define unpacked_scores_avx2 attend_private_unpacked_scores_avx2
-#define unpacked_scores_avx512 attend_private_unpacked_scores_avx512
-#define unpacked_scores_scalar attend_private_unpacked_scores_scalar
-#define unpacked_sum_avx2 attend_private_unpacked_sum_avx2
-#define unpacked_sum_avx512 attend_private_unpacked_sum_avx512
-#define unpacked_sum_scalar attend_private_unpacked_sum_scalar
 #define visit_begin attend_private_visit_begin
 #define visit_scores attend_private_visit_scores
 #define visit_softmax attend_private_visit_softmax
 #define visit_weighted_sum attend_private_visit_weighted_sum
-#define weighted_sum_avx2 attend_private_weighted_sum_avx2
-#define weighted_sum_avx512 attend_private_weighted_sum_avx512
-#define weighted_sum_scalar attend_private_weighted_sum_scalar
 #define weights_begin attend_private_weights_begin
-#define widen_avx2 attend_private_widen_avx2
-#define widen_avx512 attend_private_widen_avx512
 #define widen_numbers attend_private_widen_numbers
-#define widen_scalar attend_private_widen_scalar
 
 #endif

@@ -1,8 +1,8 @@
 /* kernels.h - the contracts of the kernels, and the table by which they are found.
  *
  * A kernel is pointers and sizes in, numbers out: it allocates nothing, starts no thread and knows
- * no context. Every kernel exists for every ISA, from one body (<family>_body.h) over the vector
- * vocabulary of that ISA (simd_<isa>.h), so that all of them do the same operations in the same
+ * no context. Every kernel exists for every ISA, from one body (<family>.c) over the vector
+ * vocabulary of that ISA (simd/<isa>.h), so that all of them do the same operations in the same
  * order and differ only in how many lanes they take at once and in how they round a multiply-add.
  *
  * Packed data has one layout for all ISAs, in panels of P = KERNEL_PANEL keys or columns, so that
@@ -13,7 +13,7 @@
  *   packed keys         [panels][depth][P]   P keys side by side, so that vectors run over keys
  *   packed values       [panels][keys][P]    P columns of V, so that vectors run over columns
  *
- * An ISA's register tile (beside its kernels, in simd_<isa>.h) is R = rows query rows by
+ * An ISA's register tile (beside its kernels, in simd/<isa>.h) is R = rows query rows by
  * W = tile keys or columns; W divides P.
  *
  * Numbers of 16 bits stand in pairs, two in a uint32_t, the first in the low half. They are bf16
@@ -141,6 +141,10 @@
  * read: sums `count` floats as `streams` (1, 2, 4 or 8) equal contiguous parts read side by side;
  *   what does not divide evenly is left out. Returns the sum.
  */
+/* The name of a family's member for an ISA. It has the private prefix, so that private_names.h need
+ * not list members. */
+#define KERNEL_MEMBER(family, isa) attend_private_##family##_##isa
+
 /* Rows that will be read next: rows[j*stride .. + floats). rows null, floats 0: none. */
 typedef struct KernelAhead {
   const float *rows;

@@ -2,7 +2,7 @@
  *
  * fp16 and bf16 are subsets of fp32. Their conversion is exact for every pattern of bits, also
  * where the host has switched subnormals off, because it is done on integers. Many numbers at a
- * time are the kernels' work (simd_<isa>.h).
+ * time are the kernels' work (simd/<isa>.h).
  */
 #ifndef ATTEND_SRC_HALVES_H
 #define ATTEND_SRC_HALVES_H

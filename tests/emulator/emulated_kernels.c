@@ -1,17 +1,4 @@
-/* emulated_kernels.c - compiles the body of AMX's `gemm_bf16` for emulated tiles, and puts it into
- * tables.
- *
- * What the body does beside tiles it does with the vectors of the scalar ISA, which every machine
- * has; so a multiply-add outside tiles rounds twice here.
- */
-#include "kernels/simd_scalar.h"
-
-#undef ISA_SUFFIX
-#define ISA_SUFFIX emulated
-
-#include "tests/emulator/emulated_tiles.h"
-
-#include "kernels/gemm_bf16_tiles_body.h"
+/* emulated_kernels.c - puts AMX's `gemm_bf16` on emulated tiles into a table of kernels. */
 #include "tests/emulator/emulated_kernels.h"
 
 Kernels emulated_kernels(const Kernels *isa) {
@@ -19,7 +6,7 @@ Kernels emulated_kernels(const Kernels *isa) {
   kernels.tile = KERNEL_PANEL;
   kernels.pair_rows = KERNEL_MAX_ROWS;
   kernels.beside = true;
-  kernels.gemm_bf16 = gemm_bf16_emulated;
-  kernels.release = release_emulated;
+  kernels.gemm_bf16 = EMULATED(gemm_bf16);
+  kernels.release = EMULATED(release);
   return kernels;
 }

@@ -1,4 +1,4 @@
-/* emulated_tiles.h - the tile vocabulary of src/kernels/simd_amx.h in plain C, by Intel's manual.
+/* emulated_tiles.h - the tile vocabulary of src/kernels/simd/amx.h in plain C, by Intel's manual.
  *
  * Eight tiles of 16 rows of 64 bytes for each thread. A load or a store touches the rows and bytes
  * that the configuration gives a tile. Where the processor would raise an exception, because a tile

@@ -10,13 +10,13 @@
 static void multiply_and_look(size_t rows, size_t pairs, size_t width, size_t bf16_terms,
                               KernelPairs a, KernelPairs b, const float *rescale, float *c,
                               size_t c_stride) {
-  gemm_bf16_emulated(rows, pairs, width, bf16_terms, a, b, rescale, c, c_stride);
+  EMULATED(gemm_bf16)(rows, pairs, width, bf16_terms, a, b, rescale, c, c_stride);
   if (emulated_threads_configured() != 1)
     fail_msg("the next call will not find its tiles configured");
 }
 
 static void end_and_look(void) {
-  release_emulated();
+  EMULATED(release)();
   if (emulated_threads_configured() != 0) fail_msg("the tiles are still configured after release");
 }
 

@@ -1,3 +1,0 @@
-#include "kernels/simd_scalar.h"
-
-#include "kernels/pack_body.h"

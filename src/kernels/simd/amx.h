@@ -1,0 +1,57 @@
+/* simd/amx.h - the vocabulary of AVX-512 with bf16, which every processor with AMX has, and the
+ * tiles that gemm_bf16_tiles.c is written in.
+ *
+ * A tile is up to 16 rows of 64 bytes, named by a literal from 0 to 7. TDPBF16PS adds to each sum
+ * of tile c what a step of pairs gives: the first products of all pairs in one chain, the second
+ * ones in another, and the total of both; it rounds to nearest, takes denormals for zero and looks
+ * at no MXCSR.
+ *
+ * GCC's intrinsics do not say that they read memory, so each load is preceded by a barrier; the
+ * pointer goes into it so that what was written there is not optimised away.
+ *
+ * The System V ABI makes tile registers and their configuration scratch: a callee may change them
+ * and a caller that needs them saves them. What has been configured is released by `release`,
+ * so that after a call of the library the kernel of the operating system has no tiles to save when
+ * it switches threads.
+ */
+#ifndef ATTEND_SRC_KERNELS_SIMD_AMX_H
+#define ATTEND_SRC_KERNELS_SIMD_AMX_H
+
+#include "kernels/simd/avx512bf16.h"
+
+#undef ISA_SUFFIX
+#undef ISA_ID
+#undef PAIR_ROWS
+#undef MULTIPLIES_BESIDE
+#define ISA_SUFFIX amx
+#define ISA_ID ATTEND_ISA_AMX
+#define PAIR_ROWS KERNEL_MAX_ROWS
+#define MULTIPLIES_BESIDE true
+
+#define TILE_IS_WRITTEN(p) __asm__ volatile("" : : "r"((const void *)(p)) : "memory")
+
+#define TILE_CONFIGURE(config)                                                                     \
+  do {                                                                                             \
+    TILE_IS_WRITTEN(config);                                                                       \
+    _tile_loadconfig(config);                                                                      \
+  } while (0)
+#define TILE_CONFIGURATION(config)                                                                 \
+  do {                                                                                             \
+    _tile_storeconfig(config);                                                                     \
+    TILE_IS_WRITTEN(config);                                                                       \
+  } while (0)
+#define TILE_RELEASE() _tile_release()
+#define TILE_ZERO(tile) _tile_zero(tile)
+#define TILE_LOAD(tile, from, stride)                                                              \
+  do {                                                                                             \
+    TILE_IS_WRITTEN(from);                                                                         \
+    _tile_loadd(tile, (from), (stride));                                                           \
+  } while (0)
+#define TILE_STORE(tile, to, stride)                                                               \
+  do {                                                                                             \
+    _tile_stored(tile, (to), (stride));                                                            \
+    TILE_IS_WRITTEN(to);                                                                           \
+  } while (0)
+#define TILE_DOT(c, a, b) _tile_dpbf16ps(c, a, b)
+
+#endif

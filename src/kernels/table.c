@@ -1,0 +1,33 @@
+/* table.c - the kernels of one ISA as a constant table, made from the manifest.
+ *
+ * An ISA that borrows (ISA_BORROWS) has members of its own in the families that the manifest marks,
+ * and takes all others from the ISA that it names. A family that the manifest names and the ISA
+ * lacks does not link.
+ */
+#include "kernels/member.h"
+
+_Static_assert(KERNEL_MIN_ROWS <= ROWS && ROWS <= KERNEL_MAX_ROWS, "mend the bounds in kernels.h");
+_Static_assert(KERNEL_PANEL % TILE == 0, "a panel is a whole number of register tiles");
+
+#ifdef ISA_BORROWS
+#  define BORROWED(family) MEMBER_OF(family, ISA_BORROWS)
+#  define ATTEND_KERNEL(family, result, arguments) result BORROWED(family) arguments;
+#  define ATTEND_KERNEL_OF_PAIRS(family, result, arguments)
+#  include "kernels/kernels.def"
+#  undef ATTEND_KERNEL
+#else
+#  define BORROWED(family) MEMBER(family)
+#endif
+
+extern const Kernels MEMBER(kernels);
+const Kernels MEMBER(kernels) = {
+    .isa = ISA_ID,
+    .rows = ROWS,
+    .tile = TILE,
+    .pair_rows = PAIR_ROWS,
+    .beside = MULTIPLIES_BESIDE,
+#define ATTEND_KERNEL(family, result, arguments) .family = BORROWED(family),
+#define ATTEND_KERNEL_OF_PAIRS(family, result, arguments) .family = MEMBER(family),
+#include "kernels/kernels.def"
+#undef ATTEND_KERNEL
+};

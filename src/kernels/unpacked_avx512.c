@@ -1,3 +1,0 @@
-#include "kernels/simd_avx512.h"
-
-#include "kernels/unpacked_body.h"
