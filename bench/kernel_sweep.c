@@ -145,7 +145,6 @@ static bool measure_rows(KernelRun *run, KernelData *data, Progress *progress) {
 bool kernel_sweep_measure(KernelRun *run) {
   KernelData data;
   Progress progress;
-  interrupt_catch();
   progress_start(&progress, run->row_count);
   progress_show(&progress, "limits of one thread");
   measure_limits(run);
@@ -158,7 +157,6 @@ bool kernel_sweep_measure(KernelRun *run) {
   progress_clear(&progress);
   run->seconds = timer_seconds() - progress.start;
   run->interrupted = interrupt_seen();
-  interrupt_release();
   return measured;
 }
 

@@ -39,8 +39,8 @@ typedef struct KernelRun {
  * is missing; the run is then zero. */
 bool kernel_sweep_open(const BenchConfig *config, KernelRun *run);
 
-/* Measures limits and rows, and catches Ctrl-C meanwhile. False if the operands do not fit into
- * memory. */
+/* Measures limits and rows, until interrupt_seen(); whoever calls this has called
+ * interrupt_catch(). False if the operands do not fit into memory. */
 bool kernel_sweep_measure(KernelRun *run);
 
 void kernel_sweep_close(KernelRun *run);

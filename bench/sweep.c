@@ -99,13 +99,15 @@ static void measure_yardsticks(BenchRun *run, const Progress *progress) {
     Yardsticks *const best = &run->yardsticks[t];
     const size_t threads = best->threads;
     progress_show(progress, "yardsticks with %zu thread%s", threads, threads == 1 ? "" : "s");
-    for (int isa = ATTEND_ISA_SCALAR; isa < ATTEND_ISA_COUNT; isa++) {
+    for (int isa = ATTEND_ISA_SCALAR; isa < ATTEND_ISA_COUNT && !interrupt_seen(); isa++) {
       if (!run_needs_peak(run, (AttendIsa)isa)) continue;
       best->fma_gflops[isa] =
           fmax(best->fma_gflops[isa], yardstick_peak((AttendIsa)isa, threads, seconds));
     }
-    best->sgemm_gflops = fmax(best->sgemm_gflops, yardstick_sgemm(threads, seconds));
-    best->read_gbps = fmax(best->read_gbps, yardstick_read(threads, seconds));
+    if (!interrupt_seen())
+      best->sgemm_gflops = fmax(best->sgemm_gflops, yardstick_sgemm(threads, seconds));
+    if (!interrupt_seen())
+      best->read_gbps = fmax(best->read_gbps, yardstick_read(threads, seconds));
   }
 }
 
@@ -166,7 +168,6 @@ static void measure_model(BenchRun *run, size_t m, Progress *progress) {
 void sweep_measure(BenchRun *run) {
   Progress progress;
   const CpuContentionClock before = cpu_contention_clock();
-  interrupt_catch();
   progress_start(&progress, run->row_count);
   measure_yardsticks(run, &progress);
   double measured_at = timer_seconds();
@@ -182,5 +183,4 @@ void sweep_measure(BenchRun *run) {
   run->contention_share = contention_share(&before, &after);
   run->seconds = timer_seconds() - progress.start;
   run->interrupted = interrupt_seen();
-  interrupt_release();
 }

@@ -11,8 +11,8 @@
 /* Lists the rows of the run, all pending. False if memory is missing; the run is then zero. */
 bool sweep_open(const BenchConfig *config, BenchRun *run);
 
-/* Measures yardsticks and rows, and verifies. Catches Ctrl-C meanwhile (interrupt.h) and marks the
- * run as interrupted if it came. */
+/* Measures yardsticks and rows, and verifies. Ends early, with the run marked as interrupted, once
+ * interrupt_seen(): whoever calls this has called interrupt_catch(). */
 void sweep_measure(BenchRun *run);
 
 void sweep_close(BenchRun *run);

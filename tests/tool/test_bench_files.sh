@@ -158,28 +158,67 @@ rows_beyond_memory_are_skipped() {
 
 # --- Ctrl-C ---
 
-# The second length takes minutes; the wait is lengthened until the first is there.
-interrupt_leaves_rows() {
-  local wait
-  for wait in 3 6 12 24; do
-    ran="attend bench, interrupted after $wait s" status=0
-    timeout --preserve-status -s INT "$wait" "$tool" bench "${small[@]}" --tokens 5,20000 --repeat 300 \
-      --time-limit 600 --paths tiled --json >"$out" 2>"$err" || status=$?
-    exits 130 && json_has interrupted=true && err_has '^attend: interrupted .*not reached[.]$' || return
-    "$json_check" "$out" rows.0.status=measured rows.0.time.samples#300 2>"$scratch/not-yet" || continue
-    "$json_check" "$out" rows#1 rows_not_reached=1 || json_has rows#2 rows_not_reached=0
-    return
+# The shell's background jobs ignore Ctrl-C; these must not. One signal is sent, and to the tool alone: `timeout`
+# sends it to the group as well, and the second one ends the tool.
+take_signals=(env --default-signal=INT --)
+
+# wait_until COMMAND...: until it succeeds. Fails if the tool, whose process is $job, ends before.
+wait_until() {
+  while ! "$@"; do
+    kill -0 "$job" 2>/dev/null || "$@" || disagree "$* before the end" || return
+    sleep 0.05
   done
-  disagree 'a row measured before the interrupt'
 }
 
-other_signals() {
-  local directory=$scratch/signals job
-  mkdir "$directory" && ran='attend bench, terminated' status=0
-  timeout --foreground --preserve-status -s TERM 4 "$tool" bench "${small[@]}" --tokens 20000 --time-limit 80000 --repeat 300 \
-    --paths tiled --csv --output "$directory/rows.csv" >"$out" 2>"$err" || status=$?
-  exits 143 && err_has '^attend: interrupted ' && [ "$(ls "$directory")" = rows.csv ] ||
-    disagree 'rows.csv and nothing beside it' || return
+has_files() { [ -n "$(ls -A "$1")" ]; }
+
+# interrupt_early SIGNAL FILE ARGUMENT...: sends the signal as soon as FILE, the only one in its folder, is being
+# written, which is before the first limit of the machine is measured. FILE is then whole, in $out, and alone.
+interrupt_early() {
+  local signal=$1 file=$2 directory=${2%/*}
+  shift 2
+  ran="attend bench $*, SIG$signal before the first row" status=0
+  mkdir "$directory" || return
+  "${take_signals[@]}" "$tool" bench "$@" --output "$file" >"$out" 2>"$err" &
+  job=$!
+  wait_until has_files "$directory" || return
+  kill -s "$signal" "$job"
+  wait "$job" || status=$?
+  exits $((128 + $(kill -l "$signal"))) && err_has '^attend: interrupted[ ;]' && out_is_empty &&
+    [ "$(ls -A "$directory")" = "${file##*/}" ] || disagree "${file##*/} and nothing beside it" || return
+  cp "$file" "$out"
+}
+
+interrupt_before_the_first_row() {
+  local layers=(--d-model 64 --heads 4 --tokens 5,64 --yardstick-time 0.2 --no-restart)
+  interrupt_early INT "$scratch/early-1/rows.json" "${layers[@]}" --json &&
+    json_has interrupted=true rows#0 rows_not_reached=6 yardsticks#1 &&
+    interrupt_early INT "$scratch/early-2/rows.csv" "${layers[@]}" --csv && csv_is '' status &&
+    out_has '^model,.*,blas_threading.$' &&
+    interrupt_early TERM "$scratch/early-3/rows.txt" "${layers[@]}" && out_has '^0 rows measured' &&
+    interrupt_early INT "$scratch/early-4/rows.json" --kernels --yardstick-time 0.2 --json &&
+    json_has interrupted=true rows#0 &&
+    interrupt_early INT "$scratch/early-5/rows.csv" --kernels --yardstick-time 0.2 --csv && csv_is '' kernel
+}
+
+# What the terminal shows of the progress says when the first row is there; the second takes many seconds.
+interrupt_leaves_rows() {
+  local call="echo \$\$ >'$scratch/pid'; exec '$tool' bench ${small[*]} --tokens 5,8000 --repeat 300 \
+    --time-limit 600 --paths tiled --json --output '$scratch/rows.json'"
+  ran='attend bench, interrupted after the first row' status=0
+  TERM=xterm "${take_signals[@]}" script -qec "$call" /dev/null >"$out" 2>"$err" </dev/null &
+  job=$!
+  wait_until grep -q '1/2 rows' "$out" || return
+  kill -INT "$(cat "$scratch/pid")"
+  wait "$job" || status=$?
+  exits 130 && out_has 'attend: interrupted .*not reached[.]' || return
+  cp "$scratch/rows.json" "$out"
+  json_has interrupted=true rows.0.status=measured rows.0.time.samples#300 &&
+    { "$json_check" "$out" rows#1 rows_not_reached=1 || json_has rows#2 rows_not_reached=0; }
+}
+
+sighup_under_nohup() {
+  local job
   ran='attend bench, with SIGHUP ignored' status=0
   (trap '' HUP && exec "$tool" bench "${small[@]}" --tokens 64 --paths tiled --repeat 300 --csv >"$out" 2>"$err") &
   job=$!
@@ -259,13 +298,15 @@ check 'score matrices beyond the limit are skipped' scores_beyond_the_limit_are_
 check 'slow rows are skipped, judged by a shorter one' slow_rows_are_skipped
 check 'slow rows are skipped, judged by a few tokens' slow_rows_are_skipped_without_a_shorter_one
 check 'rows beyond the memory of the machine are skipped' rows_beyond_memory_are_skipped
-check 'Ctrl-C leaves the rows measured so far' interrupt_leaves_rows
+check 'an interrupt before the first row leaves whole files' interrupt_before_the_first_row
 if command -v script >/dev/null; then
+  check 'Ctrl-C leaves the rows measured so far' interrupt_leaves_rows
   check 'progress fits into the terminal' progress_fits_the_terminal
 else
+  skip 'Ctrl-C leaves the rows measured so far' 'there is no script'
   skip 'progress fits into the terminal' 'there is no script'
 fi
-check 'SIGTERM is an interrupt, and SIGHUP under nohup is not' other_signals
+check 'SIGHUP under nohup is no interrupt' sighup_under_nohup
 check 'wrong usage is refused' usage_is_checked
 check 'help names every option' help_names_every_option
 finish

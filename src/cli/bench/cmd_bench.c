@@ -2,8 +2,9 @@
  * kernels by themselves.
  *
  * Owns the command's order of events and its exit status: options first (bench_options.h), then the
- * core of OpenBLAS is settled (which may start the tool again), then the files are opened. The
- * measuring itself is bench/sweep.h and bench/kernel_sweep.h.
+ * core of OpenBLAS is settled (which may start the tool again), then the files are opened. From
+ * before that until they are in their places Ctrl-C ends the measuring and not the tool, so that
+ * whatever it writes is whole. The measuring itself is bench/sweep.h and bench/kernel_sweep.h.
  */
 #include <stdio.h>
 
@@ -76,10 +77,13 @@ int cmd_bench(int argc, char **argv) {
   const int settled = blas_core_settle(options.common.blas_core, !options.common.no_restart, argv);
   if (settled != EXIT_SUCCESS) return settled;
   bench_fill_config(&options);
+  interrupt_catch();
   BenchFiles files;
-  const int opened = bench_files_open(&options, &files);
-  if (opened != EXIT_SUCCESS) return opened;
-  const int status = (options.kernels ? measure_kernels : measure)(&options, &files);
-  bench_files_discard(&files);
+  int status = bench_files_open(&options, &files);
+  if (status == EXIT_SUCCESS) {
+    status = (options.kernels ? measure_kernels : measure)(&options, &files);
+    bench_files_discard(&files);
+  }
+  interrupt_release();
   return status;
 }

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 
+#include "bench/interrupt.h"
 #include "bench/sweep.h"
 #include "cli/bench/bench_output.h"
 #include "cli/cli.h"
@@ -40,10 +41,13 @@ int cmd_compare(int argc, char **argv) {
   const int settled = blas_core_settle(options.common.blas_core, !options.common.no_restart, argv);
   if (settled != EXIT_SUCCESS) return settled;
   compare_fill_config(&options);
+  interrupt_catch();
   BenchFiles files;
-  const int opened = bench_files_open(&options, &files);
-  if (opened != EXIT_SUCCESS) return opened;
-  const int status = compare(&options, &files);
-  bench_files_discard(&files);
+  int status = bench_files_open(&options, &files);
+  if (status == EXIT_SUCCESS) {
+    status = compare(&options, &files);
+    bench_files_discard(&files);
+  }
+  interrupt_release();
   return status;
 }
