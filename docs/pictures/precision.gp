@@ -2,7 +2,7 @@
 #
 #   gnuplot -d -c precision.gp precision.csv precision.svg
 #
-# The data are those of tests/precision_curve; a name that ends in .png gives a PNG.
+# The data are those of tests/unit/precision_curve; a name that ends in .png gives a PNG.
 if (ARGC != 2) exit status 2 message "usage: gnuplot -d -c precision.gp DATA.csv PICTURE.svg"
 data = ARG1
 if (ARG2[strlen(ARG2) - 3:] eq '.png') {

@@ -23,7 +23,7 @@ unpack() {
 
 compile() {
   (cd -- "$work/attend" && meson setup -Doptimization=1 "$work/build" && ninja -C "$work/build" \
-    src/libattend.a src/cli/attend tests/test_core tests/test_layer tests/json_check)
+    src/libattend.a src/cli/attend tests/unit/test_core tests/unit/test_layer tests/support/json_check)
 }
 
 run_tests() {
