@@ -2,7 +2,7 @@
  *
  * Operands are small positive numbers and every kernel that works in place has a fixed point, so
  * that after millions of calls no value is denormal, infinite or NaN: weights of softmax stay in
- * [1/2, 1], sums of weigh shrink by half as much as they grow.
+ * [1/2, 1], sums of weighted_sum shrink by half as much as they grow.
  */
 #include "bench/kernel_cases.h"
 
@@ -13,20 +13,20 @@
 #include "size.h"
 
 #define EXP2_FLOPS 17 /* 6 multiply-adds, 2 subtractions, addition, maximum, product */
-#define SOFTMAX_FLOPS (EXP2_FLOPS + 3) /* running maximum, shift, sum */
-#define ADJUST_FLOPS (EXP2_FLOPS + 24) /* tanh: two sides, a quotient; a distance; a bias */
+#define SOFTMAX_FLOPS (EXP2_FLOPS + 3)    /* running maximum, shift, sum */
+#define SCORE_MOD_FLOPS (EXP2_FLOPS + 24) /* tanh: two sides, a quotient; a distance; a bias */
 #define EXP2_COUNT 4096
 #define PEAK_ROUNDS 4096
 #define READ_FLOATS ((size_t)16 << 20)
 #define FILL 0x1p-6f
 
 static size_t block_rows(const KernelCase *self, const Kernels *kernels) {
-  return self->rows ? self->rows : kernels->rows;
+  return self->rows ? self->rows : kernels->block_rows;
 }
 
-/* Columns or keys of whole register tiles. */
-static size_t tiles(size_t count, const Kernels *kernels) {
-  return size_round_up(count, kernels->tile);
+/* Columns or keys of whole register blocks. */
+static size_t whole_blocks(size_t count, const Kernels *kernels) {
+  return size_round_up(count, kernels->block_columns);
 }
 
 /* The next `floats` of far memory, with as much again behind them to be prefetched. */
@@ -66,7 +66,7 @@ static KernelWork pack_queries(const KernelCase *self, const Kernels *kernels, K
 }
 
 static KernelWork scores(const KernelCase *self, const Kernels *kernels, KernelData *data) {
-  const size_t rows = block_rows(self, kernels), width = tiles(KERNEL_KEYS, kernels);
+  const size_t rows = block_rows(self, kernels), width = whole_blocks(KERNEL_KEYS, kernels);
   kernels->scores(rows, self->depth, width, data->near->query, data->near->keys, data->near->scores,
                   width);
   return (KernelWork){.flops = 2.0 * (double)(rows * self->depth * KERNEL_KEYS)};
@@ -74,7 +74,7 @@ static KernelWork scores(const KernelCase *self, const Kernels *kernels, KernelD
 
 static KernelWork softmax_full(const KernelCase *self, const Kernels *kernels, KernelData *data) {
   const size_t rows = block_rows(self, kernels);
-  const size_t width = tiles(KERNEL_KEYS, kernels);
+  const size_t width = whole_blocks(KERNEL_KEYS, kernels);
   KernelNear *const near = data->near;
   kernels->softmax_full(rows, width, near->scores, width, near->row_max, near->row_sum,
                         near->rescale);
@@ -84,7 +84,7 @@ static KernelWork softmax_full(const KernelCase *self, const Kernels *kernels, K
 /* The diagonal tile: each row sees one key more than the one before, the last all of them. */
 static KernelWork softmax_ragged(const KernelCase *self, const Kernels *kernels, KernelData *data) {
   const size_t rows = block_rows(self, kernels);
-  const size_t width = tiles(KERNEL_KEYS, kernels);
+  const size_t width = whole_blocks(KERNEL_KEYS, kernels);
   KernelNear *const near = data->near;
   size_t visible[KERNEL_MAX_ROWS], seen = 0;
   for (size_t r = 0; r < rows; r++) {
@@ -105,7 +105,7 @@ static KernelWork score_mod(const KernelCase *self, const Kernels *kernels, Kern
                               .bias_stride = 1};
   (void)self;
   kernels->score_mod(KERNEL_KEYS, &how, data->near->scores);
-  return (KernelWork){.flops = (double)(ADJUST_FLOPS * KERNEL_KEYS)};
+  return (KernelWork){.flops = (double)(SCORE_MOD_FLOPS * KERNEL_KEYS)};
 }
 
 static void halve(KernelNear *near) {
@@ -113,17 +113,17 @@ static void halve(KernelNear *near) {
 }
 
 static KernelWork weighted_sum(const KernelCase *self, const Kernels *kernels, KernelData *data) {
-  const size_t rows = block_rows(self, kernels), width = tiles(self->depth, kernels);
+  const size_t rows = block_rows(self, kernels), width = whole_blocks(self->depth, kernels);
   KernelNear *const near = data->near;
   halve(near);
-  kernels->weighted_sum(rows, KERNEL_KEYS, width, near->scores, tiles(KERNEL_KEYS, kernels),
+  kernels->weighted_sum(rows, KERNEL_KEYS, width, near->scores, whole_blocks(KERNEL_KEYS, kernels),
                         near->values, (size_t)KERNEL_KEYS * KERNEL_PANEL, near->rescale, near->sums,
                         width);
   return (KernelWork){.flops = 2.0 * (double)(rows * self->depth * KERNEL_KEYS)};
 }
 
 /* What a call on row-major keys or values does: it prefetches the piece behind its own. */
-static KernelWork direct_work(const KernelCase *self, size_t rows) {
+static KernelWork unpacked_work(const KernelCase *self, size_t rows) {
   const double elements = (double)(KERNEL_KEYS * self->depth);
   return (KernelWork){.flops = 2 * (double)rows * elements, .bytes = sizeof(float) * elements};
 }
@@ -133,8 +133,9 @@ static KernelWork unpacked_scores(const KernelCase *self, const Kernels *kernels
   const size_t D = self->depth, rows = block_rows(self, kernels);
   const float *const key = next_piece(data, KERNEL_KEYS * D);
   kernels->unpacked_scores(rows, D, KERNEL_KEYS, data->near->query, key, D, data->near->scores,
-                           tiles(KERNEL_KEYS, kernels), (KernelAhead){key + KERNEL_KEYS * D, D, D});
-  return direct_work(self, rows);
+                           whole_blocks(KERNEL_KEYS, kernels),
+                           (KernelAhead){key + KERNEL_KEYS * D, D, D});
+  return unpacked_work(self, rows);
 }
 
 static KernelWork unpacked_sum(const KernelCase *self, const Kernels *kernels, KernelData *data) {
@@ -142,10 +143,10 @@ static KernelWork unpacked_sum(const KernelCase *self, const Kernels *kernels, K
   const float *const value = next_piece(data, KERNEL_KEYS * D);
   KernelNear *const near = data->near;
   halve(near);
-  kernels->unpacked_sum(rows, KERNEL_KEYS, D, near->scores, tiles(KERNEL_KEYS, kernels), value, D,
-                        near->rescale, near->sums, tiles(D, kernels),
+  kernels->unpacked_sum(rows, KERNEL_KEYS, D, near->scores, whole_blocks(KERNEL_KEYS, kernels),
+                        value, D, near->rescale, near->sums, whole_blocks(D, kernels),
                         (KernelAhead){value + KERNEL_KEYS * D, D, D});
-  return direct_work(self, rows);
+  return unpacked_work(self, rows);
 }
 
 static KernelWork project(const KernelCase *self, const Kernels *kernels, KernelData *data) {
@@ -180,7 +181,7 @@ static KernelWork pack_value_pairs(const KernelCase *self, const Kernels *kernel
 
 /* Rows that lie in cache, here and below. */
 static KernelWork pack_row_pairs(const KernelCase *self, const Kernels *kernels, KernelData *data) {
-  const size_t rows = kernels->pair_rows, width = KERNEL_KEYS;
+  const size_t rows = kernels->gemm_bf16_rows, width = KERNEL_KEYS;
   const float *row[KERNEL_MAX_ROWS];
   for (size_t r = 0; r < rows; r++) row[r] = data->near->scores + r * width;
   kernels->pack_row_pairs(rows, width, row, 1.0f, self->number, self->terms,
@@ -190,7 +191,7 @@ static KernelWork pack_row_pairs(const KernelCase *self, const Kernels *kernels,
 
 static KernelWork pack_weight_pairs(const KernelCase *self, const Kernels *kernels,
                                     KernelData *data) {
-  const size_t rows = kernels->pair_rows, width = KERNEL_KEYS;
+  const size_t rows = kernels->gemm_bf16_rows, width = KERNEL_KEYS;
   kernels->pack_weight_pairs(rows, width, data->near->scores, width, self->terms,
                              KERNEL_MAX_ROWS * width / 2, width / 2, data->near->row_pairs);
   return (KernelWork){.flops = (double)(rows * width * 2 * self->terms)};
@@ -206,7 +207,7 @@ static KernelWork widen(const KernelCase *self, const Kernels *kernels, KernelDa
 
 /* A product of rows and 128 keys, or columns, in cache. */
 static KernelWork gemm_bf16(const KernelCase *self, const Kernels *kernels, KernelData *data) {
-  const size_t rows = self->rows ? self->rows : kernels->pair_rows, pairs = self->depth / 2;
+  const size_t rows = self->rows ? self->rows : kernels->gemm_bf16_rows, pairs = self->depth / 2;
   KernelNear *const near = data->near;
   const KernelPairs a = {near->row_pairs, self->terms, KERNEL_MAX_ROWS * pairs, pairs, KERNEL_BF16};
   const KernelPairs b = {near->pairs, self->terms, KERNEL_KEYS * pairs, KERNEL_PANEL * pairs,
@@ -237,8 +238,8 @@ static KernelWork weight_work(const KernelCase *self) {
                       .bytes = sizeof(uint16_t) * elements};
 }
 
-static KernelWork multiply_weight(const KernelCase *self, const Kernels *kernels,
-                                  KernelData *data) {
+static KernelWork gemm_bf16_weight(const KernelCase *self, const Kernels *kernels,
+                                   KernelData *data) {
   const KernelPairs a = {data->near->row_pairs, 1, 0, KERNEL_IN / 2, KERNEL_BF16};
   kernels->gemm_bf16(self->rows, KERNEL_IN / 2, KERNEL_OUT, 1, a, next_weight(KERNEL_BF16, data),
                      NULL, data->near->y, KERNEL_OUT);
@@ -326,16 +327,16 @@ static const KernelCase cases[] = {
     {"widen", "32 keys, D 128, 2 terms", widen, .terms = 2},
     {"widen", "32 keys, D 128, 3 terms", widen, .terms = 3},
     {"widen", "32 keys, D 128, fp16", widen, .terms = 1, .number = KERNEL_FP16},
-    {"gemm_bf16", "R rows, D 64, order 1", gemm_bf16, .depth = 64, .terms = 1},
-    {"gemm_bf16", "R rows, D 64, order 2", gemm_bf16, .depth = 64, .terms = 2},
-    {"gemm_bf16", "R rows, D 64, order 3", gemm_bf16, .depth = 64, .terms = 3},
-    {"gemm_bf16", "R rows, D 128, order 1", gemm_bf16, .depth = 128, .terms = 1},
-    {"gemm_bf16", "R rows, D 128, order 2", gemm_bf16, .depth = 128, .terms = 2},
-    {"gemm_bf16", "R rows, D 128, order 3", gemm_bf16, .depth = 128, .terms = 3},
-    {"gemm_bf16", "1 row, 4096 x 12288", multiply_weight, .rows = 1},
-    {"gemm_bf16", "4 rows, 4096 x 12288", multiply_weight, .rows = 4},
-    {"gemm_bf16", "8 rows, 4096 x 12288", multiply_weight, .rows = 8},
-    {"release", "R rows, D 64, order 1", release, .depth = 64, .terms = 1},
+    {"gemm_bf16", "R rows, D 64, 1 term", gemm_bf16, .depth = 64, .terms = 1},
+    {"gemm_bf16", "R rows, D 64, 2 terms", gemm_bf16, .depth = 64, .terms = 2},
+    {"gemm_bf16", "R rows, D 64, 3 terms", gemm_bf16, .depth = 64, .terms = 3},
+    {"gemm_bf16", "R rows, D 128, 1 term", gemm_bf16, .depth = 128, .terms = 1},
+    {"gemm_bf16", "R rows, D 128, 2 terms", gemm_bf16, .depth = 128, .terms = 2},
+    {"gemm_bf16", "R rows, D 128, 3 terms", gemm_bf16, .depth = 128, .terms = 3},
+    {"gemm_bf16", "1 row, 4096 x 12288", gemm_bf16_weight, .rows = 1},
+    {"gemm_bf16", "4 rows, 4096 x 12288", gemm_bf16_weight, .rows = 4},
+    {"gemm_bf16", "8 rows, 4096 x 12288", gemm_bf16_weight, .rows = 8},
+    {"release", "R rows, D 64, 1 term", release, .depth = 64, .terms = 1},
     {"gemm_mixed", "R rows, D 128, 128 keys", gemm_mixed, .depth = 128},
     {"gemm_mixed", "R rows, D 128, fp16", gemm_mixed, .depth = 128, .number = KERNEL_FP16},
     {"gemm_mixed", "1 row, 4096 x 12288", gemm_mixed_weight, .rows = 1},

@@ -4,7 +4,7 @@
  * block of all R rows (of `gemm_bf16`: as many as it takes best) against a tile of KERNEL_KEYS keys
  * at D = Dv = 64 and 128, and projections of a LLaMA-7B layer. FLOPs of products of terms are
  * those of the product that they stand for. Kernels that live on what a caller has just packed find
- * it in cache, where it is on every call; kernels that stream (packing, direct, project, read) find
+ * it in cache, where it is on every call; kernels that stream (packing, unpacked, project, read) find
  * memory that no cache holds, another piece on each call.
  */
 #ifndef BENCH_KERNEL_CASES_H
@@ -60,7 +60,7 @@ typedef struct KernelCase {
   KernelWork (*call)(const struct KernelCase *self, const Kernels *kernels, KernelData *data);
   size_t depth;        /* D or Dv */
   size_t rows;         /* 0: all R */
-  size_t terms;        /* of pairs, and the order of `gemm_bf16` */
+  size_t terms;        /* of pairs, also of the products of `gemm_bf16` */
   KernelNumber number; /* what pairs are of, in families that take both */
   size_t streams;      /* of read */
 } KernelCase;

@@ -9,38 +9,38 @@
 #include "kernels/member.h"
 
 #ifndef ISA_HAS_DOT
-BODY_INLINE vfloat v_dot(vpair a, vpair b, vfloat sum) {
+KERNEL_INLINE vfloat v_dot(vpair a, vpair b, vfloat sum) {
   return v_fma(v_high(a), v_high(b), v_fma(v_low(a), v_low(b), sum));
 }
 #endif
 
 /* rescale[r] * c, or zero without reading c if there is no rescale. */
-BODY_INLINE void load_sums(const size_t rows, const float *rescale, const float *c, size_t c_stride,
-                           vfloat sum[ROWS][VECTORS]) {
-  BODY_UNROLL for (size_t r = 0; r < rows; r++) {
+KERNEL_INLINE void load_sums(const size_t rows, const float *rescale, const float *c,
+                             size_t c_stride, vfloat sum[BLOCK_ROWS][VECTORS]) {
+  UNROLL for (size_t r = 0; r < rows; r++) {
     const vfloat factor = v_set1(rescale ? rescale[r] : 0.0f);
-    BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
+    UNROLL for (size_t v = 0; v < VECTORS; v++) {
       sum[r][v] = rescale ? v_mul(factor, v_load(c + r * c_stride + v * LANES)) : v_set1(0.0f);
     }
   }
 }
 
 /* Adds c, or rescale[r] * c where there is a rescale. */
-BODY_INLINE void add_sums(const size_t rows, const float *rescale, const float *c, size_t c_stride,
-                          vfloat sum[ROWS][VECTORS]) {
-  BODY_UNROLL for (size_t r = 0; r < rows; r++) {
+KERNEL_INLINE void add_sums(const size_t rows, const float *rescale, const float *c,
+                            size_t c_stride, vfloat sum[BLOCK_ROWS][VECTORS]) {
+  UNROLL for (size_t r = 0; r < rows; r++) {
     const vfloat factor = v_set1(rescale ? rescale[r] : 1.0f);
-    BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
+    UNROLL for (size_t v = 0; v < VECTORS; v++) {
       const vfloat before = v_load(c + r * c_stride + v * LANES);
       sum[r][v] = v_fma(factor, before, sum[r][v]);
     }
   }
 }
 
-BODY_INLINE void store_sums(const size_t rows, float *c, size_t c_stride,
-                            vfloat sum[ROWS][VECTORS]) {
-  BODY_UNROLL for (size_t r = 0; r < rows; r++) {
-    BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
+KERNEL_INLINE void store_sums(const size_t rows, float *c, size_t c_stride,
+                              vfloat sum[BLOCK_ROWS][VECTORS]) {
+  UNROLL for (size_t r = 0; r < rows; r++) {
+    UNROLL for (size_t v = 0; v < VECTORS; v++) {
       v_store(c + r * c_stride + v * LANES, sum[r][v]);
     }
   }

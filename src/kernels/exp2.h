@@ -14,24 +14,24 @@
 
 /* x := 2^x for `count` vectors side by side: one alone is a chain of operations that all wait for
  * each other. */
-BODY_INLINE void exp2_of_vectors(const size_t count, vfloat x[VECTORS]) {
+KERNEL_INLINE void exp2_of_vectors(const size_t count, vfloat x[VECTORS]) {
   static const float coefficients[] = {1.3406643905900112e-3f, 9.61769297476404e-3f,
                                        5.55031055099311e-2f,   2.4022652782877138e-1f,
                                        6.931472149680414e-1f,  1.0f};
   const vfloat magic = v_set1(0x1.8p23f + 127.0f), least = v_set1(-127.0f);
   vfloat biased[VECTORS], p[VECTORS];
-  BODY_UNROLL for (size_t i = 0; i < count; i++) x[i] = v_max(least, x[i]);
-  BODY_UNROLL for (size_t i = 0; i < count; i++) biased[i] = v_add(x[i], magic);
-  BODY_UNROLL for (size_t i = 0; i < count; i++) x[i] = v_sub(x[i], v_sub(biased[i], magic));
-  BODY_UNROLL for (size_t i = 0; i < count; i++) p[i] = v_set1(1.5594677584778843e-4f);
-  BODY_UNROLL for (size_t k = 0; k < sizeof coefficients / sizeof *coefficients; k++) {
+  UNROLL for (size_t i = 0; i < count; i++) x[i] = v_max(least, x[i]);
+  UNROLL for (size_t i = 0; i < count; i++) biased[i] = v_add(x[i], magic);
+  UNROLL for (size_t i = 0; i < count; i++) x[i] = v_sub(x[i], v_sub(biased[i], magic));
+  UNROLL for (size_t i = 0; i < count; i++) p[i] = v_set1(1.5594677584778843e-4f);
+  UNROLL for (size_t k = 0; k < sizeof coefficients / sizeof *coefficients; k++) {
     const vfloat next = v_set1(coefficients[k]);
-    BODY_UNROLL for (size_t i = 0; i < count; i++) p[i] = v_fma(p[i], x[i], next);
+    UNROLL for (size_t i = 0; i < count; i++) p[i] = v_fma(p[i], x[i], next);
   }
-  BODY_UNROLL for (size_t i = 0; i < count; i++) x[i] = v_mul(p[i], v_bits_to_exponent(biased[i]));
+  UNROLL for (size_t i = 0; i < count; i++) x[i] = v_mul(p[i], v_bits_to_exponent(biased[i]));
 }
 
-BODY_INLINE vfloat exp2_of(vfloat x) {
+KERNEL_INLINE vfloat exp2_of(vfloat x) {
   vfloat one[VECTORS] = {x};
   exp2_of_vectors(1, one);
   return one[0];

@@ -26,30 +26,31 @@
 _Static_assert(KERNEL_STEP == 16 && KERNEL_PANEL == 32, "a tile is a step by half a panel");
 _Static_assert(KERNEL_MAX_ROWS == 32, "two tiles hold all rows");
 
-#define TILE_ROWS 16
+#define AMX_TILE_ROWS 16
 #define PANEL_BYTES (KERNEL_PANEL * 4)
 
 /* What LDTILECFG loads (palette 1). */
-typedef struct TileConfig {
+typedef struct AmxConfig {
   uint8_t palette;
   uint8_t start_row;
   uint8_t reserved[14];
   uint16_t row_bytes[16];
   uint8_t rows[16];
-} TileConfig;
+} AmxConfig;
 
-_Static_assert(sizeof(TileConfig) == 64, "the layout is the processor's");
+_Static_assert(sizeof(AmxConfig) == 64, "the layout is the processor's");
 
 /* The sums of a panel on their way from and to tiles. */
-typedef struct TileSums {
+typedef struct PanelSums {
   _Alignas(KERNEL_ALIGNMENT) float sum[KERNEL_MAX_ROWS][KERNEL_PANEL];
-} TileSums;
+} PanelSums;
 
-BODY_INLINE TileConfig tile_config(size_t rows) {
-  const uint8_t upper = (uint8_t)(rows < TILE_ROWS ? rows : TILE_ROWS);
+KERNEL_INLINE AmxConfig amx_config(size_t rows) {
+  const uint8_t upper = (uint8_t)(rows < AMX_TILE_ROWS ? rows : AMX_TILE_ROWS);
   const uint8_t lower = (uint8_t)(rows - upper);
-  TileConfig config = {.palette = 1,
-                       .rows = {upper, upper, lower, lower, upper, lower, TILE_ROWS, TILE_ROWS}};
+  AmxConfig config = {
+      .palette = 1,
+      .rows = {upper, upper, lower, lower, upper, lower, AMX_TILE_ROWS, AMX_TILE_ROWS}};
   for (size_t tile = 0; tile < 8; tile++) config.row_bytes[tile] = config.rows[tile] ? 64 : 0;
   return config;
 }
@@ -57,70 +58,70 @@ BODY_INLINE TileConfig tile_config(size_t rows) {
 /* Configuring takes some 200 cycles by Intel's manual and looking some 20, where the dot products
  * of a whole call may take 500; calls with as many rows as the last one find everything as they
  * need it. */
-BODY_INLINE void configure_tiles(size_t rows) {
-  const TileConfig wanted = tile_config(rows);
-  TileConfig found;
-  TILE_CONFIGURATION(&found);
-  if (memcmp(&found, &wanted, sizeof wanted) != 0) TILE_CONFIGURE(&wanted);
+KERNEL_INLINE void configure_tiles(size_t rows) {
+  const AmxConfig wanted = amx_config(rows);
+  AmxConfig found;
+  AMX_CONFIGURATION(&found);
+  if (memcmp(&found, &wanted, sizeof wanted) != 0) AMX_CONFIGURE(&wanted);
 }
 
-BODY_INLINE void zero_tiles(const bool two) {
-  TILE_ZERO(0);
-  TILE_ZERO(1);
+KERNEL_INLINE void zero_tiles(const bool two) {
+  AMX_ZERO(0);
+  AMX_ZERO(1);
   if (two) {
-    TILE_ZERO(2);
-    TILE_ZERO(3);
+    AMX_ZERO(2);
+    AMX_ZERO(3);
   }
 }
 
 /* stride, here and below: floats from row to row. */
-BODY_INLINE void load_tiles(const bool two, const float *from, size_t stride) {
-  TILE_LOAD(0, from, stride * sizeof *from);
-  TILE_LOAD(1, from + TILE_ROWS, stride * sizeof *from);
+KERNEL_INLINE void load_tiles(const bool two, const float *from, size_t stride) {
+  AMX_LOAD(0, from, stride * sizeof *from);
+  AMX_LOAD(1, from + AMX_TILE_ROWS, stride * sizeof *from);
   if (two) {
-    TILE_LOAD(2, from + TILE_ROWS * stride, stride * sizeof *from);
-    TILE_LOAD(3, from + TILE_ROWS * stride + TILE_ROWS, stride * sizeof *from);
+    AMX_LOAD(2, from + AMX_TILE_ROWS * stride, stride * sizeof *from);
+    AMX_LOAD(3, from + AMX_TILE_ROWS * stride + AMX_TILE_ROWS, stride * sizeof *from);
   }
 }
 
-BODY_INLINE void store_tiles(const bool two, float *to, size_t stride) {
-  TILE_STORE(0, to, stride * sizeof *to);
-  TILE_STORE(1, to + TILE_ROWS, stride * sizeof *to);
+KERNEL_INLINE void store_tiles(const bool two, float *to, size_t stride) {
+  AMX_STORE(0, to, stride * sizeof *to);
+  AMX_STORE(1, to + AMX_TILE_ROWS, stride * sizeof *to);
   if (two) {
-    TILE_STORE(2, to + TILE_ROWS * stride, stride * sizeof *to);
-    TILE_STORE(3, to + TILE_ROWS * stride + TILE_ROWS, stride * sizeof *to);
+    AMX_STORE(2, to + AMX_TILE_ROWS * stride, stride * sizeof *to);
+    AMX_STORE(3, to + AMX_TILE_ROWS * stride + AMX_TILE_ROWS, stride * sizeof *to);
   }
 }
 
 /* Adds the products of pairs from .. to of terms p of a and q of b. */
-BODY_INLINE void dot_tiles(const bool two, size_t from, size_t to, KernelPairs a, size_t p,
-                           KernelPairs b, size_t q) {
+KERNEL_INLINE void dot_tiles(const bool two, size_t from, size_t to, KernelPairs a, size_t p,
+                             KernelPairs b, size_t q) {
   const uint32_t *const rows = a.pairs + p * a.term_stride;
   const uint32_t *const panel = b.pairs + q * b.term_stride;
   const size_t row_bytes = a.stride * sizeof *rows;
   for (size_t i = from; i < to; i += KERNEL_STEP) {
-    TILE_LOAD(4, rows + i, row_bytes);
-    TILE_LOAD(6, panel + i * KERNEL_PANEL, PANEL_BYTES);
-    TILE_LOAD(7, panel + i * KERNEL_PANEL + TILE_ROWS, PANEL_BYTES);
-    TILE_DOT(0, 4, 6);
-    TILE_DOT(1, 4, 7);
+    AMX_LOAD(4, rows + i, row_bytes);
+    AMX_LOAD(6, panel + i * KERNEL_PANEL, PANEL_BYTES);
+    AMX_LOAD(7, panel + i * KERNEL_PANEL + AMX_TILE_ROWS, PANEL_BYTES);
+    AMX_DOT(0, 4, 6);
+    AMX_DOT(1, 4, 7);
     if (two) {
-      TILE_LOAD(5, rows + TILE_ROWS * a.stride + i, row_bytes);
-      TILE_DOT(2, 5, 6);
-      TILE_DOT(3, 5, 7);
+      AMX_LOAD(5, rows + AMX_TILE_ROWS * a.stride + i, row_bytes);
+      AMX_DOT(2, 5, 6);
+      AMX_DOT(3, 5, 7);
     }
   }
 }
 
 /* Whether c is taken as it stands. 1 * c is c, so that which way it goes does not show. */
-BODY_INLINE bool all_ones(size_t rows, const float *rescale) {
+KERNEL_INLINE bool all_ones(size_t rows, const float *rescale) {
   bool ones = true;
   for (size_t r = 0; r < rows; r++) ones &= rescale[r] == 1.0f;
   return ones;
 }
 
-BODY_INLINE void scale_panel(size_t rows, const float *rescale, const float *c, size_t c_stride,
-                             TileSums *scaled) {
+KERNEL_INLINE void scale_panel(size_t rows, const float *rescale, const float *c, size_t c_stride,
+                               PanelSums *scaled) {
   for (size_t r = 0; r < rows; r++) {
     const vfloat factor = v_set1(rescale[r]);
     for (size_t j = 0; j < KERNEL_PANEL; j += LANES) {
@@ -130,23 +131,23 @@ BODY_INLINE void scale_panel(size_t rows, const float *rescale, const float *c, 
 }
 
 /* One chain a panel. The next panel's sums are scaled before the dot products of this one, so that
- * they are in L1 when its turn comes. */
-BODY_INLINE void multiply_chain(const bool two, size_t rows, size_t pairs, size_t width,
-                                KernelPairs a, KernelPairs b, const float *rescale, float *c,
-                                size_t c_stride) {
+ * they are in L1 when its current comes. */
+KERNEL_INLINE void gemm_one_chain(const bool two, size_t rows, size_t pairs, size_t width,
+                                  KernelPairs a, KernelPairs b, const float *rescale, float *c,
+                                  size_t c_stride) {
   const bool begins = !rescale, scales = rescale && !all_ones(rows, rescale);
-  TileSums scaled[2];
+  PanelSums scaled[2];
   if (scales) scale_panel(rows, rescale, c, c_stride, &scaled[0]);
-  for (size_t j = 0, turn = 0; j < width; j += KERNEL_PANEL, turn ^= 1) {
+  for (size_t j = 0, current = 0; j < width; j += KERNEL_PANEL, current ^= 1) {
     if (begins) {
       zero_tiles(two);
     } else if (scales) {
-      load_tiles(two, scaled[turn].sum[0], KERNEL_PANEL);
+      load_tiles(two, scaled[current].sum[0], KERNEL_PANEL);
     } else {
       load_tiles(two, c + j, c_stride);
     }
     if (scales && j + KERNEL_PANEL < width) {
-      scale_panel(rows, rescale, c + j + KERNEL_PANEL, c_stride, &scaled[turn ^ 1]);
+      scale_panel(rows, rescale, c + j + KERNEL_PANEL, c_stride, &scaled[current ^ 1]);
     }
     dot_tiles(two, 0, pairs, a, 0, b, 0);
     store_tiles(two, c + j, c_stride);
@@ -158,11 +159,11 @@ BODY_INLINE void multiply_chain(const bool two, size_t rows, size_t pairs, size_
 typedef struct ChainSums {
   float *c;
   const float *rescale; /* null: 1 */
-  TileSums sums;
+  PanelSums sums;
 } ChainSums;
 
 /* c = rescale * c + sums. */
-BODY_INLINE void add_chain(size_t rows, const ChainSums *chain, size_t c_stride) {
+KERNEL_INLINE void add_chain(size_t rows, const ChainSums *chain, size_t c_stride) {
   for (size_t r = 0; r < rows; r++) {
     const vfloat factor = v_set1(chain->rescale ? chain->rescale[r] : 1.0f);
     for (size_t j = 0; j < KERNEL_PANEL; j += LANES) {
@@ -173,8 +174,8 @@ BODY_INLINE void add_chain(size_t rows, const ChainSums *chain, size_t c_stride)
 }
 
 /* The products of all levels of a chain, the smallest first. */
-BODY_INLINE void dot_levels(const bool two, size_t from, size_t to, size_t bf16_terms,
-                            KernelPairs a, KernelPairs b) {
+KERNEL_INLINE void dot_levels(const bool two, size_t from, size_t to, size_t bf16_terms,
+                              KernelPairs a, KernelPairs b) {
   zero_tiles(two);
   for (size_t level = bf16_terms; level-- > 0;) {
     for (size_t p = 0; p <= level; p++) {
@@ -185,12 +186,12 @@ BODY_INLINE void dot_levels(const bool two, size_t from, size_t to, size_t bf16_
 
 /* Several chains a panel. Each is added to c after the dot products of the next one, which the
  * tiles work at meanwhile. */
-BODY_INLINE void multiply_chains(const bool two, size_t rows, size_t pairs, size_t width,
-                                 size_t bf16_terms, KernelPairs a, KernelPairs b,
-                                 const float *rescale, float *c, size_t c_stride) {
+KERNEL_INLINE void gemm_chains(const bool two, size_t rows, size_t pairs, size_t width,
+                               size_t bf16_terms, KernelPairs a, KernelPairs b,
+                               const float *rescale, float *c, size_t c_stride) {
   ChainSums chains[2];
   chains[0].c = chains[1].c = NULL;
-  size_t turn = 0;
+  size_t current = 0;
   for (size_t j = 0; j < width; j += KERNEL_PANEL, b.pairs += b.stride) {
     for (size_t from = 0; from < pairs; from += KERNEL_CHAIN) {
       dot_levels(two, from, pairs - from < KERNEL_CHAIN ? pairs : from + KERNEL_CHAIN, bf16_terms,
@@ -199,36 +200,36 @@ BODY_INLINE void multiply_chains(const bool two, size_t rows, size_t pairs, size
         store_tiles(two, c + j, c_stride);
         continue;
       }
-      ChainSums *const chain = &chains[turn], *const before = &chains[turn ^= 1];
+      ChainSums *const chain = &chains[current], *const before = &chains[current ^= 1];
       chain->c = c + j;
       chain->rescale = from == 0 ? rescale : NULL;
       store_tiles(two, chain->sums.sum[0], KERNEL_PANEL);
       if (before->c) add_chain(rows, before, c_stride);
     }
   }
-  if (chains[turn ^ 1].c) add_chain(rows, &chains[turn ^ 1], c_stride);
+  if (chains[current ^ 1].c) add_chain(rows, &chains[current ^ 1], c_stride);
 }
 
-BODY_INLINE void multiply_panels(const bool two, size_t rows, size_t pairs, size_t width,
-                                 size_t bf16_terms, KernelPairs a, KernelPairs b,
-                                 const float *rescale, float *c, size_t c_stride) {
+KERNEL_INLINE void gemm_panels(const bool two, size_t rows, size_t pairs, size_t width,
+                               size_t bf16_terms, KernelPairs a, KernelPairs b,
+                               const float *rescale, float *c, size_t c_stride) {
   if (bf16_terms == 1) {
-    multiply_chain(two, rows, pairs, width, a, b, rescale, c, c_stride);
+    gemm_one_chain(two, rows, pairs, width, a, b, rescale, c, c_stride);
   } else {
-    multiply_chains(two, rows, pairs, width, bf16_terms, a, b, rescale, c, c_stride);
+    gemm_chains(two, rows, pairs, width, bf16_terms, a, b, rescale, c, c_stride);
   }
 }
 
 void MEMBER(gemm_bf16)(size_t rows, size_t pairs, size_t width, size_t bf16_terms, KernelPairs a,
                        KernelPairs b, const float *rescale, float *c, size_t c_stride) {
   configure_tiles(rows);
-  if (rows > TILE_ROWS) {
-    multiply_panels(true, rows, pairs, width, bf16_terms, a, b, rescale, c, c_stride);
+  if (rows > AMX_TILE_ROWS) {
+    gemm_panels(true, rows, pairs, width, bf16_terms, a, b, rescale, c, c_stride);
   } else {
-    multiply_panels(false, rows, pairs, width, bf16_terms, a, b, rescale, c, c_stride);
+    gemm_panels(false, rows, pairs, width, bf16_terms, a, b, rescale, c, c_stride);
   }
 }
 
 void MEMBER(release)(void) {
-  TILE_RELEASE();
+  AMX_RELEASE();
 }

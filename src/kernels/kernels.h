@@ -182,10 +182,10 @@ typedef struct KernelPairs {
 
 typedef struct Kernels {
   AttendIsa isa;
-  size_t rows;      /* R */
-  size_t tile;      /* W */
-  size_t pair_rows; /* that `gemm_bf16` takes best at once */
-  bool beside;      /* `gemm_bf16` runs on a unit of its own, beside the vectors of other kernels */
+  size_t block_rows;           /* R */
+  size_t block_columns;        /* W */
+  size_t gemm_bf16_rows;       /* that `gemm_bf16` takes best at once */
+  bool gemm_bf16_has_own_unit; /* of the processor, beside the vectors that other kernels use */
 #define ATTEND_KERNEL(family, result, arguments) result(*family) arguments;
 #include "kernels/kernels.def"
 #undef ATTEND_KERNEL

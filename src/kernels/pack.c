@@ -3,7 +3,7 @@
  *   keys:    row-major [keys][depth]  ->  one panel [depth][P], transposed in LANES x LANES
  *            blocks held in registers
  *   values:  row-major [keys][columns] ->  one panel [keys][P]
- *   queries: rows at any address      ->  [depth][ROWS], times the scale
+ *   queries: rows at any address      ->  [depth][BLOCK_ROWS], times the scale
  *
  * Reads exactly the elements named by its sizes: nothing behind the end of a row, so that what lies
  * there may be anything, or nothing.
@@ -11,10 +11,10 @@
 #include "kernels/member.h"
 
 /* LANES keys (fewer at the end, the others zero) from `key`, `depth` <= LANES elements of each. */
-BODY_INLINE void transpose_block(size_t keys, size_t depth, const float *key, size_t key_stride,
-                                 float *panel) {
+KERNEL_INLINE void transpose_block(size_t keys, size_t depth, const float *key, size_t key_stride,
+                                   float *panel) {
   vfloat block[LANES];
-  BODY_UNROLL for (size_t j = 0; j < LANES; j++) {
+  UNROLL for (size_t j = 0; j < LANES; j++) {
     block[j] = v_set1(0.0f);
     if (j < keys) {
       const float *const row = key + j * key_stride;
@@ -22,7 +22,7 @@ BODY_INLINE void transpose_block(size_t keys, size_t depth, const float *key, si
     }
   }
   v_transpose(block);
-  BODY_UNROLL for (size_t d = 0; d < LANES; d++) {
+  UNROLL for (size_t d = 0; d < LANES; d++) {
     if (d < depth) v_store(panel + d * KERNEL_PANEL, block[d]);
   }
 }
@@ -59,31 +59,31 @@ void MEMBER(pack_values)(size_t keys, size_t columns, const float *value, size_t
   }
 }
 
-_Static_assert(ROWS <= LANES, "pack_queries turns one block of LANES rows");
+_Static_assert(BLOCK_ROWS <= LANES, "pack_queries turns one block of LANES rows");
 
-BODY_INLINE void pack_queries_of(const size_t rows, size_t depth, const float *const *query,
-                                 float scale, float *packed) {
+KERNEL_INLINE void pack_queries_of(const size_t rows, size_t depth, const float *const *query,
+                                   float scale, float *packed) {
   const vfloat factor = v_set1(scale);
   for (size_t d = 0; d < depth; d += LANES) {
     const size_t left = depth - d < LANES ? depth - d : LANES;
     vfloat block[LANES];
-    BODY_UNROLL for (size_t r = 0; r < LANES; r++) {
+    UNROLL for (size_t r = 0; r < LANES; r++) {
       block[r] = v_set1(0.0f);
       if (r < rows)
         block[r] = left == LANES ? v_load(query[r] + d) : v_load_first(left, query[r] + d);
       block[r] = v_mul(factor, block[r]);
     }
     v_transpose(block);
-    BODY_UNROLL for (size_t i = 0; i < LANES; i++) {
-      if (i < left) v_store_first(rows, packed + (d + i) * ROWS, block[i]);
+    UNROLL for (size_t i = 0; i < LANES; i++) {
+      if (i < left) v_store_first(rows, packed + (d + i) * BLOCK_ROWS, block[i]);
     }
   }
 }
 
 void MEMBER(pack_queries)(size_t rows, size_t depth, const float *const *query, float scale,
                           float *packed) {
-  if (rows == ROWS) {
-    pack_queries_of(ROWS, depth, query, scale, packed);
+  if (rows == BLOCK_ROWS) {
+    pack_queries_of(BLOCK_ROWS, depth, query, scale, packed);
   } else {
     pack_queries_of(rows, depth, query, scale, packed);
   }

@@ -13,7 +13,7 @@
 #include "kernels/member.h"
 
 /* Takes the next term off x; in fp16 there is no other. */
-BODY_INLINE vfloat take_term(const KernelNumber number, vfloat *x) {
+KERNEL_INLINE vfloat take_term(const KernelNumber number, vfloat *x) {
   if (number == KERNEL_FP16) return v_fp16(*x);
   const vfloat term = v_bf16(*x);
   *x = v_if_finite(term, v_sub(*x, term));
@@ -21,8 +21,8 @@ BODY_INLINE vfloat take_term(const KernelNumber number, vfloat *x) {
 }
 
 /* The terms of a vector of first and one of second elements, to `pairs` and term_stride on. */
-BODY_INLINE void store_terms(const KernelNumber number, vfloat first, vfloat second, size_t terms,
-                             size_t term_stride, uint32_t *pairs) {
+KERNEL_INLINE void store_terms(const KernelNumber number, vfloat first, vfloat second, size_t terms,
+                               size_t term_stride, uint32_t *pairs) {
   for (size_t p = 0; p < terms; p++) {
     const vfloat low = take_term(number, &first), high = take_term(number, &second);
     v_store_pair(pairs + p * term_stride, v_join(low, high));
@@ -30,17 +30,18 @@ BODY_INLINE void store_terms(const KernelNumber number, vfloat first, vfloat sec
 }
 
 /* Floats in whole steps. */
-BODY_INLINE size_t whole_steps(size_t floats) {
+KERNEL_INLINE size_t whole_steps(size_t floats) {
   const size_t step = 2 * KERNEL_STEP;
   return (floats + step - 1) / step * step;
 }
 
 /* LANES keys of a panel, of which `keys` exist, and LANES elements from d on, `left` of which
  * exist. */
-BODY_INLINE void pair_block(const KernelNumber number, size_t keys, size_t left, const float *key,
-                            size_t key_stride, size_t terms, size_t term_stride, uint32_t *panel) {
+KERNEL_INLINE void pair_block(const KernelNumber number, size_t keys, size_t left, const float *key,
+                              size_t key_stride, size_t terms, size_t term_stride,
+                              uint32_t *panel) {
   vfloat block[LANES];
-  BODY_UNROLL for (size_t j = 0; j < LANES; j++) {
+  UNROLL for (size_t j = 0; j < LANES; j++) {
     block[j] = v_set1(0.0f);
     if (j < keys && left > 0) {
       const float *const row = key + j * key_stride;
@@ -48,13 +49,13 @@ BODY_INLINE void pair_block(const KernelNumber number, size_t keys, size_t left,
     }
   }
   v_transpose(block);
-  BODY_UNROLL for (size_t d = 0; d < LANES; d += 2) {
+  UNROLL for (size_t d = 0; d < LANES; d += 2) {
     store_terms(number, block[d], block[d + 1], terms, term_stride, panel + d / 2 * KERNEL_PANEL);
   }
 }
 
-BODY_INLINE void pair_keys(const KernelNumber number, size_t keys, size_t depth, const float *key,
-                           size_t key_stride, size_t terms, size_t term_stride, uint32_t *panel) {
+KERNEL_INLINE void pair_keys(const KernelNumber number, size_t keys, size_t depth, const float *key,
+                             size_t key_stride, size_t terms, size_t term_stride, uint32_t *panel) {
   for (size_t j = 0; j < KERNEL_PANEL; j += LANES) {
     const size_t here = keys <= j ? 0 : keys - j < LANES ? keys - j : LANES;
     const float *const first = here ? key + j * key_stride : key;
@@ -77,7 +78,7 @@ void MEMBER(pack_key_pairs)(size_t keys, size_t depth, const float *key, size_t 
 }
 
 /* LANES elements of a row from `at` on, as far as there are `count`. */
-BODY_INLINE vfloat load_some(const float *row, size_t at, size_t count) {
+KERNEL_INLINE vfloat load_some(const float *row, size_t at, size_t count) {
   if (at + LANES <= count) return v_load(row + at);
   return at < count ? v_load_first(count - at, row + at) : v_set1(0.0f);
 }
@@ -85,14 +86,14 @@ BODY_INLINE vfloat load_some(const float *row, size_t at, size_t count) {
 /* Rows that are not side by side are not found by the processor's own prefetchers. */
 #define ROWS_AHEAD 16
 
-BODY_INLINE void prefetch_value(const float *row) {
+KERNEL_INLINE void prefetch_value(const float *row) {
   __builtin_prefetch(row, 0, 3);
   __builtin_prefetch(row + KERNEL_PANEL / 2, 0, 3);
 }
 
-BODY_INLINE void pair_values(const KernelNumber number, size_t keys, size_t columns,
-                             const float *value, size_t value_stride, size_t terms,
-                             size_t term_stride, uint32_t *panel) {
+KERNEL_INLINE void pair_values(const KernelNumber number, size_t keys, size_t columns,
+                               const float *value, size_t value_stride, size_t terms,
+                               size_t term_stride, uint32_t *panel) {
   for (size_t j = 0; j < whole_steps(keys); j += 2) {
     prefetch_value(value + (j + ROWS_AHEAD) * value_stride);
     prefetch_value(value + (j + 1 + ROWS_AHEAD) * value_stride);
@@ -117,9 +118,9 @@ void MEMBER(pack_value_pairs)(size_t keys, size_t columns, const float *value, s
 }
 
 /* A row's pairs are its numbers one after the other: the upper halves of its terms. */
-BODY_INLINE void pair_rows(const KernelNumber number, size_t rows, size_t depth,
-                           const float *const *row, float scale, size_t terms, size_t term_stride,
-                           size_t row_stride, uint32_t *pairs) {
+KERNEL_INLINE void pair_rows(const KernelNumber number, size_t rows, size_t depth,
+                             const float *const *row, float scale, size_t terms, size_t term_stride,
+                             size_t row_stride, uint32_t *pairs) {
   const vfloat factor = v_set1(scale);
   for (size_t r = 0; r < rows; r++) {
     for (size_t d = 0; d < whole_steps(depth); d += LANES) {
@@ -143,8 +144,8 @@ void MEMBER(pack_row_pairs)(size_t rows, size_t depth, const float *const *row, 
   }
 }
 
-BODY_INLINE void widen_panel(const KernelNumber number, size_t pairs, KernelPairs from,
-                             float *panel) {
+KERNEL_INLINE void widen_panel(const KernelNumber number, size_t pairs, KernelPairs from,
+                               float *panel) {
   for (size_t i = 0; i < pairs; i++) {
     for (size_t c = 0; c < KERNEL_PANEL; c += LANES) {
       const uint32_t *const at = from.pairs + i * KERNEL_PANEL + c;

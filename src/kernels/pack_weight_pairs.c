@@ -8,22 +8,22 @@
 
 #ifndef ISA_HAS_ROUNDING
 /* Stores the first term of x, and returns what it leaves. */
-BODY_INLINE vfloat v_store_term(uint32_t *pairs, vfloat x) {
+KERNEL_INLINE vfloat v_store_term(uint32_t *pairs, vfloat x) {
   const vfloat term = v_bf16(x);
   v_store_halves(pairs, term);
   return v_sub(x, term);
 }
 #endif
 
-BODY_INLINE void store_terms(vfloat x, const size_t terms, size_t term_stride, uint32_t *pairs) {
-  BODY_UNROLL for (size_t p = 0; p < terms; p++) {
+KERNEL_INLINE void store_terms(vfloat x, const size_t terms, size_t term_stride, uint32_t *pairs) {
+  UNROLL for (size_t p = 0; p < terms; p++) {
     x = v_store_term(pairs + p * term_stride, x);
   }
 }
 
-BODY_INLINE void split_rows_of_weights(size_t rows, size_t keys, const float *weights,
-                                       size_t weight_stride, const size_t terms, size_t term_stride,
-                                       size_t row_stride, uint32_t *pairs) {
+KERNEL_INLINE void weights_to_pairs(size_t rows, size_t keys, const float *weights,
+                                    size_t weight_stride, const size_t terms, size_t term_stride,
+                                    size_t row_stride, uint32_t *pairs) {
   const size_t step = 2 * KERNEL_STEP, whole = keys / LANES * LANES;
   for (size_t r = 0; r < rows; r++, weights += weight_stride, pairs += row_stride) {
     size_t j = 0;
@@ -40,14 +40,14 @@ BODY_INLINE void split_rows_of_weights(size_t rows, size_t keys, const float *we
 void MEMBER(pack_weight_pairs)(size_t rows, size_t keys, const float *weights, size_t weight_stride,
                                size_t terms, size_t term_stride, size_t row_stride,
                                uint32_t *pairs) {
-#define SPLIT_WEIGHTS(n)                                                                           \
-  split_rows_of_weights(rows, keys, weights, weight_stride, n, term_stride, row_stride, pairs)
+#define WEIGHTS_TO_PAIRS(n)                                                                        \
+  weights_to_pairs(rows, keys, weights, weight_stride, n, term_stride, row_stride, pairs)
   if (terms == 1) {
-    SPLIT_WEIGHTS(1);
+    WEIGHTS_TO_PAIRS(1);
   } else if (terms == 2) {
-    SPLIT_WEIGHTS(2);
+    WEIGHTS_TO_PAIRS(2);
   } else {
-    SPLIT_WEIGHTS(3);
+    WEIGHTS_TO_PAIRS(3);
   }
-#undef SPLIT_WEIGHTS
+#undef WEIGHTS_TO_PAIRS
 }

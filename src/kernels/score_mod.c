@@ -9,7 +9,7 @@
 
 #include "kernels/exp2.h"
 
-BODY_INLINE vfloat tanh_of(vfloat x) {
+KERNEL_INLINE vfloat tanh_of(vfloat x) {
   const vfloat one = v_set1(1.0f), zero = v_set1(0.0f);
   const vfloat size = v_max(v_sub(zero, x), x);
   const vfloat e = exp2_of(v_mul(size, v_set1(-2.88539008177792681f)));
@@ -27,7 +27,7 @@ BODY_INLINE vfloat tanh_of(vfloat x) {
 }
 
 /* LANES biases from `at`, the first `left` of which exist. */
-BODY_INLINE vfloat load_bias(const KernelScoreMod *how, size_t at, size_t left) {
+KERNEL_INLINE vfloat load_bias(const KernelScoreMod *how, size_t at, size_t left) {
   const float *const bias = how->bias + at * how->bias_stride;
   if (how->bias_stride == 1) return v_load_first(left, bias);
   float gathered[LANES] = {0};
@@ -35,7 +35,7 @@ BODY_INLINE vfloat load_bias(const KernelScoreMod *how, size_t at, size_t left) 
   return v_load(gathered);
 }
 
-BODY_INLINE vfloat hide_masked(const KernelScoreMod *how, size_t at, size_t left, vfloat x) {
+KERNEL_INLINE vfloat hide_masked(const KernelScoreMod *how, size_t at, size_t left, vfloat x) {
   const uint8_t *const mask = how->mask + at * how->mask_stride;
   if (how->mask_stride == 1) return v_hide(left, mask, x);
   uint8_t gathered[LANES] = {0};

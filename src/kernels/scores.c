@@ -1,6 +1,6 @@
-/* scores.c - scores of up to ROWS query rows against panels of keys.
+/* scores.c - scores of up to BLOCK_ROWS query rows against panels of keys.
  *
- *              keys of a tile (TILE wide, inside a panel of KERNEL_PANEL)
+ *              keys of a tile (BLOCK_COLUMNS wide, inside a panel of KERNEL_PANEL)
  *        d     [ k k k k k k k k | k k k k k k k k ]   VECTORS loads
  *   q rows  ┌
  *    [d][0] │  acc acc                                 one broadcast a row,
@@ -12,27 +12,27 @@
  */
 #include "kernels/member.h"
 
-BODY_INLINE void scores_of_rows(const size_t rows, size_t depth, size_t width, const float *query,
-                                const float *keys, float *scores, size_t score_stride) {
-  for (size_t j = 0; j < width; j += TILE) {
+KERNEL_INLINE void scores_of_rows(const size_t rows, size_t depth, size_t width, const float *query,
+                                  const float *keys, float *scores, size_t score_stride) {
+  for (size_t j = 0; j < width; j += BLOCK_COLUMNS) {
     const float *const panel = keys + j / KERNEL_PANEL * depth * KERNEL_PANEL + j % KERNEL_PANEL;
-    vfloat sum[ROWS][VECTORS];
-    BODY_UNROLL for (size_t r = 0; r < rows; r++) {
-      BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) sum[r][v] = v_set1(0.0f);
+    vfloat sum[BLOCK_ROWS][VECTORS];
+    UNROLL for (size_t r = 0; r < rows; r++) {
+      UNROLL for (size_t v = 0; v < VECTORS; v++) sum[r][v] = v_set1(0.0f);
     }
     for (size_t d = 0; d < depth; d++) {
       vfloat key[VECTORS];
-      if (BODY_PREFETCHES(rows)) body_prefetch_panel_row(panel + d * KERNEL_PANEL);
-      BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
+      if (PREFETCHES(rows)) prefetch_panel_row(panel + d * KERNEL_PANEL);
+      UNROLL for (size_t v = 0; v < VECTORS; v++) {
         key[v] = v_load(panel + d * KERNEL_PANEL + v * LANES);
       }
-      BODY_UNROLL for (size_t r = 0; r < rows; r++) {
-        const vfloat q = v_set1(query[d * ROWS + r]);
-        BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) sum[r][v] = v_fma(q, key[v], sum[r][v]);
+      UNROLL for (size_t r = 0; r < rows; r++) {
+        const vfloat q = v_set1(query[d * BLOCK_ROWS + r]);
+        UNROLL for (size_t v = 0; v < VECTORS; v++) sum[r][v] = v_fma(q, key[v], sum[r][v]);
       }
     }
-    BODY_UNROLL for (size_t r = 0; r < rows; r++) {
-      BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
+    UNROLL for (size_t r = 0; r < rows; r++) {
+      UNROLL for (size_t v = 0; v < VECTORS; v++) {
         v_store(scores + r * score_stride + j + v * LANES, sum[r][v]);
       }
     }
@@ -42,6 +42,6 @@ BODY_INLINE void scores_of_rows(const size_t rows, size_t depth, size_t width, c
 void MEMBER(scores)(size_t rows, size_t depth, size_t width, const float *query, const float *keys,
                     float *scores, size_t score_stride) {
 #define SCORES_OF(n) scores_of_rows(n, depth, width, query, keys, scores, score_stride)
-  BODY_FOR_ROWS(rows, SCORES_OF)
+  FOR_ROWS(rows, SCORES_OF)
 #undef SCORES_OF
 }

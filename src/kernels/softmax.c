@@ -22,7 +22,7 @@ void MEMBER(exp2)(size_t count, const float *x, float *y) {
 }
 
 /* Scores outside first .. visible become -inf, so that they are no maximum and weigh 0. */
-BODY_INLINE void hide_scores(size_t width, size_t first, size_t visible, float *scores) {
+KERNEL_INLINE void hide_scores(size_t width, size_t first, size_t visible, float *scores) {
   const vfloat nothing = v_set1(-INFINITY);
   size_t j = 0;
   for (; j < first; j += LANES) {
@@ -35,70 +35,70 @@ BODY_INLINE void hide_scores(size_t width, size_t first, size_t visible, float *
 
 /* The largest score of each row, NaN left out. Like the sums below, those of all rows are found
  * together, because those of one row wait for each other. */
-BODY_INLINE void find_maxima(const size_t rows, size_t width, const float *scores,
-                             size_t score_stride, float maximum[ROWS]) {
-  vfloat top[ROWS];
-  BODY_UNROLL for (size_t r = 0; r < rows; r++) top[r] = v_set1(-INFINITY);
+KERNEL_INLINE void find_maxima(const size_t rows, size_t width, const float *scores,
+                               size_t score_stride, float maximum[BLOCK_ROWS]) {
+  vfloat top[BLOCK_ROWS];
+  UNROLL for (size_t r = 0; r < rows; r++) top[r] = v_set1(-INFINITY);
   for (size_t j = 0; j < width; j += LANES) {
-    BODY_UNROLL for (size_t r = 0; r < rows; r++) {
+    UNROLL for (size_t r = 0; r < rows; r++) {
       top[r] = v_max(v_load(scores + r * score_stride + j), top[r]);
     }
   }
-  BODY_UNROLL for (size_t r = 0; r < rows; r++) maximum[r] = v_reduce_max(top[r]);
+  UNROLL for (size_t r = 0; r < rows; r++) maximum[r] = v_reduce_max(top[r]);
 }
 
-BODY_INLINE void find_sums(const size_t rows, size_t width, const float *weights,
-                           size_t weight_stride, float sums[ROWS]) {
-  vfloat sum[ROWS];
-  BODY_UNROLL for (size_t r = 0; r < rows; r++) sum[r] = v_set1(0.0f);
+KERNEL_INLINE void find_sums(const size_t rows, size_t width, const float *weights,
+                             size_t weight_stride, float sums[BLOCK_ROWS]) {
+  vfloat sum[BLOCK_ROWS];
+  UNROLL for (size_t r = 0; r < rows; r++) sum[r] = v_set1(0.0f);
   for (size_t j = 0; j < width; j += LANES) {
-    BODY_UNROLL for (size_t r = 0; r < rows; r++) {
+    UNROLL for (size_t r = 0; r < rows; r++) {
       sum[r] = v_add(sum[r], v_load(weights + r * weight_stride + j));
     }
   }
-  BODY_UNROLL for (size_t r = 0; r < rows; r++) sums[r] = v_reduce_add(sum[r]);
+  UNROLL for (size_t r = 0; r < rows; r++) sums[r] = v_reduce_add(sum[r]);
 }
 
 /* Scores := exp2(scores - shift). */
-BODY_INLINE void weigh_row(size_t width, float shift, float *scores) {
+KERNEL_INLINE void exp2_of_row(size_t width, float shift, float *scores) {
   const vfloat shifts = v_set1(shift);
-  for (size_t j = 0; j < width; j += TILE) {
+  for (size_t j = 0; j < width; j += BLOCK_COLUMNS) {
     vfloat x[VECTORS];
-    BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
+    UNROLL for (size_t v = 0; v < VECTORS; v++) {
       x[v] = v_sub(v_load(scores + j + v * LANES), shifts);
     }
     exp2_of_vectors(VECTORS, x);
-    BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) v_store(scores + j + v * LANES, x[v]);
+    UNROLL for (size_t v = 0; v < VECTORS; v++) v_store(scores + j + v * LANES, x[v]);
   }
 }
 
 /* While a row has seen only scores of -inf its maximum is -inf, and 0 stands in for it as the
  * shift, so that all weights come out 0 and not NaN. */
-BODY_INLINE void softmax_step(const size_t rows, size_t width, float *scores, size_t score_stride,
-                              float *row_max, float *row_sum, float *rescale) {
-  float found[ROWS], shift[ROWS], drop[LANES] = {0}, factor[LANES];
+KERNEL_INLINE void softmax_step(const size_t rows, size_t width, float *scores, size_t score_stride,
+                                float *row_max, float *row_sum, float *rescale) {
+  float found[BLOCK_ROWS], shift[BLOCK_ROWS], drop[LANES] = {0}, factor[LANES];
   find_maxima(rows, width, scores, score_stride, found);
-  BODY_UNROLL for (size_t r = 0; r < rows; r++) {
+  UNROLL for (size_t r = 0; r < rows; r++) {
     const float after = found[r] > row_max[r] ? found[r] : row_max[r];
     shift[r] = after == -INFINITY ? 0.0f : after;
     drop[r] = row_max[r] - shift[r];
     row_max[r] = after;
   }
   v_store(factor, exp2_of(v_load(drop)));
-  for (size_t r = 0; r < rows; r++) weigh_row(width, shift[r], scores + r * score_stride);
+  for (size_t r = 0; r < rows; r++) exp2_of_row(width, shift[r], scores + r * score_stride);
   find_sums(rows, width, scores, score_stride, found);
-  BODY_UNROLL for (size_t r = 0; r < rows; r++) {
+  UNROLL for (size_t r = 0; r < rows; r++) {
     rescale[r] = factor[r];
     row_sum[r] = row_sum[r] * factor[r] + found[r];
   }
 }
 
-_Static_assert(ROWS <= LANES, "the factors of a block are one vector");
+_Static_assert(BLOCK_ROWS <= LANES, "the factors of a block are one vector");
 
 void MEMBER(softmax_full)(size_t rows, size_t width, float *scores, size_t score_stride,
                           float *row_max, float *row_sum, float *rescale) {
 #define SOFTMAX(n) softmax_step(n, width, scores, score_stride, row_max, row_sum, rescale)
-  BODY_FOR_ROWS(rows, SOFTMAX)
+  FOR_ROWS(rows, SOFTMAX)
 #undef SOFTMAX
 }
 
@@ -106,7 +106,7 @@ void MEMBER(softmax_full)(size_t rows, size_t width, float *scores, size_t score
 void MEMBER(softmax_ragged)(size_t rows, size_t width, const size_t *first, const size_t *visible,
                             float *scores, size_t score_stride, float *row_max, float *row_sum,
                             float *rescale) {
-  float before[ROWS];
+  float before[BLOCK_ROWS];
   for (size_t r = 0; r < rows; r++) {
     hide_scores(width, first ? first[r] : 0, visible[r], scores + r * score_stride);
     before[r] = row_sum[r];

@@ -6,8 +6,9 @@
  */
 #include "kernels/member.h"
 
-_Static_assert(KERNEL_MIN_ROWS <= ROWS && ROWS <= KERNEL_MAX_ROWS, "mend the bounds in kernels.h");
-_Static_assert(KERNEL_PANEL % TILE == 0, "a panel is a whole number of register tiles");
+_Static_assert(KERNEL_MIN_ROWS <= BLOCK_ROWS && BLOCK_ROWS <= KERNEL_MAX_ROWS,
+               "mend the bounds in kernels.h");
+_Static_assert(KERNEL_PANEL % BLOCK_COLUMNS == 0, "a panel is a whole number of register tiles");
 
 #ifdef ISA_BORROWS
 #  define BORROWED(family) MEMBER_OF(family, ISA_BORROWS)
@@ -22,10 +23,10 @@ _Static_assert(KERNEL_PANEL % TILE == 0, "a panel is a whole number of register 
 extern const Kernels MEMBER(kernels);
 const Kernels MEMBER(kernels) = {
     .isa = ISA_ID,
-    .rows = ROWS,
-    .tile = TILE,
-    .pair_rows = PAIR_ROWS,
-    .beside = MULTIPLIES_BESIDE,
+    .block_rows = BLOCK_ROWS,
+    .block_columns = BLOCK_COLUMNS,
+    .gemm_bf16_rows = GEMM_BF16_ROWS,
+    .gemm_bf16_has_own_unit = GEMM_BF16_HAS_OWN_UNIT,
 #define ATTEND_KERNEL(family, result, arguments) .family = BORROWED(family),
 #define ATTEND_KERNEL_OF_PAIRS(family, result, arguments) .family = MEMBER(family),
 #include "kernels/kernels.def"

@@ -13,7 +13,7 @@
 
 #define LINE (64 / sizeof(float))
 
-BODY_INLINE void prefetch_rows(KernelAhead ahead, size_t first, size_t count) {
+KERNEL_INLINE void prefetch_rows(KernelAhead ahead, size_t first, size_t count) {
   for (size_t j = first; ahead.rows && j < first + count; j++) {
     const float *const row = ahead.rows + j * ahead.stride;
     for (size_t e = 0; e < ahead.floats; e += LINE) __builtin_prefetch(row + e, 0, 2);
@@ -21,16 +21,16 @@ BODY_INLINE void prefetch_rows(KernelAhead ahead, size_t first, size_t count) {
 }
 
 /* `rows` scores of LANES keys, of which `keys` exist; the others get a score of 0. */
-BODY_INLINE void score_lanes(const size_t rows, size_t depth, size_t keys, const float *query,
-                             const float *key, size_t key_stride, float *scores,
-                             size_t score_stride, KernelAhead ahead) {
-  vfloat sum[ROWS];
-  BODY_UNROLL for (size_t r = 0; r < rows; r++) sum[r] = v_set1(0.0f);
+KERNEL_INLINE void score_lanes(const size_t rows, size_t depth, size_t keys, const float *query,
+                               const float *key, size_t key_stride, float *scores,
+                               size_t score_stride, KernelAhead ahead) {
+  vfloat sum[BLOCK_ROWS];
+  UNROLL for (size_t r = 0; r < rows; r++) sum[r] = v_set1(0.0f);
   for (size_t d = 0; d < depth && keys > 0; d += LANES) {
     const size_t left = depth - d;
     const bool whole = keys == LANES && left >= LANES;
     vfloat block[LANES];
-    BODY_UNROLL for (size_t j = 0; j < LANES; j++) {
+    UNROLL for (size_t j = 0; j < LANES; j++) {
       const float *const row = key + j * key_stride + d;
       block[j] = whole ? v_load(row) : j < keys ? v_load_first(left, row) : v_set1(0.0f);
     }
@@ -38,19 +38,19 @@ BODY_INLINE void score_lanes(const size_t rows, size_t depth, size_t keys, const
       __builtin_prefetch(ahead.rows + j * ahead.stride + d, 0, 2);
     }
     v_transpose(block);
-    BODY_UNROLL for (size_t i = 0; i < LANES; i++) {
-      BODY_UNROLL for (size_t r = 0; r < rows; r++) {
-        if (i < left) sum[r] = v_fma(v_set1(query[(d + i) * ROWS + r]), block[i], sum[r]);
+    UNROLL for (size_t i = 0; i < LANES; i++) {
+      UNROLL for (size_t r = 0; r < rows; r++) {
+        if (i < left) sum[r] = v_fma(v_set1(query[(d + i) * BLOCK_ROWS + r]), block[i], sum[r]);
       }
     }
   }
-  BODY_UNROLL for (size_t r = 0; r < rows; r++) v_store(scores + r * score_stride, sum[r]);
+  UNROLL for (size_t r = 0; r < rows; r++) v_store(scores + r * score_stride, sum[r]);
 }
 
-BODY_INLINE void direct_scores_of(const size_t rows, size_t depth, size_t keys, const float *query,
-                                  const float *key, size_t key_stride, float *scores,
-                                  size_t score_stride, KernelAhead ahead) {
-  for (size_t j = 0; j % TILE != 0 || j < keys; j += LANES) {
+KERNEL_INLINE void unpacked_scores_of(const size_t rows, size_t depth, size_t keys,
+                                      const float *query, const float *key, size_t key_stride,
+                                      float *scores, size_t score_stride, KernelAhead ahead) {
+  for (size_t j = 0; j % BLOCK_COLUMNS != 0 || j < keys; j += LANES) {
     const size_t left = keys > j ? keys - j : 0;
     const size_t here = left < LANES ? left : LANES;
     score_lanes(rows, depth, here, query, key + (here ? j * key_stride : 0), key_stride, scores + j,
@@ -62,21 +62,21 @@ BODY_INLINE void direct_scores_of(const size_t rows, size_t depth, size_t keys, 
 void MEMBER(unpacked_scores)(size_t rows, size_t depth, size_t keys, const float *query,
                              const float *key, size_t key_stride, float *scores,
                              size_t score_stride, KernelAhead ahead){
-#define DIRECT_SCORES(n)                                                                           \
-  direct_scores_of(n, depth, keys, query, key, key_stride, scores, score_stride, ahead)
-    BODY_FOR_ROWS(rows, DIRECT_SCORES)
-#undef DIRECT_SCORES
+#define UNPACKED_SCORES(n)                                                                         \
+  unpacked_scores_of(n, depth, keys, query, key, key_stride, scores, score_stride, ahead)
+    FOR_ROWS(rows, UNPACKED_SCORES)
+#undef UNPACKED_SCORES
 }
 
 /* `rows` sums over `vectors` vectors of columns, of which the first `columns` columns exist. */
-BODY_INLINE void weigh_strip(const size_t rows, const size_t vectors, size_t keys, size_t columns,
+KERNEL_INLINE void sum_strip(const size_t rows, const size_t vectors, size_t keys, size_t columns,
                              const float *weights, size_t weight_stride, const float *value,
                              size_t value_stride, const float *rescale, float *sum,
                              size_t sum_stride, KernelAhead ahead) {
-  vfloat total[ROWS][MAX_STRIP];
-  BODY_UNROLL for (size_t r = 0; r < rows; r++) {
+  vfloat total[BLOCK_ROWS][MAX_STRIP];
+  UNROLL for (size_t r = 0; r < rows; r++) {
     const vfloat factor = v_set1(rescale ? rescale[r] : 1.0f);
-    BODY_UNROLL for (size_t v = 0; v < vectors; v++) {
+    UNROLL for (size_t v = 0; v < vectors; v++) {
       total[r][v] = v_mul(factor, v_load(sum + r * sum_stride + v * LANES));
     }
   }
@@ -84,33 +84,33 @@ BODY_INLINE void weigh_strip(const size_t rows, const size_t vectors, size_t key
     const float *const row = value + j * value_stride;
     vfloat x[MAX_STRIP];
     prefetch_rows(ahead, j, 1);
-    BODY_UNROLL for (size_t v = 0; v < vectors; v++) {
+    UNROLL for (size_t v = 0; v < vectors; v++) {
       const bool whole = columns >= (v + 1) * LANES;
       x[v] = whole ? v_load(row + v * LANES) : v_load_first(columns - v * LANES, row + v * LANES);
     }
-    BODY_UNROLL for (size_t r = 0; r < rows; r++) {
+    UNROLL for (size_t r = 0; r < rows; r++) {
       const vfloat w = v_set1(weights[r * weight_stride + j]);
-      BODY_UNROLL for (size_t v = 0; v < vectors; v++) total[r][v] = v_fma(w, x[v], total[r][v]);
+      UNROLL for (size_t v = 0; v < vectors; v++) total[r][v] = v_fma(w, x[v], total[r][v]);
     }
   }
-  BODY_UNROLL for (size_t r = 0; r < rows; r++) {
-    BODY_UNROLL for (size_t v = 0; v < vectors; v++) {
+  UNROLL for (size_t r = 0; r < rows; r++) {
+    UNROLL for (size_t v = 0; v < vectors; v++) {
       v_store(sum + r * sum_stride + v * LANES, total[r][v]);
     }
   }
 }
 
 /* All columns over `keys` keys, in strips as wide as the registers allow beside so many rows. */
-BODY_INLINE void weigh_strips(const size_t rows, size_t keys, size_t columns, const float *weights,
+KERNEL_INLINE void sum_strips(const size_t rows, size_t keys, size_t columns, const float *weights,
                               size_t weight_stride, const float *value, size_t value_stride,
                               const float *rescale, float *sum, size_t sum_stride,
                               KernelAhead ahead) {
-  const size_t room = ROWS * VECTORS / rows;
+  const size_t room = BLOCK_ROWS * VECTORS / rows;
   size_t c = 0;
 #define STRIPS(vectors)                                                                            \
   for (; room >= (vectors) && c + (vectors)*LANES <= columns; c += (vectors)*LANES) {              \
-    weigh_strip(rows, vectors, keys, (vectors)*LANES, weights, weight_stride, value + c,           \
-                value_stride, rescale, sum + c, sum_stride, ahead);                                \
+    sum_strip(rows, vectors, keys, (vectors)*LANES, weights, weight_stride, value + c,             \
+              value_stride, rescale, sum + c, sum_stride, ahead);                                  \
     ahead.rows = NULL;                                                                             \
   }
 #if MAX_STRIP >= 8
@@ -121,24 +121,25 @@ BODY_INLINE void weigh_strips(const size_t rows, size_t keys, size_t columns, co
   STRIPS(1)
 #undef STRIPS
   if (c < columns) {
-    weigh_strip(rows, 1, keys, columns - c, weights, weight_stride, value + c, value_stride,
-                rescale, sum + c, sum_stride, ahead);
+    sum_strip(rows, 1, keys, columns - c, weights, weight_stride, value + c, value_stride, rescale,
+              sum + c, sum_stride, ahead);
   }
 }
 
 /* Where a row of V takes several strips, a few rows at a time, so that they come from memory once
  * and whole, and the later strips find them in L1. */
-BODY_INLINE void direct_weigh_of(const size_t rows, size_t keys, size_t columns,
-                                 const float *weights, size_t weight_stride, const float *value,
-                                 size_t value_stride, const float *rescale, float *sum,
-                                 size_t sum_stride, KernelAhead ahead) {
-  const size_t widest = ROWS * VECTORS / rows < MAX_STRIP ? ROWS * VECTORS / rows : MAX_STRIP;
+KERNEL_INLINE void unpacked_sum_of(const size_t rows, size_t keys, size_t columns,
+                                   const float *weights, size_t weight_stride, const float *value,
+                                   size_t value_stride, const float *rescale, float *sum,
+                                   size_t sum_stride, KernelAhead ahead) {
+  const size_t widest =
+      BLOCK_ROWS * VECTORS / rows < MAX_STRIP ? BLOCK_ROWS * VECTORS / rows : MAX_STRIP;
   const size_t chunk = columns <= widest * LANES ? keys : LINE;
   size_t j = 0;
   do {
     const size_t here = keys - j < chunk ? keys - j : chunk;
-    weigh_strips(rows, here, columns, weights + j, weight_stride, value + j * value_stride,
-                 value_stride, j == 0 ? rescale : NULL, sum, sum_stride, ahead);
+    sum_strips(rows, here, columns, weights + j, weight_stride, value + j * value_stride,
+               value_stride, j == 0 ? rescale : NULL, sum, sum_stride, ahead);
     if (ahead.rows) ahead.rows += here * ahead.stride;
     j += chunk;
   } while (j < keys);
@@ -147,9 +148,9 @@ BODY_INLINE void direct_weigh_of(const size_t rows, size_t keys, size_t columns,
 void MEMBER(unpacked_sum)(size_t rows, size_t keys, size_t columns, const float *weights,
                           size_t weight_stride, const float *value, size_t value_stride,
                           const float *rescale, float *sum, size_t sum_stride, KernelAhead ahead) {
-#define DIRECT_WEIGH(n)                                                                            \
-  direct_weigh_of(n, keys, columns, weights, weight_stride, value, value_stride, rescale, sum,     \
+#define UNPACKED_SUM(n)                                                                            \
+  unpacked_sum_of(n, keys, columns, weights, weight_stride, value, value_stride, rescale, sum,     \
                   sum_stride, ahead)
-  BODY_FOR_ROWS(rows, DIRECT_WEIGH)
-#undef DIRECT_WEIGH
+  FOR_ROWS(rows, UNPACKED_SUM)
+#undef UNPACKED_SUM
 }

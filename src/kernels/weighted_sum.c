@@ -6,33 +6,34 @@
  */
 #include "kernels/member.h"
 
-BODY_INLINE void weigh_rows(const size_t rows, size_t keys, size_t width, const float *weights,
-                            size_t weight_stride, const float *values, size_t panel_stride,
-                            const float *rescale, float *sum, size_t sum_stride) {
-  for (size_t c = 0; c < width; c += TILE) {
+KERNEL_INLINE void weighted_sum_of_rows(const size_t rows, size_t keys, size_t width,
+                                        const float *weights, size_t weight_stride,
+                                        const float *values, size_t panel_stride,
+                                        const float *rescale, float *sum, size_t sum_stride) {
+  for (size_t c = 0; c < width; c += BLOCK_COLUMNS) {
     const float *const panel = values + c / KERNEL_PANEL * panel_stride + c % KERNEL_PANEL;
-    vfloat total[ROWS][VECTORS];
-    BODY_UNROLL for (size_t r = 0; r < rows; r++) {
+    vfloat total[BLOCK_ROWS][VECTORS];
+    UNROLL for (size_t r = 0; r < rows; r++) {
       const vfloat factor = v_set1(rescale ? rescale[r] : 1.0f);
-      BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
+      UNROLL for (size_t v = 0; v < VECTORS; v++) {
         total[r][v] = v_mul(factor, v_load(sum + r * sum_stride + c + v * LANES));
       }
     }
     for (size_t j = 0; j < keys; j++) {
       vfloat value[VECTORS];
-      if (BODY_PREFETCHES(rows)) body_prefetch_panel_row(panel + j * KERNEL_PANEL);
-      BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
+      if (PREFETCHES(rows)) prefetch_panel_row(panel + j * KERNEL_PANEL);
+      UNROLL for (size_t v = 0; v < VECTORS; v++) {
         value[v] = v_load(panel + j * KERNEL_PANEL + v * LANES);
       }
-      BODY_UNROLL for (size_t r = 0; r < rows; r++) {
+      UNROLL for (size_t r = 0; r < rows; r++) {
         const vfloat w = v_set1(weights[r * weight_stride + j]);
-        BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
+        UNROLL for (size_t v = 0; v < VECTORS; v++) {
           total[r][v] = v_fma(w, value[v], total[r][v]);
         }
       }
     }
-    BODY_UNROLL for (size_t r = 0; r < rows; r++) {
-      BODY_UNROLL for (size_t v = 0; v < VECTORS; v++) {
+    UNROLL for (size_t r = 0; r < rows; r++) {
+      UNROLL for (size_t v = 0; v < VECTORS; v++) {
         v_store(sum + r * sum_stride + c + v * LANES, total[r][v]);
       }
     }
@@ -42,8 +43,9 @@ BODY_INLINE void weigh_rows(const size_t rows, size_t keys, size_t width, const 
 void MEMBER(weighted_sum)(size_t rows, size_t keys, size_t width, const float *weights,
                           size_t weight_stride, const float *values, size_t panel_stride,
                           const float *rescale, float *sum, size_t sum_stride) {
-#define WEIGH(n)                                                                                   \
-  weigh_rows(n, keys, width, weights, weight_stride, values, panel_stride, rescale, sum, sum_stride)
-  BODY_FOR_ROWS(rows, WEIGH)
-#undef WEIGH
+#define WEIGHTED_SUM(n)                                                                            \
+  weighted_sum_of_rows(n, keys, width, weights, weight_stride, values, panel_stride, rescale, sum, \
+                       sum_stride)
+  FOR_ROWS(rows, WEIGHTED_SUM)
+#undef WEIGHTED_SUM
 }

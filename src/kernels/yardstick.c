@@ -9,27 +9,27 @@
 double MEMBER(peak)(size_t rounds, float *sink) {
   const vfloat factor = v_set1(0.999f), step = v_set1(0.001f);
   vfloat chain[PEAK_CHAINS];
-  BODY_UNROLL for (size_t i = 0; i < PEAK_CHAINS; i++) chain[i] = v_set1((float)i);
+  UNROLL for (size_t i = 0; i < PEAK_CHAINS; i++) chain[i] = v_set1((float)i);
   for (size_t n = 0; n < rounds; n++) {
-    BODY_UNROLL for (size_t i = 0; i < PEAK_CHAINS; i++) chain[i] = v_fma(chain[i], factor, step);
+    UNROLL for (size_t i = 0; i < PEAK_CHAINS; i++) chain[i] = v_fma(chain[i], factor, step);
   }
-  BODY_UNROLL for (size_t i = 1; i < PEAK_CHAINS; i++) chain[0] = v_add(chain[0], chain[i]);
+  UNROLL for (size_t i = 1; i < PEAK_CHAINS; i++) chain[0] = v_add(chain[0], chain[i]);
   *sink = v_reduce_add(chain[0]);
   return 2.0 * LANES * PEAK_CHAINS * (double)rounds;
 }
 
-BODY_INLINE float read_streams(const float *data, size_t count, const size_t streams) {
+KERNEL_INLINE float read_streams(const float *data, size_t count, const size_t streams) {
   const size_t part = count / streams / (2 * LANES) * (2 * LANES);
   vfloat sum[16];
-  BODY_UNROLL for (size_t i = 0; i < 2 * streams; i++) sum[i] = v_set1(0.0f);
+  UNROLL for (size_t i = 0; i < 2 * streams; i++) sum[i] = v_set1(0.0f);
   for (size_t e = 0; e < part; e += 2 * LANES) {
-    BODY_UNROLL for (size_t s = 0; s < streams; s++) {
+    UNROLL for (size_t s = 0; s < streams; s++) {
       const float *const here = data + s * part + e;
       sum[2 * s] = v_add(sum[2 * s], v_load(here));
       sum[2 * s + 1] = v_add(sum[2 * s + 1], v_load(here + LANES));
     }
   }
-  BODY_UNROLL for (size_t i = 1; i < 2 * streams; i++) sum[0] = v_add(sum[0], sum[i]);
+  UNROLL for (size_t i = 1; i < 2 * streams; i++) sum[0] = v_add(sum[0], sum[i]);
   return v_reduce_add(sum[0]);
 }
 

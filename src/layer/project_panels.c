@@ -150,7 +150,7 @@ static bool in_terms(const Linear *linear) {
 static void multiply_pairs(const Job *job, const Piece *piece, size_t i, size_t inputs) {
   const KernelPairs weights = in_terms(job->linear) ? stored_weights(job, piece->column, i)
                                                     : split_inputs(job, piece, i, inputs);
-  const size_t step = KERNEL_MAX_ROWS / job->kernels->pair_rows * job->kernels->pair_rows;
+  const size_t step = KERNEL_MAX_ROWS / job->kernels->gemm_bf16_rows * job->kernels->gemm_bf16_rows;
   const uint32_t *const x = (const void *)layout_at(job->scratch, job->at.x);
   for (size_t r = 0; r < piece->rows; r += step) {
     const KernelPairs rows = {x + (piece->row + r) * job->at.x_stride + i / 2, job->bf16_terms,
@@ -166,7 +166,7 @@ static void multiply_floats(const Job *job, const Piece *piece, size_t i, size_t
   const KernelPairs weights = stored_weights(job, piece->column, i);
   const bool wide = weights.terms > 1;
   const size_t panel = 2 * linear_pairs(inputs) * KERNEL_PANEL;
-  const size_t step = kernels->rows, stride = job->at.x_stride;
+  const size_t step = kernels->block_rows, stride = job->at.x_stride;
   float *const widened = piece->weight;
   for (size_t p = 0; wide && p < piece->columns / KERNEL_PANEL; p++) {
     KernelPairs from = weights;
@@ -243,7 +243,7 @@ static size_t piece_columns(const Job *job, size_t threads) {
  * order 3 they fill it). */
 static size_t step_inputs(const Job *job) {
   if (takes_whole_panels(job)) return job->linear->in;
-  if (!job->kernels->beside || job->bf16_terms == 0) return INPUTS;
+  if (!job->kernels->gemm_bf16_has_own_unit || job->bf16_terms == 0) return INPUTS;
   return job->bf16_terms == 1 ? INPUTS / 2 : INPUTS / 4;
 }
 

@@ -104,8 +104,8 @@ static void multiply_by_kernels(const Shown *x) {
   const Kernels *const kernels = x->context->kernels;
   const Problem *const p = x->problem;
   const size_t D = p->shape.head_dim;
-  for (size_t r = 0; r < x->rows.count; r += kernels->rows) {
-    const size_t rows = size_min(kernels->rows, x->rows.count - r);
+  for (size_t r = 0; r < x->rows.count; r += kernels->block_rows) {
+    const size_t rows = size_min(kernels->block_rows, x->rows.count - r);
     const float *query[KERNEL_MAX_ROWS];
     for (size_t k = 0; k < rows; k++) {
       query[k] = problem_query(p, &x->sequence, x->rows.first + r + k, x->h);
@@ -131,8 +131,8 @@ static void multiply_by_pairs(const Shown *x) {
     kernels->pack_key_pairs(size_min(KERNEL_PANEL, x->sequence.key_tokens - j), D,
                             x->key + j * x->key_stride, x->key_stride, KERNEL_BF16, bf16_terms,
                             key.term_stride, panel);
-    for (size_t r = 0; r < x->rows.count; r += kernels->pair_rows) {
-      const size_t rows = size_min(kernels->pair_rows, x->rows.count - r);
+    for (size_t r = 0; r < x->rows.count; r += kernels->gemm_bf16_rows) {
+      const size_t rows = size_min(kernels->gemm_bf16_rows, x->rows.count - r);
       const KernelPairs query = {queries, bf16_terms, rows * pairs, pairs, KERNEL_BF16};
       const float *row[KERNEL_MAX_ROWS];
       for (size_t k = 0; k < rows; k++) {

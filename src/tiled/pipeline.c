@@ -14,7 +14,7 @@ _Static_assert(KERNEL_MAX_ROWS <= 2 * PARTS * KERNEL_MIN_ROWS, "no part has more
 void pipeline_begin(Pipeline *pipeline, const Job *job, const Scratch *scratch) {
   pipeline->job = job;
   pipeline->scratch = scratch;
-  pipeline->beside = job->kernels->beside && job->tiling.bf16_terms > 0;
+  pipeline->beside = job->kernels->gemm_bf16_has_own_unit && job->tiling.bf16_terms > 0;
   pipeline->begun = 0;
   pipeline->tile = 0;
   pipeline->tile_is_visited = false;

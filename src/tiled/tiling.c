@@ -97,7 +97,7 @@ static KeyRange keys_seen(const Problem *p, const Sequence *s) {
 /* Rows of a register block. */
 static size_t block_rows(const AttendContext *context) {
   const bool pairs = precision_terms(context->settings.precision) > 0;
-  return pairs ? context->kernels->pair_rows : context->kernels->rows;
+  return pairs ? context->kernels->gemm_bf16_rows : context->kernels->block_rows;
 }
 
 static SequencePlan cut_sequence(const AttendContext *context, const Problem *p, size_t b,
@@ -169,7 +169,7 @@ Tiling tiling_of(const AttendContext *context, const Problem *p) {
   Layout layout = {0};
   bool *const overflow = &layout.overflow;
   Tiling t = {.R = block_rows(context),
-              .W = context->kernels->tile,
+              .W = context->kernels->block_columns,
               .bf16_terms = precision_terms(context->settings.precision)};
   t.in_pairs = t.bf16_terms > 0 || p->has_cache;
   t.acc_stride = size_multiply(size_ceil_divide(s->value_dim, t.W), t.W, overflow);

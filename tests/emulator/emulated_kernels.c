@@ -3,9 +3,9 @@
 
 Kernels emulated_kernels(const Kernels *isa) {
   Kernels kernels = *isa;
-  kernels.tile = KERNEL_PANEL;
-  kernels.pair_rows = KERNEL_MAX_ROWS;
-  kernels.beside = true;
+  kernels.block_columns = KERNEL_PANEL;
+  kernels.gemm_bf16_rows = KERNEL_MAX_ROWS;
+  kernels.gemm_bf16_has_own_unit = true;
   kernels.gemm_bf16 = EMULATED(gemm_bf16);
   kernels.release = EMULATED(release);
   return kernels;

@@ -10,13 +10,13 @@
 
 #include <stddef.h>
 
-#define TILE_CONFIGURE(config) emulated_configure(config)
-#define TILE_CONFIGURATION(config) emulated_configuration(config)
-#define TILE_RELEASE() emulated_release()
-#define TILE_ZERO(tile) emulated_zero(tile)
-#define TILE_LOAD(tile, from, stride) emulated_load((tile), (from), (stride))
-#define TILE_STORE(tile, to, stride) emulated_store((tile), (to), (stride))
-#define TILE_DOT(c, a, b) emulated_dot((c), (a), (b))
+#define AMX_CONFIGURE(config) emulated_configure(config)
+#define AMX_CONFIGURATION(config) emulated_configuration(config)
+#define AMX_RELEASE() emulated_release()
+#define AMX_ZERO(tile) emulated_zero(tile)
+#define AMX_LOAD(tile, from, stride) emulated_load((tile), (from), (stride))
+#define AMX_STORE(tile, to, stride) emulated_store((tile), (to), (stride))
+#define AMX_DOT(c, a, b) emulated_dot((c), (a), (b))
 
 void emulated_configure(const void *config);
 void emulated_configuration(void *config);

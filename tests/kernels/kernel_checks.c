@@ -5,9 +5,9 @@
 
 void fail_check(const Kernels *kernels, const char *check, const char *what, size_t row,
                 size_t column, double got, double expected) {
-  fail_msg("%s isa=%s rows=%zu tile=%zu: %s (%zu, %zu) is %.9g, expected %.9g", check,
-           attend_isa_name(kernels->isa), kernels->rows, kernels->tile, what, row, column, got,
-           expected);
+  fail_msg("%s isa=%s block=%zux%zu: %s (%zu, %zu) is %.9g, expected %.9g", check,
+           attend_isa_name(kernels->isa), kernels->block_rows, kernels->block_columns, what, row,
+           column, got, expected);
 }
 
 float *new_packed(size_t floats) {

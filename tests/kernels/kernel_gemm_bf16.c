@@ -11,7 +11,7 @@ typedef struct Exact {
   double sum, size, small;
 } Exact;
 
-static void add_products(const MultiplyCall *call, size_t r, size_t j, size_t p, size_t q,
+static void add_products(const GemmCall *call, size_t r, size_t j, size_t p, size_t q,
                          Exact *exact) {
   for (size_t i = 0; i < call->pairs; i++) {
     const uint32_t row = *pair_of_row(call, p, r, i), column = *pair_of_column(call, q, j, i);
@@ -24,7 +24,7 @@ static void add_products(const MultiplyCall *call, size_t r, size_t j, size_t p,
   }
 }
 
-static Exact exact_sum(const MultiplyCall *call, size_t r, size_t j, bool rescaled) {
+static Exact exact_sum(const GemmCall *call, size_t r, size_t j, bool rescaled) {
   Exact exact = {0};
   if (rescaled) {
     exact.sum = (double)call->rescale[r] * (double)call->before[r * call->c_stride + j];
@@ -40,14 +40,14 @@ static Exact exact_sum(const MultiplyCall *call, size_t r, size_t j, bool rescal
  * products of a chain of KERNEL_CHAIN pairs, that is everything; the small products before them, of
  * which there are up to five for each large one, round among themselves; chains round once more
  * each. */
-static double allowed_error(const MultiplyCall *call, const Exact *exact) {
+static double allowed_error(const GemmCall *call, const Exact *exact) {
   const double pairs = (double)call->pairs;
   if (call->bf16_terms == 1) return (2.0 * pairs + 2.0) * FLOAT_UNIT * exact->size;
   const double chain = 2.0 * fmin(pairs, KERNEL_CHAIN), chains = ceil(pairs / KERNEL_CHAIN);
   return FLOAT_UNIT * ((chain + chains + 2.0) * exact->size + 5.0 * chain * exact->small);
 }
 
-static void compare_sums(const Kernels *kernels, const MultiplyCall *call, bool rescaled,
+static void compare_sums(const Kernels *kernels, const GemmCall *call, bool rescaled,
                          const float *c) {
   for (size_t at = 0; at < call->c_floats; at++) {
     const size_t r = at / call->c_stride, j = at % call->c_stride;
@@ -61,7 +61,7 @@ static void compare_sums(const Kernels *kernels, const MultiplyCall *call, bool 
   }
 }
 
-static void same_sums(const Kernels *kernels, const MultiplyCall *call, size_t first, size_t rows,
+static void same_sums(const Kernels *kernels, const GemmCall *call, size_t first, size_t rows,
                       const float *c, const float *all) {
   for (size_t r = first; r < first + rows; r++)
     for (size_t j = 0; j < call->width; j++) {
@@ -73,27 +73,27 @@ static void same_sums(const Kernels *kernels, const MultiplyCall *call, size_t f
 
 static void check_values(const Kernels *kernels, size_t rows, size_t pairs, size_t width,
                          size_t bf16_terms, size_t a_terms, size_t b_terms) {
-  MultiplyCall call = multiply_new(rows, pairs, width, bf16_terms, a_terms, b_terms);
+  GemmCall call = gemm_call_new(rows, pairs, width, bf16_terms, a_terms, b_terms);
   for (int rescaled = 0; rescaled < 2; rescaled++) {
-    float *const c = multiply_run(kernels, &call, rescaled);
+    float *const c = gemm_call_run(kernels, &call, rescaled);
     compare_sums(kernels, &call, rescaled, c);
     guarded_free(c, "sums");
   }
-  multiply_free(&call);
+  gemm_call_free(&call);
 }
 
 /* A row has the bits that it has among all others, whatever their number and wherever it stands. */
 static void check_rows(const Kernels *kernels, size_t bf16_terms) {
-  const size_t pairs = KERNEL_CHAIN + KERNEL_STEP, width = KERNEL_PANEL + kernels->tile;
-  MultiplyCall all = multiply_new(KERNEL_MAX_ROWS, pairs, width, bf16_terms, 3, 3);
-  float *const expected = multiply_run(kernels, &all, true);
+  const size_t pairs = KERNEL_CHAIN + KERNEL_STEP, width = KERNEL_PANEL + kernels->block_columns;
+  GemmCall all = gemm_call_new(KERNEL_MAX_ROWS, pairs, width, bf16_terms, 3, 3);
+  float *const expected = gemm_call_run(kernels, &all, true);
   for (size_t rows = 1; rows < KERNEL_MAX_ROWS; rows++) {
-    MultiplyCall call = multiply_new(rows, pairs, width, bf16_terms, 3, 3);
-    float *const c = multiply_run(kernels, &call, true);
+    GemmCall call = gemm_call_new(rows, pairs, width, bf16_terms, 3, 3);
+    float *const c = gemm_call_run(kernels, &call, true);
     same_sums(kernels, &call, 0, rows, c, expected);
     compare_sums(kernels, &call, true, c);
     guarded_free(c, "sums");
-    multiply_free(&call);
+    gemm_call_free(&call);
   }
   for (size_t r = 0; r < KERNEL_MAX_ROWS; r++) {
     float *const c = new_packed(all.c_floats);
@@ -106,10 +106,10 @@ static void check_rows(const Kernels *kernels, size_t bf16_terms) {
     guarded_free(c, "sums");
   }
   guarded_free(expected, "sums");
-  multiply_free(&all);
+  gemm_call_free(&all);
 }
 
-static void check_cut(const Kernels *kernels, const MultiplyCall *call, size_t cut,
+static void check_cut(const Kernels *kernels, const GemmCall *call, size_t cut,
                       const float *whole) {
   static const float ones[KERNEL_MAX_ROWS] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
                                               1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
@@ -130,15 +130,15 @@ static void check_cut(const Kernels *kernels, const MultiplyCall *call, size_t c
 static void check_cuts(const Kernels *kernels, size_t rows, size_t bf16_terms) {
   const size_t pairs = 2 * KERNEL_CHAIN + KERNEL_STEP;
   const size_t step = bf16_terms == 1 ? KERNEL_STEP : KERNEL_CHAIN;
-  MultiplyCall call = multiply_new(rows, pairs, KERNEL_PANEL, bf16_terms, 3, 3);
-  float *const whole = multiply_run(kernels, &call, true);
+  GemmCall call = gemm_call_new(rows, pairs, KERNEL_PANEL, bf16_terms, 3, 3);
+  float *const whole = gemm_call_run(kernels, &call, true);
   for (size_t cut = step; cut < pairs; cut += step) check_cut(kernels, &call, cut, whole);
   guarded_free(whole, "sums");
-  multiply_free(&call);
+  gemm_call_free(&call);
 }
 
 /* Zeroes all numbers of a call with equally many terms on both sides. */
-static void clear_pairs(const MultiplyCall *call) {
+static void clear_pairs(const GemmCall *call) {
   for (size_t p = 0; p < call->a.terms; p++) {
     for (size_t i = 0; i < call->pairs; i++) {
       for (size_t r = 0; r < call->rows; r++) *pair_of_row(call, p, r, i) = 0;
@@ -151,8 +151,7 @@ static void clear_pairs(const MultiplyCall *call) {
  * count together, because they come first. And a chain of products of 2^-25 counts beside c = 1,
  * because it is summed on its own. */
 static void check_small_first(const Kernels *kernels, size_t bf16_terms) {
-  MultiplyCall call =
-      multiply_new(1, KERNEL_CHAIN, KERNEL_PANEL, bf16_terms, bf16_terms, bf16_terms);
+  GemmCall call = gemm_call_new(1, KERNEL_CHAIN, KERNEL_PANEL, bf16_terms, bf16_terms, bf16_terms);
   clear_pairs(&call);
   for (size_t i = 1; i < 2 * KERNEL_CHAIN; i++) {
     set_pair_element(pair_of_row(&call, 1, 0, i / 2), i % 2, 0x1p-13);
@@ -160,7 +159,7 @@ static void check_small_first(const Kernels *kernels, size_t bf16_terms) {
   }
   set_pair_element(pair_of_row(&call, 0, 0, 0), 0, 1.0);
   for (size_t j = 0; j < call.width; j++) set_pair_element(pair_of_column(&call, 0, j, 0), 0, 1.0);
-  float *c = multiply_run(kernels, &call, false);
+  float *c = gemm_call_run(kernels, &call, false);
   if (c[0] != 1.0f) fail_kernel(kernels, "large product", 0, 0, (double)c[0], 1.0);
   if (c[1] != 1.0f + 0x1p-19f)
     fail_kernel(kernels, "small products first", 0, 1, (double)c[1], 1.0 + 0x1p-19);
@@ -173,12 +172,12 @@ static void check_small_first(const Kernels *kernels, size_t bf16_terms) {
   }
   call.rescale[0] = 1.0f;
   for (size_t j = 0; j < call.width; j++) call.before[j] = 1.0f;
-  c = multiply_run(kernels, &call, true);
+  c = gemm_call_run(kernels, &call, true);
   if (c[1] != 1.0f) fail_kernel(kernels, "c", 0, 1, (double)c[1], 1.0);
   if (c[2] != 1.0f + 0x1p-18f)
     fail_kernel(kernels, "a chain on its own", 0, 2, (double)c[2], 1.0 + 0x1p-18);
   guarded_free(c, "sums");
-  multiply_free(&call);
+  gemm_call_free(&call);
 }
 
 /* NaN or an infinity in a row, or in a column, reaches all of it and nothing else. */
@@ -186,12 +185,12 @@ static void check_poison(const Kernels *kernels, size_t bf16_terms) {
   static const double poisons[] = {NAN, INFINITY};
   const size_t rows = 19, width = KERNEL_PANEL;
   for (size_t at = 0; at < rows + width; at++) {
-    MultiplyCall call = multiply_new(rows, KERNEL_STEP, width, bf16_terms, bf16_terms, bf16_terms);
-    float *const clean = multiply_run(kernels, &call, false);
+    GemmCall call = gemm_call_new(rows, KERNEL_STEP, width, bf16_terms, bf16_terms, bf16_terms);
+    float *const clean = gemm_call_run(kernels, &call, false);
     const size_t i = at % KERNEL_STEP, j = at - rows;
     set_pair_element(at < rows ? pair_of_row(&call, 0, at, i) : pair_of_column(&call, 0, j, i),
                      at % 2, poisons[at / 2 % COUNT_OF(poisons)]);
-    float *const c = multiply_run(kernels, &call, false);
+    float *const c = gemm_call_run(kernels, &call, false);
     for (size_t r = 0; r < rows; r++) {
       for (size_t k = 0; k < width; k++) {
         float *const sum = c + r * call.c_stride + k;
@@ -203,7 +202,7 @@ static void check_poison(const Kernels *kernels, size_t bf16_terms) {
     same_sums(kernels, &call, 0, rows, c, clean);
     guarded_free(c, "sums");
     guarded_free(clean, "sums");
-    multiply_free(&call);
+    gemm_call_free(&call);
   }
 }
 
@@ -211,38 +210,37 @@ static void check_poison(const Kernels *kernels, size_t bf16_terms) {
 static void check_range(const Kernels *kernels, size_t bf16_terms) {
   static const double factors[] = {0x1p63, 0x1p-30, 0x1p-63, 0x1p-100, 0x1p-130};
   for (size_t f = 0; f < COUNT_OF(factors); f++) {
-    MultiplyCall call =
-        multiply_new(3, KERNEL_STEP, KERNEL_PANEL, bf16_terms, bf16_terms, bf16_terms);
+    GemmCall call = gemm_call_new(3, KERNEL_STEP, KERNEL_PANEL, bf16_terms, bf16_terms, bf16_terms);
     clear_pairs(&call);
     const double x = factors[f];
     for (size_t j = 0; j < call.width; j++)
       *pair_of_column(&call, 0, j, 5) = 0x3f803f80u; /* 1, 1 */
     for (size_t r = 0; r < call.rows; r++) set_pair_element(pair_of_row(&call, 0, r, 5), 1, x);
-    float *const c = multiply_run(kernels, &call, false);
+    float *const c = gemm_call_run(kernels, &call, false);
     for (size_t r = 0; r < call.rows; r++) {
       const float sum = c[r * call.c_stride + r];
       if ((double)sum != x && !(sum == 0.0f && x < 0x1p-126))
         fail_kernel(kernels, "one number", r, r, (double)sum, x);
     }
     guarded_free(c, "sums");
-    multiply_free(&call);
+    gemm_call_free(&call);
   }
 }
 
 /* Ending may come at any time and changes no sum. */
 void check_release(const Kernels *kernels) {
-  MultiplyCall call = multiply_new(17, 3 * KERNEL_STEP, KERNEL_PANEL, 1, 1, 1);
+  GemmCall call = gemm_call_new(17, 3 * KERNEL_STEP, KERNEL_PANEL, 1, 1, 1);
   kernels->release();
-  float *const first = multiply_run(kernels, &call, true);
+  float *const first = gemm_call_run(kernels, &call, true);
   kernels->release();
   kernels->release();
-  float *const again = multiply_run(kernels, &call, true);
+  float *const again = gemm_call_run(kernels, &call, true);
   kernels->release();
   compare_sums(kernels, &call, true, first);
   same_sums(kernels, &call, 0, call.rows, again, first);
   guarded_free(first, "sums");
   guarded_free(again, "sums");
-  multiply_free(&call);
+  gemm_call_free(&call);
 }
 
 void check_gemm_bf16(const Kernels *kernels) {
@@ -254,7 +252,8 @@ void check_gemm_bf16(const Kernels *kernels) {
         check_values(kernels, 5 + 6 * p, KERNEL_CHAIN + KERNEL_STEP, KERNEL_PANEL, bf16_terms, p,
                      q);
     for (size_t k = 0; k < COUNT_OF(counts); k++)
-      for (size_t width = kernels->tile; width <= 2 * KERNEL_PANEL; width += kernels->tile)
+      for (size_t width = kernels->block_columns; width <= 2 * KERNEL_PANEL;
+           width += kernels->block_columns)
         check_values(kernels, 17, counts[k], width, bf16_terms, bf16_terms, bf16_terms);
     check_rows(kernels, bf16_terms);
     check_poison(kernels, bf16_terms);

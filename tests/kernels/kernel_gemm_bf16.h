@@ -8,25 +8,25 @@
 
 #include "tests/kernels/kernel_pairs.h"
 
-typedef struct MultiplyCall {
+typedef struct GemmCall {
   size_t rows, pairs, width, bf16_terms;
   KernelPairs a, b;
   size_t a_pairs, b_pairs; /* allocated */
   size_t c_stride, c_floats;
   float *before; /* the sums that the call starts from */
   float rescale[KERNEL_MAX_ROWS];
-} MultiplyCall;
+} GemmCall;
 
 /* Terms of random numbers in [-1, 1]. */
-MultiplyCall multiply_new(size_t rows, size_t pairs, size_t width, size_t bf16_terms,
-                          size_t a_terms, size_t b_terms);
-void multiply_free(MultiplyCall *call);
+GemmCall gemm_call_new(size_t rows, size_t pairs, size_t width, size_t bf16_terms, size_t a_terms,
+                       size_t b_terms);
+void gemm_call_free(GemmCall *call);
 
 /* Where pair i of row r, or of column j, stands. */
-uint32_t *pair_of_row(const MultiplyCall *call, size_t term, size_t r, size_t i);
-uint32_t *pair_of_column(const MultiplyCall *call, size_t term, size_t j, size_t i);
+uint32_t *pair_of_row(const GemmCall *call, size_t term, size_t r, size_t i);
+uint32_t *pair_of_column(const GemmCall *call, size_t term, size_t j, size_t i);
 
 /* The sums after the call. Without rescale c is NaN before. */
-float *multiply_run(const Kernels *kernels, const MultiplyCall *call, bool rescaled);
+float *gemm_call_run(const Kernels *kernels, const GemmCall *call, bool rescaled);
 
 #endif

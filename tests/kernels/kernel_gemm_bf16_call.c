@@ -3,18 +3,18 @@
 
 #include "tests/kernels/kernel_gemm_bf16.h"
 
-uint32_t *pair_of_row(const MultiplyCall *call, size_t term, size_t r, size_t i) {
+uint32_t *pair_of_row(const GemmCall *call, size_t term, size_t r, size_t i) {
   return (uint32_t *)(uintptr_t)call->a.pairs + term * call->a.term_stride + r * call->a.stride + i;
 }
 
-uint32_t *pair_of_column(const MultiplyCall *call, size_t term, size_t j, size_t i) {
+uint32_t *pair_of_column(const GemmCall *call, size_t term, size_t j, size_t i) {
   return (uint32_t *)(uintptr_t)call->b.pairs + term * call->b.term_stride +
          j / KERNEL_PANEL * call->b.stride + i * KERNEL_PANEL + j % KERNEL_PANEL;
 }
 
 /* Writes the terms of x with `pair_at`, those from `order` on as NaN. */
-static void store_number(const MultiplyCall *call, const KernelPairs *to,
-                         uint32_t *(*pair_at)(const MultiplyCall *, size_t, size_t, size_t),
+static void store_number(const GemmCall *call, const KernelPairs *to,
+                         uint32_t *(*pair_at)(const GemmCall *, size_t, size_t, size_t),
                          size_t line, size_t element, float x) {
   double terms[KERNEL_MAX_TERMS];
   terms_of(x, terms);
@@ -23,12 +23,12 @@ static void store_number(const MultiplyCall *call, const KernelPairs *to,
                      p < call->bf16_terms ? terms[p] : (double)untouched_float());
 }
 
-MultiplyCall multiply_new(size_t rows, size_t pairs, size_t width, size_t bf16_terms,
-                          size_t a_terms, size_t b_terms) {
+GemmCall gemm_call_new(size_t rows, size_t pairs, size_t width, size_t bf16_terms, size_t a_terms,
+                       size_t b_terms) {
   const size_t panels = (width + KERNEL_PANEL - 1) / KERNEL_PANEL;
   const size_t a_stride = pairs + KERNEL_STEP, panel = pairs * KERNEL_PANEL;
   const size_t b_stride = panel + KERNEL_PANEL;
-  MultiplyCall call = {.rows = rows, .pairs = pairs, .width = width, .bf16_terms = bf16_terms};
+  GemmCall call = {.rows = rows, .pairs = pairs, .width = width, .bf16_terms = bf16_terms};
   call.a = (KernelPairs){NULL, a_terms, rows * a_stride + KERNEL_STEP, a_stride, KERNEL_BF16};
   call.b = (KernelPairs){NULL, b_terms, panels * b_stride, b_stride, KERNEL_BF16};
   call.a_pairs = (a_terms - 1) * call.a.term_stride + (rows - 1) * a_stride + pairs;
@@ -57,13 +57,13 @@ MultiplyCall multiply_new(size_t rows, size_t pairs, size_t width, size_t bf16_t
   return call;
 }
 
-void multiply_free(MultiplyCall *call) {
+void gemm_call_free(GemmCall *call) {
   fenced_pairs_free(call->a.pairs, call->a_pairs);
   fenced_pairs_free(call->b.pairs, call->b_pairs);
   guarded_free(call->before, "sums before");
 }
 
-float *multiply_run(const Kernels *kernels, const MultiplyCall *call, bool rescaled) {
+float *gemm_call_run(const Kernels *kernels, const GemmCall *call, bool rescaled) {
   float *const c = new_packed(call->c_floats);
   if (rescaled) memcpy(c, call->before, call->c_floats * sizeof *c);
   kernels->gemm_bf16(call->rows, call->pairs, call->width, call->bf16_terms, call->a, call->b,

@@ -26,7 +26,7 @@ static double number_of(KernelNumber number, uint32_t pair, size_t element) {
   return fp16_number(element ? pair >> 16 : pair & 0xffffu);
 }
 
-typedef struct WideCall {
+typedef struct MixedCall {
   size_t rows, depth, width;
   size_t a_stride, c_stride, panel_floats;
   KernelPairs b;
@@ -34,14 +34,15 @@ typedef struct WideCall {
   float *a, *before;
   float *panels; /* b widened */
   float rescale[KERNEL_MAX_ROWS];
-} WideCall;
+} MixedCall;
 
-static WideCall wide_new(const Kernels *kernels, KernelNumber number, size_t rows, size_t depth,
-                         size_t width) {
+static MixedCall mixed_call_new(const Kernels *kernels, KernelNumber number, size_t rows,
+                                size_t depth, size_t width) {
   const size_t panels = (width + KERNEL_PANEL - 1) / KERNEL_PANEL, pairs = (depth + 1) / 2;
-  WideCall call = {.rows = rows, .depth = depth, .width = width};
-  call.a_stride = (depth + kernels->tile) / kernels->tile * kernels->tile;
-  call.c_stride = width + kernels->tile;
+  MixedCall call = {.rows = rows, .depth = depth, .width = width};
+  call.a_stride =
+      (depth + kernels->block_columns) / kernels->block_columns * kernels->block_columns;
+  call.c_stride = width + kernels->block_columns;
   call.b = (KernelPairs){NULL, 1, 0, pairs * KERNEL_PANEL, number};
   call.b_pairs = panels * call.b.stride;
   call.panel_floats = 2 * call.b.stride;
@@ -72,14 +73,14 @@ static WideCall wide_new(const Kernels *kernels, KernelNumber number, size_t row
   return call;
 }
 
-static void wide_free(WideCall *call) {
+static void mixed_call_free(MixedCall *call) {
   fenced_free(call->a, call->rows * call->a_stride);
   fenced_pairs_free(call->b.pairs, call->b_pairs);
   guarded_free(call->before, "sums before");
   guarded_free(call->panels, "panels");
 }
 
-static void same_rows(const Kernels *kernels, const WideCall *call, const float *c,
+static void same_rows(const Kernels *kernels, const MixedCall *call, const float *c,
                       const float *expected) {
   for (size_t at = 0; at < call->rows * call->c_stride; at++)
     if (!same_float(c[at], expected[at]))
@@ -87,14 +88,14 @@ static void same_rows(const Kernels *kernels, const WideCall *call, const float 
                   (double)c[at], (double)expected[at]);
 }
 
-static float *copy_of_before(const WideCall *call) {
+static float *copy_of_before(const MixedCall *call) {
   const size_t floats = call->rows * call->c_stride;
   float *const c = new_packed(floats);
   memcpy(c, call->before, floats * sizeof *c);
   return c;
 }
 
-static void check_against_weigh(const Kernels *kernels, const WideCall *call) {
+static void check_against_weighted_sum(const Kernels *kernels, const MixedCall *call) {
   float *const c = copy_of_before(call), *const expected = copy_of_before(call);
   kernels->gemm_mixed(call->rows, call->depth, call->width, call->a, call->a_stride, call->b,
                       call->rescale, c, call->c_stride);
@@ -108,11 +109,11 @@ static void check_against_weigh(const Kernels *kernels, const WideCall *call) {
 }
 
 /* Without rescale, and c not read. `scores` wants its panels one after the other, of depth rows. */
-static void check_against_scores(const Kernels *kernels, const WideCall *call) {
+static void check_against_scores(const Kernels *kernels, const MixedCall *call) {
   const size_t panels = call->b_pairs / call->b.stride, panel = call->depth * KERNEL_PANEL;
   const size_t floats = call->rows * call->c_stride;
   float *const keys = new_packed(panels * panel);
-  float *const query = new_packed(call->depth * kernels->rows);
+  float *const query = new_packed(call->depth * kernels->block_rows);
   float *const c = new_packed(floats), *const expected = new_packed(floats);
   for (size_t p = 0; p < panels; p++)
     memcpy(keys + p * panel, call->panels + p * call->panel_floats, panel * sizeof *keys);
@@ -120,7 +121,7 @@ static void check_against_scores(const Kernels *kernels, const WideCall *call) {
                       c, call->c_stride);
   for (size_t r = 0; r < call->rows; r++) {
     for (size_t d = 0; d < call->depth; d++)
-      query[d * kernels->rows] = call->a[r * call->a_stride + d];
+      query[d * kernels->block_rows] = call->a[r * call->a_stride + d];
     kernels->scores(1, call->depth, call->width, query, keys, expected + r * call->c_stride,
                     call->c_stride);
   }
@@ -135,12 +136,12 @@ void check_gemm_mixed(const Kernels *kernels) {
   static const size_t depths[] = {1, 2, 3, 16, 31, 64, 127, 128};
   for (size_t d = 0; d < COUNT_OF(depths); d++) {
     for (size_t k = 0; k < 2 * KERNEL_MAX_ROWS; k++) {
-      const size_t rows = 1 + k / 2, width = kernels->tile * (1 + rows % 5);
+      const size_t rows = 1 + k / 2, width = kernels->block_columns * (1 + rows % 5);
       const KernelNumber number = k % 2 ? KERNEL_FP16 : KERNEL_BF16;
-      WideCall call = wide_new(kernels, number, rows, depths[d], width);
-      check_against_weigh(kernels, &call);
+      MixedCall call = mixed_call_new(kernels, number, rows, depths[d], width);
+      check_against_weighted_sum(kernels, &call);
       check_against_scores(kernels, &call);
-      wide_free(&call);
+      mixed_call_free(&call);
     }
   }
 }

@@ -49,18 +49,18 @@ void check_pack_values(const Kernels *kernels) {
 void check_pack_queries(const Kernels *kernels) {
   static const size_t depths[] = {1, 3, 8, 16, 17, 64, 80, 129};
   const float scale = 0.18033688f;
-  for (size_t rows = 1; rows <= kernels->rows; rows++) {
+  for (size_t rows = 1; rows <= kernels->block_rows; rows++) {
     for (size_t k = 0; k < COUNT_OF(depths); k++) {
       const size_t depth = depths[k];
       float *source[KERNEL_MAX_ROWS] = {0};
       const float *query[KERNEL_MAX_ROWS] = {0};
       for (size_t r = 0; r < rows; r++) query[r] = source[r] = new_random(r + 1, 1.0f, depth);
-      float *const packed = new_packed(depth * kernels->rows);
+      float *const packed = new_packed(depth * kernels->block_rows);
       kernels->pack_queries(rows, depth, query, scale, packed);
       for (size_t d = 0; d < depth; d++)
-        for (size_t r = 0; r < kernels->rows; r++) {
+        for (size_t r = 0; r < kernels->block_rows; r++) {
           const float expected = r < rows ? scale * source[r][d] : untouched_float();
-          const float got = packed[d * kernels->rows + r];
+          const float got = packed[d * kernels->block_rows + r];
           if (!same_float(got, expected))
             fail_kernel(kernels, "element", d, r, (double)got, (double)expected);
         }

@@ -1,4 +1,4 @@
-/* kernel_pack_pairs.c - checks the kernels that split floats into terms of bf16 pairs or into pairs of
+/* kernel_pack_pairs.c - checks the kernels that make of floats into terms of bf16 pairs or into pairs of
  * fp16, and widen, exactly.
  *
  * Every pair is compared with numbers computed in double, bit for bit; only a NaN may be any NaN.
@@ -69,67 +69,67 @@ static Terms terms_new(Kind kind, size_t pairs) {
 }
 
 /* A zero's sign counts. */
-static void compare_fp16(const Kernels *kernels, const Terms *split, size_t at, size_t element,
+static void compare_fp16(const Kernels *kernels, const Terms *packed, size_t at, size_t element,
                          float x) {
-  const uint32_t pair = split->pairs[at], bits = element ? pair >> 16 : pair & 0xffffu;
+  const uint32_t pair = packed->pairs[at], bits = element ? pair >> 16 : pair & 0xffffu;
   const double got = fp16_number(bits), expected = round_to_fp16((double)x);
   if (isnan(expected) ? !isnan(got) : got != expected || signbit(got) != signbit(expected))
     fail_kernel(kernels, "fp16 number", at, element, got, expected);
 }
 
-static void compare_element(const Kernels *kernels, const Terms *split, size_t at, size_t element,
+static void compare_element(const Kernels *kernels, const Terms *packed, size_t at, size_t element,
                             float x) {
   double expected[KERNEL_MAX_TERMS];
-  if (split->number == KERNEL_FP16) {
-    compare_fp16(kernels, split, at, element, x);
+  if (packed->number == KERNEL_FP16) {
+    compare_fp16(kernels, packed, at, element, x);
     return;
   }
   terms_of(x, expected);
-  for (size_t p = 0; p < split->terms; p++) {
-    const double got = pair_element(split->pairs[p * split->term_stride + at], element);
+  for (size_t p = 0; p < packed->terms; p++) {
+    const double got = pair_element(packed->pairs[p * packed->term_stride + at], element);
     if (isnan(expected[p]) ? !isnan(got) : bf16_bits(got) != bf16_bits(expected[p]))
       fail_kernel(kernels, "term and pair", p, at, got, expected[p]);
   }
 }
 
-static void compare_gaps(const Kernels *kernels, const Terms *split, size_t pairs) {
-  for (size_t p = 0; p < split->terms; p++)
-    for (size_t i = pairs; i < split->term_stride; i++) {
-      const uint32_t *const at = split->pairs + p * split->term_stride + i;
+static void compare_gaps(const Kernels *kernels, const Terms *packed, size_t pairs) {
+  for (size_t p = 0; p < packed->terms; p++)
+    for (size_t i = pairs; i < packed->term_stride; i++) {
+      const uint32_t *const at = packed->pairs + p * packed->term_stride + i;
       if (!is_untouched((const float *)(const void *)at))
         fail_kernel(kernels, "behind a term", p, i, (double)*at, 0.0);
     }
 }
 
 /* What lies behind the pairs of row r of term 0. */
-static void compare_gap(const Kernels *kernels, const Terms *split, size_t r, size_t pairs,
+static void compare_gap(const Kernels *kernels, const Terms *packed, size_t r, size_t pairs,
                         size_t row_stride) {
-  const uint32_t *const row = split->pairs + r * row_stride;
+  const uint32_t *const row = packed->pairs + r * row_stride;
   for (size_t i = pairs; i < row_stride; i++)
     if (!is_untouched((const float *)(const void *)(row + i)))
       fail_kernel(kernels, "behind a row", r, i, (double)row[i], 0.0);
 }
 
 /* A panel of keys (along_keys: rows are its columns), or of values. */
-static void check_split_panel(const Kernels *kernels, bool of_keys, size_t keys, size_t columns,
-                              Kind kind, size_t gap) {
+static void check_packed_panel(const Kernels *kernels, bool of_keys, size_t keys, size_t columns,
+                               Kind kind, size_t gap) {
   const KvSource source = source_new(keys * 1000 + columns + kind.terms, keys, columns, gap);
   const size_t pairs = whole_pairs(of_keys ? columns : keys) * KERNEL_PANEL;
-  Terms split = terms_new(kind, pairs);
+  Terms packed = terms_new(kind, pairs);
   (of_keys ? kernels->pack_key_pairs
            : kernels->pack_value_pairs)(keys, columns, source.data, source.stride, kind.number,
-                                        kind.terms, split.term_stride, split.pairs);
+                                        kind.terms, packed.term_stride, packed.pairs);
   for (size_t at = 0; at < pairs; at++) {
     for (size_t element = 0; element < 2; element++) {
       const size_t along = 2 * (at / KERNEL_PANEL) + element, across = at % KERNEL_PANEL;
       const size_t row = of_keys ? across : along, column = of_keys ? along : across;
       const bool exists = row < keys && column < columns;
-      compare_element(kernels, &split, at, element,
+      compare_element(kernels, &packed, at, element,
                       exists ? source.data[row * source.stride + column] : 0.0f);
     }
   }
-  compare_gaps(kernels, &split, pairs);
-  guarded_free(split.pairs, "pairs");
+  compare_gaps(kernels, &packed, pairs);
+  guarded_free(packed.pairs, "pairs");
   fenced_free(source.data, source.floats);
 }
 
@@ -149,16 +149,16 @@ static void check_every_fp16(const Kernels *kernels, bool hidden) {
     source.data[EACH * i + 2] = nextafterf(middle, -INFINITY);
     source.data[EACH * i + 3] = nextafterf(middle, INFINITY);
   }
-  Terms split = terms_new((Kind){KERNEL_FP16, 1}, depth / 2 * KEYS);
+  Terms packed = terms_new((Kind){KERNEL_FP16, 1}, depth / 2 * KEYS);
   hide_denormals(hidden);
   kernels->pack_key_pairs(KEYS, depth, source.data, source.stride, KERNEL_FP16, 1,
-                          split.term_stride, split.pairs);
+                          packed.term_stride, packed.pairs);
   hide_denormals(false);
   for (size_t at = 0; at < floats; at++) {
     const size_t key = at / depth, d = at % depth;
-    compare_element(kernels, &split, d / 2 * KEYS + key, d % 2, source.data[at]);
+    compare_element(kernels, &packed, d / 2 * KEYS + key, d % 2, source.data[at]);
   }
-  guarded_free(split.pairs, "pairs");
+  guarded_free(packed.pairs, "pairs");
   fenced_free(source.data, source.floats);
 }
 
@@ -168,7 +168,7 @@ void check_pack_key_pairs(const Kernels *kernels) {
   for (size_t k = 0; k < COUNT_OF(counts); k++)
     for (size_t d = 0; d < COUNT_OF(depths); d++)
       for (size_t n = 0; n < COUNT_OF(kinds); n++)
-        check_split_panel(kernels, true, counts[k], depths[d], kinds[n], (k + d) % 3);
+        check_packed_panel(kernels, true, counts[k], depths[d], kinds[n], (k + d) % 3);
   check_every_fp16(kernels, false);
   check_every_fp16(kernels, true);
 }
@@ -179,12 +179,12 @@ void check_pack_value_pairs(const Kernels *kernels) {
   for (size_t k = 0; k < COUNT_OF(counts); k++)
     for (size_t c = 0; c < COUNT_OF(widths); c++)
       for (size_t n = 0; n < COUNT_OF(kinds); n++)
-        check_split_panel(kernels, false, counts[k], widths[c], kinds[n], (k + c) % 3);
+        check_packed_panel(kernels, false, counts[k], widths[c], kinds[n], (k + c) % 3);
 }
 
 /* Rows at addresses of their own; the product with the scale rounds once. */
-static void check_split_row_block(const Kernels *kernels, size_t rows, size_t depth, Kind kind,
-                                  float scale) {
+static void check_packed_row_block(const Kernels *kernels, size_t rows, size_t depth, Kind kind,
+                                   float scale) {
   const size_t pairs = whole_pairs(depth), row_stride = pairs + KERNEL_STEP;
   KvSource sources[KERNEL_MAX_ROWS];
   const float *row[KERNEL_MAX_ROWS];
@@ -192,18 +192,18 @@ static void check_split_row_block(const Kernels *kernels, size_t rows, size_t de
     sources[r] = source_new(r * 977 + depth, 1, depth, 0);
     row[r] = sources[r].data;
   }
-  Terms split = terms_new(kind, rows * row_stride);
-  kernels->pack_row_pairs(rows, depth, row, scale, kind.number, kind.terms, split.term_stride,
-                          row_stride, split.pairs);
+  Terms packed = terms_new(kind, rows * row_stride);
+  kernels->pack_row_pairs(rows, depth, row, scale, kind.number, kind.terms, packed.term_stride,
+                          row_stride, packed.pairs);
   for (size_t r = 0; r < rows; r++) {
     for (size_t i = 0; i < 2 * pairs; i++) {
       const float x = i < depth ? (float)((double)scale * (double)row[r][i]) : 0.0f;
-      compare_element(kernels, &split, r * row_stride + i / 2, i % 2, x);
+      compare_element(kernels, &packed, r * row_stride + i / 2, i % 2, x);
     }
-    compare_gap(kernels, &split, r, pairs, row_stride);
+    compare_gap(kernels, &packed, r, pairs, row_stride);
   }
-  compare_gaps(kernels, &split, rows * row_stride);
-  guarded_free(split.pairs, "pairs");
+  compare_gaps(kernels, &packed, rows * row_stride);
+  guarded_free(packed.pairs, "pairs");
   for (size_t r = 0; r < rows; r++) fenced_free(sources[r].data, sources[r].floats);
 }
 
@@ -213,9 +213,9 @@ void check_pack_row_pairs(const Kernels *kernels) {
   for (size_t d = 0; d < COUNT_OF(depths); d++)
     for (size_t s = 0; s < COUNT_OF(scales); s++)
       for (size_t n = 0; n < COUNT_OF(kinds); n++)
-        check_split_row_block(kernels, 1 + (d + s) % 5, depths[d], kinds[n], scales[s]);
+        check_packed_row_block(kernels, 1 + (d + s) % 5, depths[d], kinds[n], scales[s]);
   for (size_t n = 0; n < COUNT_OF(kinds); n++)
-    check_split_row_block(kernels, KERNEL_MAX_ROWS, 128, kinds[n], 1.0f);
+    check_packed_row_block(kernels, KERNEL_MAX_ROWS, 128, kinds[n], 1.0f);
 }
 
 /* From 1 down to denormals, with zeros and a NaN here and there. */
@@ -234,12 +234,12 @@ static bool is_term(const Kernels *kernels, double got, double expected) {
   return got == expected || (flushes && got == 0.0 && fabs(expected) <= 0x1p-126);
 }
 
-static void compare_weight(const Kernels *kernels, const Terms *split, size_t at, size_t element,
+static void compare_weight(const Kernels *kernels, const Terms *packed, size_t at, size_t element,
                            float x) {
   double expected[KERNEL_MAX_TERMS];
   terms_of(x, expected);
-  for (size_t p = 0; p < (isnan(x) ? 1 : split->terms); p++) {
-    const double got = pair_element(split->pairs[p * split->term_stride + at], element);
+  for (size_t p = 0; p < (isnan(x) ? 1 : packed->terms); p++) {
+    const double got = pair_element(packed->pairs[p * packed->term_stride + at], element);
     if (isnan(x) ? !isnan(got) : !is_term(kernels, got, expected[p]))
       fail_kernel(kernels, "term and pair", p, at, got, expected[p]);
   }
@@ -249,18 +249,18 @@ static void check_weights(const Kernels *kernels, size_t rows, size_t keys, size
   const size_t pairs = whole_pairs(keys), row_stride = pairs + KERNEL_STEP;
   const KvSource source = source_new(keys, rows, keys, keys % 5);
   for (size_t e = 0; e < source.floats; e++) source.data[e] = some_weight(e + keys);
-  Terms split = terms_new((Kind){KERNEL_BF16, terms}, rows * row_stride);
-  kernels->pack_weight_pairs(rows, keys, source.data, source.stride, terms, split.term_stride,
-                             row_stride, split.pairs);
+  Terms packed = terms_new((Kind){KERNEL_BF16, terms}, rows * row_stride);
+  kernels->pack_weight_pairs(rows, keys, source.data, source.stride, terms, packed.term_stride,
+                             row_stride, packed.pairs);
   for (size_t r = 0; r < rows; r++) {
     for (size_t j = 0; j < 2 * pairs; j++) {
       const float x = j < keys ? source.data[r * source.stride + j] : 0.0f;
-      compare_weight(kernels, &split, r * row_stride + j / 2, j % 2, x);
+      compare_weight(kernels, &packed, r * row_stride + j / 2, j % 2, x);
     }
-    compare_gap(kernels, &split, r, pairs, row_stride);
+    compare_gap(kernels, &packed, r, pairs, row_stride);
   }
-  compare_gaps(kernels, &split, rows * row_stride);
-  guarded_free(split.pairs, "pairs");
+  compare_gaps(kernels, &packed, rows * row_stride);
+  guarded_free(packed.pairs, "pairs");
   fenced_free(source.data, source.floats);
 }
 

@@ -131,8 +131,8 @@ static void check_project_cuts(const Kernels *kernels, size_t rows, size_t in, s
 /* The weights are used as they stand: NaN and infinities reach their own column and no other. */
 static void check_project_poison(const Kernels *kernels) {
   static const float poisons[] = {NAN, INFINITY};
-  for (size_t at = 0; at < 2 * kernels->tile + 1; at++) {
-    ProjectCall call = project_call_new(11, 2 * kernels->tile + 1, 0);
+  for (size_t at = 0; at < 2 * kernels->block_columns + 1; at++) {
+    ProjectCall call = project_call_new(11, 2 * kernels->block_columns + 1, 0);
     float *const clean = project_run(kernels, &call, 5);
     call.weight[at % 11 * call.weight_stride + at] = poisons[at % COUNT_OF(poisons)];
     float *const y = project_run(kernels, &call, 5);

@@ -8,17 +8,17 @@
 #define MOST_KEYS (2 * KERNEL_PANEL + 3)
 
 /* One row, its options, and what the call reads. */
-typedef struct AdjustCall {
+typedef struct ScoreModCall {
   size_t keys;
   KernelScoreMod how;
   float *before; /* whole vectors are read and written */
   float *bias;
   uint8_t *mask;
-} AdjustCall;
+} ScoreModCall;
 
 /* parts: bits for softcap 1, slope 2, bias 4, mask 8. */
-static AdjustCall adjust_new(size_t keys, unsigned parts, size_t stride) {
-  AdjustCall call = {.keys = keys};
+static ScoreModCall score_mod_new(size_t keys, unsigned parts, size_t stride) {
+  ScoreModCall call = {.keys = keys};
   const size_t last = keys ? (keys - 1) * stride + 1 : 0;
   call.before = new_packed(MOST_KEYS + 16);
   fill_random(keys + parts, 90.0f, call.before, MOST_KEYS + 16);
@@ -41,20 +41,20 @@ static AdjustCall adjust_new(size_t keys, unsigned parts, size_t stride) {
   return call;
 }
 
-static void adjust_free(AdjustCall *call) {
+static void score_mod_free(ScoreModCall *call) {
   guarded_free(call->before, "scores before");
   free(call->bias);
   free(call->mask);
 }
 
-static bool is_hidden(const AdjustCall *call, size_t j) {
+static bool is_hidden(const ScoreModCall *call, size_t j) {
   const KernelScoreMod *const how = &call->how;
   return (how->bias && how->bias[j * how->bias_stride] == -INFINITY) ||
          (how->mask && how->mask[j * how->mask_stride] == 0);
 }
 
 /* The steps in double, and the sum of what each may be off. */
-static double expected_score(const AdjustCall *call, size_t j, double *allowed) {
+static double expected_score(const ScoreModCall *call, size_t j, double *allowed) {
   const KernelScoreMod *const how = &call->how;
   double s = (double)call->before[j];
   *allowed = 0.0;
@@ -76,7 +76,7 @@ static double expected_score(const AdjustCall *call, size_t j, double *allowed) 
   return s;
 }
 
-static void check_call(const Kernels *kernels, const AdjustCall *call) {
+static void check_call(const Kernels *kernels, const ScoreModCall *call) {
   float *const scores = new_packed(MOST_KEYS + 16);
   memcpy(scores, call->before, (MOST_KEYS + 16) * sizeof *scores);
   kernels->score_mod(call->keys, &call->how, scores);
@@ -126,11 +126,11 @@ static void check_smallest_softcap(const Kernels *kernels) {
 }
 
 /* NaN and infinities stay what they are where they are seen, and vanish where they are hidden. */
-static void check_adjust_specials(const Kernels *kernels) {
+static void check_score_mod_specials(const Kernels *kernels) {
   const float specials[] = {NAN, INFINITY, -INFINITY};
   for (unsigned parts = 0; parts < 16; parts++) {
     for (size_t at = 0; at < KERNEL_PANEL; at++) {
-      AdjustCall call = adjust_new(KERNEL_PANEL, parts, 1);
+      ScoreModCall call = score_mod_new(KERNEL_PANEL, parts, 1);
       float *const scores = new_packed(MOST_KEYS + 16);
       for (size_t k = 0; k < COUNT_OF(specials); k++) {
         memcpy(scores, call.before, (MOST_KEYS + 16) * sizeof *scores);
@@ -146,7 +146,7 @@ static void check_adjust_specials(const Kernels *kernels) {
                       (double)specials[k]);
       }
       guarded_free(scores, "scores");
-      adjust_free(&call);
+      score_mod_free(&call);
     }
   }
 }
@@ -155,13 +155,13 @@ void check_score_mod(const Kernels *kernels) {
   for (size_t keys = 0; keys <= MOST_KEYS; keys++) {
     for (unsigned parts = 0; parts < 16; parts++) {
       for (size_t stride = 0; stride <= 3; stride++) {
-        AdjustCall call = adjust_new(keys, parts, stride);
+        ScoreModCall call = score_mod_new(keys, parts, stride);
         check_call(kernels, &call);
-        adjust_free(&call);
+        score_mod_free(&call);
       }
     }
   }
   check_softcap_range(kernels);
   check_smallest_softcap(kernels);
-  check_adjust_specials(kernels);
+  check_score_mod_specials(kernels);
 }

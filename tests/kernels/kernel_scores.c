@@ -7,7 +7,7 @@
 static void compare_scores(const Kernels *kernels, size_t rows, size_t depth, size_t width,
                            const float *query, const float *keys, const float *scores,
                            size_t stride) {
-  for (size_t r = 0; r < kernels->rows; r++) {
+  for (size_t r = 0; r < kernels->block_rows; r++) {
     for (size_t c = 0; c < stride; c++) {
       const float got = scores[r * stride + c];
       if (r >= rows || c >= width) {
@@ -17,8 +17,8 @@ static void compare_scores(const Kernels *kernels, size_t rows, size_t depth, si
       const size_t p = c / KERNEL_PANEL, j = c % KERNEL_PANEL;
       double sum = 0.0, size = 0.0;
       for (size_t d = 0; d < depth; d++) {
-        const double product =
-            (double)query[d * kernels->rows + r] * (double)keys[(p * depth + d) * KERNEL_PANEL + j];
+        const double product = (double)query[d * kernels->block_rows + r] *
+                               (double)keys[(p * depth + d) * KERNEL_PANEL + j];
         sum += product;
         size += fabs(product);
       }
@@ -31,18 +31,18 @@ static void compare_scores(const Kernels *kernels, size_t rows, size_t depth, si
 /* Every number of rows and every width; a row has the same bits whatever they are. */
 void check_scores(const Kernels *kernels) {
   static const size_t depths[] = {1, 2, 3, 16, 33, 64, 128};
-  const size_t most = 3 * KERNEL_PANEL, stride = most + kernels->tile;
+  const size_t most = 3 * KERNEL_PANEL, stride = most + kernels->block_columns;
   for (size_t k = 0; k < COUNT_OF(depths); k++) {
     const size_t depth = depths[k];
-    float *const query = new_packed(depth * kernels->rows);
+    float *const query = new_packed(depth * kernels->block_rows);
     float *const keys = new_packed(depth * most);
-    float *const all = new_packed(kernels->rows * stride);
-    fill_random(depth, 1.0f, query, depth * kernels->rows);
+    float *const all = new_packed(kernels->block_rows * stride);
+    fill_random(depth, 1.0f, query, depth * kernels->block_rows);
     fill_random(depth + 100, 1.0f, keys, depth * most);
-    kernels->scores(kernels->rows, depth, most, query, keys, all, stride);
-    for (size_t rows = 1; rows <= kernels->rows; rows++) {
-      for (size_t width = 0; width <= most; width += kernels->tile) {
-        float *const scores = new_packed(kernels->rows * stride);
+    kernels->scores(kernels->block_rows, depth, most, query, keys, all, stride);
+    for (size_t rows = 1; rows <= kernels->block_rows; rows++) {
+      for (size_t width = 0; width <= most; width += kernels->block_columns) {
+        float *const scores = new_packed(kernels->block_rows * stride);
         kernels->scores(rows, depth, width, query, keys, scores, stride);
         compare_scores(kernels, rows, depth, width, query, keys, scores, stride);
         for (size_t r = 0; r < rows; r++)

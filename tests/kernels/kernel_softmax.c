@@ -17,8 +17,8 @@ typedef struct SoftmaxCall {
 
 static SoftmaxCall softmax_new(const Kernels *kernels, size_t rows, size_t width, float bound,
                                uint64_t seed) {
-  SoftmaxCall call = {.rows = rows, .width = width, .stride = width + kernels->tile};
-  const size_t floats = kernels->rows * call.stride;
+  SoftmaxCall call = {.rows = rows, .width = width, .stride = width + kernels->block_columns};
+  const size_t floats = kernels->block_rows * call.stride;
   call.before = new_packed(floats);
   call.scores = new_packed(floats);
   for (size_t r = 0; r < rows; r++) {
@@ -36,7 +36,7 @@ static void softmax_free(SoftmaxCall *call) {
 }
 
 static void softmax_run(const Kernels *kernels, SoftmaxCall *call, bool ragged) {
-  memcpy(call->scores, call->before, kernels->rows * call->stride * sizeof(float));
+  memcpy(call->scores, call->before, kernels->block_rows * call->stride * sizeof(float));
   for (size_t r = 0; r <= KERNEL_MAX_ROWS; r++)
     call->max[r] = call->sum[r] = call->rescale[r] = untouched_float();
   memcpy(call->max, call->old_max, call->rows * sizeof(float));
@@ -113,10 +113,10 @@ static void spoil_scores(SoftmaxCall *call, size_t kind) {
 }
 
 static void check_softmax_sizes(const Kernels *kernels, bool ragged) {
-  for (size_t rows = 1; rows <= kernels->rows; rows++) {
+  for (size_t rows = 1; rows <= kernels->block_rows; rows++) {
     for (size_t panels = 1; panels <= 4; panels++) {
       for (size_t kind = 0; kind < 5; kind++) {
-        const size_t width = panels * kernels->tile;
+        const size_t width = panels * kernels->block_columns;
         SoftmaxCall call =
             softmax_new(kernels, rows, width, kind == 1 ? 1.0f : 20.0f, rows * 8 + panels);
         spoil_scores(&call, kind);
@@ -139,14 +139,15 @@ static void check_softmax_sizes(const Kernels *kernels, bool ragged) {
 static void check_softmax_poison(const Kernels *kernels, bool ragged) {
   static const float poisons[] = {NAN, INFINITY};
   for (size_t p = 0; p < COUNT_OF(poisons); p++) {
-    for (size_t at = 0; at < 2 * kernels->tile; at++) {
-      SoftmaxCall call = softmax_new(kernels, kernels->rows, 2 * kernels->tile, 5.0f, at);
-      const size_t row = at % kernels->rows;
+    for (size_t at = 0; at < 2 * kernels->block_columns; at++) {
+      SoftmaxCall call =
+          softmax_new(kernels, kernels->block_rows, 2 * kernels->block_columns, 5.0f, at);
+      const size_t row = at % kernels->block_rows;
       call.before[row * call.stride + at] = poisons[p];
       softmax_run(kernels, &call, ragged);
       if (!isnan(call.sum[row]))
         fail_kernel(kernels, "l of a row with NaN or inf", row, at, (double)call.sum[row], NAN);
-      for (size_t r = 0; r < kernels->rows; r++)
+      for (size_t r = 0; r < kernels->block_rows; r++)
         if (r != row) compare_weights(kernels, &call, r);
       if (ragged) {
         call.visible[row] = at;
@@ -166,19 +167,19 @@ void check_softmax_full(const Kernels *kernels) {
 /* The result depends on the visible scores alone: it has the same bits under another width, another
  * number of rows, and, where everything is visible, in the full member. */
 static void check_ragged_bits(const Kernels *kernels) {
-  const size_t wide = 4 * kernels->tile;
-  SoftmaxCall reference = softmax_new(kernels, kernels->rows, wide, 9.0f, 5);
+  const size_t wide = 4 * kernels->block_columns;
+  SoftmaxCall reference = softmax_new(kernels, kernels->block_rows, wide, 9.0f, 5);
   for (size_t visible = 0; visible <= wide; visible++) {
-    for (size_t r = 0; r < kernels->rows; r++) reference.visible[r] = visible;
+    for (size_t r = 0; r < kernels->block_rows; r++) reference.visible[r] = visible;
     softmax_run(kernels, &reference, true);
-    const size_t panels = (visible + kernels->tile - 1) / kernels->tile;
-    const bool full = visible > 0 && visible % kernels->tile == 0;
-    for (size_t width = (panels ? panels : 1) * kernels->tile; width <= wide;
-         width += kernels->tile) {
+    const size_t panels = (visible + kernels->block_columns - 1) / kernels->block_columns;
+    const bool full = visible > 0 && visible % kernels->block_columns == 0;
+    for (size_t width = (panels ? panels : 1) * kernels->block_columns; width <= wide;
+         width += kernels->block_columns) {
       SoftmaxCall call = reference;
       call.width = width;
-      call.rows = 1 + visible % kernels->rows;
-      call.scores = new_packed(kernels->rows * call.stride);
+      call.rows = 1 + visible % kernels->block_rows;
+      call.scores = new_packed(kernels->block_rows * call.stride);
       softmax_run(kernels, &call, !(full && width == visible));
       for (size_t r = 0; r < call.rows; r++) {
         if (!same_float(call.sum[r], reference.sum[r]) ||

@@ -7,15 +7,14 @@
 #include "tests/emulator/emulated_tiles.h"
 #include "tests/kernels/kernel_gemm_bf16.h"
 
-static void multiply_and_look(size_t rows, size_t pairs, size_t width, size_t bf16_terms,
-                              KernelPairs a, KernelPairs b, const float *rescale, float *c,
-                              size_t c_stride) {
+static void gemm_and_look(size_t rows, size_t pairs, size_t width, size_t bf16_terms, KernelPairs a,
+                          KernelPairs b, const float *rescale, float *c, size_t c_stride) {
   EMULATED(gemm_bf16)(rows, pairs, width, bf16_terms, a, b, rescale, c, c_stride);
   if (emulated_threads_configured() != 1)
     fail_msg("the next call will not find its tiles configured");
 }
 
-static void end_and_look(void) {
+static void release_and_look(void) {
   EMULATED(release)();
   if (emulated_threads_configured() != 0) fail_msg("the tiles are still configured after release");
 }
@@ -23,8 +22,8 @@ static void end_and_look(void) {
 static Kernels watched_kernels(void) {
   Kernels kernels = emulated_kernels(kernels_get(ATTEND_ISA_SCALAR));
   kernels.isa = ATTEND_ISA_AMX; /* in messages */
-  kernels.gemm_bf16 = multiply_and_look;
-  kernels.release = end_and_look;
+  kernels.gemm_bf16 = gemm_and_look;
+  kernels.release = release_and_look;
   return kernels;
 }
 
@@ -43,7 +42,7 @@ static uint32_t random_pair(uint32_t seed, uint32_t most) {
 
 /* Rows of such numbers, whose exponents reach the higher the further down a row stands: sums from
  * denormal ones to such as overflow. */
-static void spread_rows(const MultiplyCall *call) {
+static void spread_rows(const GemmCall *call) {
   for (size_t p = 0; p < call->a.terms; p++)
     for (size_t r = 0; r < call->rows; r++)
       for (size_t i = 0; i < call->pairs; i++)
@@ -52,7 +51,7 @@ static void spread_rows(const MultiplyCall *call) {
 }
 
 /* Columns of them too, of any size. */
-static void spread_columns(const MultiplyCall *call) {
+static void spread_columns(const GemmCall *call) {
   for (size_t j = 0; j < call->width; j++)
     for (size_t i = 0; i < call->pairs; i++)
       *pair_of_column(call, 0, j, i) = random_pair((uint32_t)(j * 4099 + i + (1u << 20)), 254);
@@ -70,7 +69,7 @@ static float element(uint32_t pair, size_t which) {
 }
 
 /* The sum of row r and column j after steps of pairs from `sum` on. */
-static float defined_sum(const MultiplyCall *call, size_t r, size_t j, float sum) {
+static float defined_sum(const GemmCall *call, size_t r, size_t j, float sum) {
   for (size_t from = 0; from < call->pairs; from += KERNEL_STEP) {
     float chain[2] = {0.0f, 0.0f};
     for (size_t i = from; i < from + KERNEL_STEP; i++) {
@@ -83,8 +82,8 @@ static float defined_sum(const MultiplyCall *call, size_t r, size_t j, float sum
   return sum;
 }
 
-static void require_defined_sums(const Kernels *kernels, const MultiplyCall *call, bool rescaled) {
-  float *const c = multiply_run(kernels, call, rescaled);
+static void require_defined_sums(const Kernels *kernels, const GemmCall *call, bool rescaled) {
+  float *const c = gemm_call_run(kernels, call, rescaled);
   for (size_t r = 0; r < call->rows; r++) {
     for (size_t j = 0; j < call->width; j++) {
       const float before = call->rescale[r] * call->before[r * call->c_stride + j];
@@ -101,7 +100,7 @@ static void require_defined_sums(const Kernels *kernels, const MultiplyCall *cal
 
 void check_emulated_dots(void) {
   const Kernels kernels = watched_kernels();
-  MultiplyCall call = multiply_new(KERNEL_MAX_ROWS, 2 * KERNEL_CHAIN, 2 * KERNEL_PANEL, 1, 1, 1);
+  GemmCall call = gemm_call_new(KERNEL_MAX_ROWS, 2 * KERNEL_CHAIN, 2 * KERNEL_PANEL, 1, 1, 1);
   for (int spread = 0; spread < 3; spread++) {
     if (spread > 0) spread_rows(&call);
     if (spread > 1) spread_columns(&call);
@@ -109,16 +108,16 @@ void check_emulated_dots(void) {
     for (size_t r = 0; r < call.rows; r++) call.rescale[r] = ldexpf(1.0f, 12 * (int)r - 260);
     require_defined_sums(&kernels, &call, true);
   }
-  multiply_free(&call);
+  gemm_call_free(&call);
   kernels.release();
 }
 
 /* ---- tiles of the processor ---- */
 
-static void require_same_bits(const Kernels *kernels, const MultiplyCall *call, bool rescaled) {
+static void require_same_bits(const Kernels *kernels, const GemmCall *call, bool rescaled) {
   const Kernels emulated = watched_kernels();
-  float *const c = multiply_run(kernels, call, rescaled);
-  float *const expected = multiply_run(&emulated, call, rescaled);
+  float *const c = gemm_call_run(kernels, call, rescaled);
+  float *const expected = gemm_call_run(&emulated, call, rescaled);
   for (size_t at = 0; at < call->c_floats; at++) {
     if (isnan(c[at]) && isnan(expected[at])) continue; /* whose bits nobody promises */
     if (!same_float(c[at], expected[at]))
@@ -134,8 +133,8 @@ void check_tiles_of_processor(const Kernels *kernels) {
   static const size_t heights[] = {1, 16, 17, KERNEL_MAX_ROWS};
   for (size_t bf16_terms = 1; bf16_terms <= KERNEL_MAX_TERMS; bf16_terms++) {
     for (size_t h = 0; h < COUNT_OF(heights); h++) {
-      MultiplyCall call = multiply_new(heights[h], KERNEL_CHAIN + KERNEL_STEP, 2 * KERNEL_PANEL,
-                                       bf16_terms, bf16_terms, bf16_terms);
+      GemmCall call = gemm_call_new(heights[h], KERNEL_CHAIN + KERNEL_STEP, 2 * KERNEL_PANEL,
+                                    bf16_terms, bf16_terms, bf16_terms);
       /* Powers of two: the emulated tiles' vocabulary rounds a multiply-add twice. */
       for (size_t r = 0; r < call.rows; r++)
         call.rescale[r] = r % 3 ? 0.25f * (float)(r % 3) : 0.0f;
@@ -144,7 +143,7 @@ void check_tiles_of_processor(const Kernels *kernels) {
         require_same_bits(kernels, &call, true);
         spread_rows(&call);
       }
-      multiply_free(&call);
+      gemm_call_free(&call);
     }
   }
 }

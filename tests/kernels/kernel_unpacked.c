@@ -54,18 +54,19 @@ typedef struct ScoreCall {
 } ScoreCall;
 
 static ScoreCall score_call_new(const Kernels *kernels, size_t keys, size_t depth, size_t kind) {
-  const size_t W = kernels->tile, P = KERNEL_PANEL;
+  const size_t W = kernels->block_columns, P = KERNEL_PANEL;
   ScoreCall call = {.depth = depth, .width = round_up(keys, W)};
   call.stride = call.width + W;
   call.keys = rows_new(keys + depth, keys, depth, kind);
-  call.query = new_packed(depth * kernels->rows);
-  call.expected = new_packed(kernels->rows * call.stride);
-  fill_random(depth, 1.0f, call.query, depth * kernels->rows);
+  call.query = new_packed(depth * kernels->block_rows);
+  call.expected = new_packed(kernels->block_rows * call.stride);
+  fill_random(depth, 1.0f, call.query, depth * kernels->block_rows);
   float *const packed = new_packed(round_up(keys, P) * depth);
   for (size_t j = 0; j < keys; j += P)
     kernels->pack_keys(keys - j < P ? keys - j : P, depth, call.keys.data + j * call.keys.stride,
                        call.keys.stride, packed + j * depth);
-  kernels->scores(kernels->rows, depth, call.width, call.query, packed, call.expected, call.stride);
+  kernels->scores(kernels->block_rows, depth, call.width, call.query, packed, call.expected,
+                  call.stride);
   guarded_free(packed, "packed keys");
   return call;
 }
@@ -78,7 +79,7 @@ static void score_call_free(ScoreCall *call) {
 
 static void compare_direct_scores(const Kernels *kernels, const ScoreCall *call, size_t rows,
                                   const float *scores) {
-  for (size_t r = 0; r < kernels->rows; r++) {
+  for (size_t r = 0; r < kernels->block_rows; r++) {
     for (size_t j = 0; j < call->stride; j++) {
       const size_t at = r * call->stride + j;
       const float expected = r >= rows || j >= call->width ? untouched_float()
@@ -91,8 +92,8 @@ static void compare_direct_scores(const Kernels *kernels, const ScoreCall *call,
 }
 
 static void check_score_call(const Kernels *kernels, const ScoreCall *call) {
-  for (size_t rows = 1; rows <= kernels->rows; rows++) {
-    float *const scores = new_packed(kernels->rows * call->stride);
+  for (size_t rows = 1; rows <= kernels->block_rows; rows++) {
+    float *const scores = new_packed(kernels->block_rows * call->stride);
     kernels->unpacked_scores(rows, call->depth, call->keys.count, call->query, call->keys.data,
                              call->keys.stride, scores, call->stride,
                              ahead_of(&call->keys, (rows + call->keys.count) % AHEADS));
@@ -103,7 +104,7 @@ static void check_score_call(const Kernels *kernels, const ScoreCall *call) {
 
 void check_unpacked_scores(const Kernels *kernels) {
   static const size_t depths[] = {1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 80, 128, 129};
-  for (size_t keys = 0; keys <= 2 * kernels->tile + 3; keys++) {
+  for (size_t keys = 0; keys <= 2 * kernels->block_columns + 3; keys++) {
     for (size_t d = 0; d < COUNT_OF(depths); d++) {
       for (size_t kind = 0; kind < STRIDES; kind++) {
         ScoreCall call = score_call_new(kernels, keys, depths[d], kind);
@@ -131,14 +132,14 @@ static void expect_sums(const Kernels *kernels, SumCall *call) {
   for (size_t c = 0; c < columns; c += P)
     kernels->pack_values(keys, columns - c < P ? columns - c : P, call->values.data + c,
                          call->values.stride, packed + c * keys);
-  memcpy(call->expected, call->before, kernels->rows * call->sum_stride * sizeof(float));
-  kernels->weighted_sum(kernels->rows, keys, call->width, call->weights, call->weight_stride,
+  memcpy(call->expected, call->before, kernels->block_rows * call->sum_stride * sizeof(float));
+  kernels->weighted_sum(kernels->block_rows, keys, call->width, call->weights, call->weight_stride,
                         packed, keys * P, call->rescale, call->expected, call->sum_stride);
   guarded_free(packed, "packed values");
 }
 
 static SumCall sum_call_new(const Kernels *kernels, size_t keys, size_t columns, size_t kind) {
-  const size_t W = kernels->tile, R = kernels->rows;
+  const size_t W = kernels->block_columns, R = kernels->block_rows;
   SumCall call = {.width = round_up(columns, W), .weight_stride = round_up(keys, W) + W};
   call.sum_stride = call.width + W;
   call.values = rows_new(keys + columns, keys, columns, kind);
@@ -166,7 +167,7 @@ static void sum_call_free(SumCall *call) {
 /* Rows that are not of the call, and columns behind the last register tile, stay as they were. */
 static void compare_direct_sums(const Kernels *kernels, const SumCall *call, size_t rows,
                                 const float *sums) {
-  for (size_t r = 0; r < kernels->rows; r++) {
+  for (size_t r = 0; r < kernels->block_rows; r++) {
     for (size_t c = 0; c < call->sum_stride; c++) {
       const size_t at = r * call->sum_stride + c;
       const float expected = r >= rows || c >= call->width ? call->before[at]
@@ -179,8 +180,8 @@ static void compare_direct_sums(const Kernels *kernels, const SumCall *call, siz
 }
 
 static void check_sum_call(const Kernels *kernels, const SumCall *call) {
-  const size_t floats = kernels->rows * call->sum_stride;
-  for (size_t rows = 1; rows <= kernels->rows; rows++) {
+  const size_t floats = kernels->block_rows * call->sum_stride;
+  for (size_t rows = 1; rows <= kernels->block_rows; rows++) {
     float *const sums = new_packed(floats);
     memcpy(sums, call->before, floats * sizeof *sums);
     kernels->unpacked_sum(rows, call->values.count, call->values.floats, call->weights,
@@ -197,7 +198,7 @@ static void check_sum_call(const Kernels *kernels, const SumCall *call) {
 void check_unpacked_sum(const Kernels *kernels) {
   static const size_t counts[] = {0, 1, 2, 3, 7, 33, 64, 128};
   static const size_t wide[] = {80, 95, 96, 97, 127, 128, 129, 160, 255, 256, 257, 300};
-  const size_t narrow = 2 * kernels->tile + 3;
+  const size_t narrow = 2 * kernels->block_columns + 3;
   for (size_t k = 0; k < COUNT_OF(counts); k++) {
     for (size_t c = 0; c < narrow + COUNT_OF(wide); c++) {
       for (size_t kind = 0; kind < STRIDES; kind++) {

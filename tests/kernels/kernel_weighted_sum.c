@@ -1,29 +1,29 @@
-/* kernel_weighted_sum.c - checks weigh against sums in double, and the same bits for any number of
+/* kernel_weighted_sum.c - checks weighted_sum against sums in double, and the same bits for any number of
  * rows. */
 #include "tests/kernels/kernel_checks.h"
 
 #include <math.h>
 #include <string.h>
 
-typedef struct WeighCall {
+typedef struct WeightedSumCall {
   size_t rows, keys, width; /* width: of the sums */
   size_t weight_stride, panel_stride, sum_stride;
   float *weights, *values, *before; /* before: the sums that the call starts from */
   float rescale[KERNEL_MAX_ROWS];
-} WeighCall;
+} WeightedSumCall;
 
-static WeighCall weigh_new(const Kernels *kernels, size_t keys, size_t width) {
-  const size_t W = kernels->tile, panels = (width + KERNEL_PANEL - 1) / KERNEL_PANEL;
-  WeighCall call = {.rows = kernels->rows,
-                    .keys = keys,
-                    .width = width,
-                    .weight_stride = (keys + W) / W * W,
-                    .panel_stride = (keys + 2) * KERNEL_PANEL,
-                    .sum_stride = width + W};
-  call.weights = new_packed(kernels->rows * call.weight_stride);
+static WeightedSumCall weighted_sum_new(const Kernels *kernels, size_t keys, size_t width) {
+  const size_t W = kernels->block_columns, panels = (width + KERNEL_PANEL - 1) / KERNEL_PANEL;
+  WeightedSumCall call = {.rows = kernels->block_rows,
+                          .keys = keys,
+                          .width = width,
+                          .weight_stride = (keys + W) / W * W,
+                          .panel_stride = (keys + 2) * KERNEL_PANEL,
+                          .sum_stride = width + W};
+  call.weights = new_packed(kernels->block_rows * call.weight_stride);
   call.values = new_packed(panels * call.panel_stride);
-  call.before = new_packed(kernels->rows * call.sum_stride);
-  for (size_t r = 0; r < kernels->rows; r++) {
+  call.before = new_packed(kernels->block_rows * call.sum_stride);
+  for (size_t r = 0; r < kernels->block_rows; r++) {
     fill_random(3 * r, 1.0f, call.weights + r * call.weight_stride, keys);
     fill_random(3 * r + 1, 1.0f, call.before + r * call.sum_stride, width);
     call.rescale[r] = 0.25f * (float)(r % 5);
@@ -33,14 +33,14 @@ static WeighCall weigh_new(const Kernels *kernels, size_t keys, size_t width) {
   return call;
 }
 
-static void weigh_free(WeighCall *call) {
+static void weighted_sum_free(WeightedSumCall *call) {
   guarded_free(call->weights, "weights");
   guarded_free(call->values, "values");
   guarded_free(call->before, "sums before");
 }
 
-static float *weigh_run(const Kernels *kernels, const WeighCall *call, bool rescaled) {
-  const size_t floats = kernels->rows * call->sum_stride;
+static float *weighted_sum_run(const Kernels *kernels, const WeightedSumCall *call, bool rescaled) {
+  const size_t floats = kernels->block_rows * call->sum_stride;
   float *const sum = new_packed(floats);
   memcpy(sum, call->before, floats * sizeof *sum);
   kernels->weighted_sum(call->rows, call->keys, call->width, call->weights, call->weight_stride,
@@ -49,9 +49,9 @@ static float *weigh_run(const Kernels *kernels, const WeighCall *call, bool resc
   return sum;
 }
 
-static void compare_sums(const Kernels *kernels, const WeighCall *call, bool rescaled,
+static void compare_sums(const Kernels *kernels, const WeightedSumCall *call, bool rescaled,
                          const float *sum) {
-  for (size_t r = 0; r < kernels->rows; r++) {
+  for (size_t r = 0; r < kernels->block_rows; r++) {
     for (size_t c = 0; c < call->sum_stride; c++) {
       const size_t at = r * call->sum_stride + c;
       if (r >= call->rows || c >= call->width) {
@@ -80,21 +80,22 @@ static void compare_sums(const Kernels *kernels, const WeighCall *call, bool res
 void check_weighted_sum(const Kernels *kernels) {
   static const size_t counts[] = {0, 1, 2, 3, 7, 16, 33, 64, 100};
   for (size_t k = 0; k < COUNT_OF(counts); k++) {
-    for (size_t width = kernels->tile; width <= 3 * KERNEL_PANEL; width += kernels->tile) {
-      WeighCall call = weigh_new(kernels, counts[k], width);
+    for (size_t width = kernels->block_columns; width <= 3 * KERNEL_PANEL;
+         width += kernels->block_columns) {
+      WeightedSumCall call = weighted_sum_new(kernels, counts[k], width);
       for (int rescaled = 0; rescaled < 2; rescaled++) {
-        call.rows = kernels->rows;
-        float *const all = weigh_run(kernels, &call, rescaled);
-        for (size_t rows = 1; rows <= kernels->rows; rows++) {
+        call.rows = kernels->block_rows;
+        float *const all = weighted_sum_run(kernels, &call, rescaled);
+        for (size_t rows = 1; rows <= kernels->block_rows; rows++) {
           call.rows = rows;
-          float *const sum = weigh_run(kernels, &call, rescaled);
+          float *const sum = weighted_sum_run(kernels, &call, rescaled);
           compare_sums(kernels, &call, rescaled, sum);
           assert_memory_equal(sum, all, rows * call.sum_stride * sizeof *sum);
           guarded_free(sum, "sums");
         }
         guarded_free(all, "sums");
       }
-      weigh_free(&call);
+      weighted_sum_free(&call);
     }
   }
 }

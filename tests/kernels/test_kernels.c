@@ -44,10 +44,10 @@ static void every_family_of_the_manifest_is_checked(void **state) {
 
 /* The numbers that shape the data, and no null member. */
 static void check_table(const Kernels *kernels) {
-  assert_in_range(kernels->rows, 1, KERNEL_MAX_ROWS);
-  assert_in_range(kernels->tile, 1, KERNEL_PANEL);
-  assert_in_range(kernels->pair_rows, 1, KERNEL_MAX_ROWS);
-  assert_int_equal(KERNEL_PANEL % kernels->tile, 0);
+  assert_in_range(kernels->block_rows, 1, KERNEL_MAX_ROWS);
+  assert_in_range(kernels->block_columns, 1, KERNEL_PANEL);
+  assert_in_range(kernels->gemm_bf16_rows, 1, KERNEL_MAX_ROWS);
+  assert_int_equal(KERNEL_PANEL % kernels->block_columns, 0);
 #define ATTEND_KERNEL(family, result, arguments) assert_true(kernels->family != NULL);
 #include "kernels/kernels.def"
 #undef ATTEND_KERNEL

@@ -28,8 +28,8 @@ static void print_head(const KernelRun *run, FILE *stream) {
             run->limits.fma_gflops[run->isas[i]], i ? "," : "");
   fprintf(stream, " GFLOP/s, read %.1f GB/s\nR rows    ", run->limits.read_gbps);
   for (size_t i = run->isa_count; i-- > 0;)
-    fprintf(stream, " %s %zu%s", attend_isa_name(run->isas[i]), kernels_get(run->isas[i])->rows,
-            i ? "," : "\n\n");
+    fprintf(stream, " %s %zu%s", attend_isa_name(run->isas[i]),
+            kernels_get(run->isas[i])->block_rows, i ? "," : "\n\n");
   fprintf(stream, "%-17s %-24s %-10s %9s %9s %10s %8s %8s  %-9s %5s\n", "kernel", "size", "isa",
           "median", "min", "cycles", "GFLOP/s", "GB/s", "limit", "share");
 }

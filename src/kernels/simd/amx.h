@@ -21,37 +21,37 @@
 
 #undef ISA_SUFFIX
 #undef ISA_ID
-#undef PAIR_ROWS
-#undef MULTIPLIES_BESIDE
+#undef GEMM_BF16_ROWS
+#undef GEMM_BF16_HAS_OWN_UNIT
 #define ISA_SUFFIX amx
 #define ISA_ID ATTEND_ISA_AMX
-#define PAIR_ROWS KERNEL_MAX_ROWS
-#define MULTIPLIES_BESIDE true
+#define GEMM_BF16_ROWS KERNEL_MAX_ROWS
+#define GEMM_BF16_HAS_OWN_UNIT true
 
-#define TILE_IS_WRITTEN(p) __asm__ volatile("" : : "r"((const void *)(p)) : "memory")
+#define AMX_IS_WRITTEN(p) __asm__ volatile("" : : "r"((const void *)(p)) : "memory")
 
-#define TILE_CONFIGURE(config)                                                                     \
+#define AMX_CONFIGURE(config)                                                                      \
   do {                                                                                             \
-    TILE_IS_WRITTEN(config);                                                                       \
+    AMX_IS_WRITTEN(config);                                                                        \
     _tile_loadconfig(config);                                                                      \
   } while (0)
-#define TILE_CONFIGURATION(config)                                                                 \
+#define AMX_CONFIGURATION(config)                                                                  \
   do {                                                                                             \
     _tile_storeconfig(config);                                                                     \
-    TILE_IS_WRITTEN(config);                                                                       \
+    AMX_IS_WRITTEN(config);                                                                        \
   } while (0)
-#define TILE_RELEASE() _tile_release()
-#define TILE_ZERO(tile) _tile_zero(tile)
-#define TILE_LOAD(tile, from, stride)                                                              \
+#define AMX_RELEASE() _tile_release()
+#define AMX_ZERO(tile) _tile_zero(tile)
+#define AMX_LOAD(tile, from, stride)                                                               \
   do {                                                                                             \
-    TILE_IS_WRITTEN(from);                                                                         \
+    AMX_IS_WRITTEN(from);                                                                          \
     _tile_loadd(tile, (from), (stride));                                                           \
   } while (0)
-#define TILE_STORE(tile, to, stride)                                                               \
+#define AMX_STORE(tile, to, stride)                                                                \
   do {                                                                                             \
     _tile_stored(tile, (to), (stride));                                                            \
-    TILE_IS_WRITTEN(to);                                                                           \
+    AMX_IS_WRITTEN(to);                                                                            \
   } while (0)
-#define TILE_DOT(c, a, b) _tile_dpbf16ps(c, a, b)
+#define AMX_DOT(c, a, b) _tile_dpbf16ps(c, a, b)
 
 #endif

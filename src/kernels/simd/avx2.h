@@ -15,12 +15,12 @@
 #define ISA_SUFFIX avx2
 #define ISA_ID ATTEND_ISA_AVX2
 #define LANES 8
-#define ROWS 6
+#define BLOCK_ROWS 6
 #define VECTORS 2
 #define PEAK_CHAINS 12
 #define MAX_STRIP 8
-#define PAIR_ROWS ROWS
-#define MULTIPLIES_BESIDE false
+#define GEMM_BF16_ROWS BLOCK_ROWS
+#define GEMM_BF16_HAS_OWN_UNIT false
 
 typedef __m256 vfloat;
 

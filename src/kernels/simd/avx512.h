@@ -15,12 +15,12 @@
 #define ISA_SUFFIX avx512
 #define ISA_ID ATTEND_ISA_AVX512
 #define LANES 16
-#define ROWS 12
+#define BLOCK_ROWS 12
 #define VECTORS 2
 #define PEAK_CHAINS 24
 #define MAX_STRIP 8
-#define PAIR_ROWS ROWS
-#define MULTIPLIES_BESIDE false
+#define GEMM_BF16_ROWS BLOCK_ROWS
+#define GEMM_BF16_HAS_OWN_UNIT false
 
 typedef __m512 vfloat;
 

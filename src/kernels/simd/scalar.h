@@ -18,12 +18,12 @@
 #define ISA_SUFFIX scalar
 #define ISA_ID ATTEND_ISA_SCALAR
 #define LANES 4
-#define ROWS 4
+#define BLOCK_ROWS 4
 #define VECTORS 2
 #define PEAK_CHAINS 8
 #define MAX_STRIP 4
-#define PAIR_ROWS ROWS
-#define MULTIPLIES_BESIDE false
+#define GEMM_BF16_ROWS BLOCK_ROWS
+#define GEMM_BF16_HAS_OWN_UNIT false
 
 typedef float vfloat __attribute__((vector_size(16)));
 typedef int32_t vint __attribute__((vector_size(16)));
