@@ -41,7 +41,7 @@ static AttendStatus plan_problem(AttendContext *context, const ProblemSizes *siz
   Fault *const fault = &context->fault;
   Problem problem;
   if (problem_set_sizes(&problem, sizes, options, fault)) return fault->status;
-  if (plan_choose(context, &problem, plan, fault)) return fault->status;
+  if (plan_explain(context, &problem, plan, fault)) return fault->status;
   if (add_alignment(&plan->workspace_bytes, fault)) plan->path = ATTEND_PATH_AUTO;
   return fault->status;
 }
@@ -79,19 +79,21 @@ static AttendStatus run_core(AttendContext *context, const CoreCall *call,
                              const AttendOptions *options) {
   Fault *const fault = &context->fault;
   Problem problem;
-  AttendPlan plan = {.struct_size = sizeof plan};
+  PlanChoice choice;
   void *workspace = NULL;
   if (problem_set_sizes(&problem, &call->sizes, options, fault) ||
       problem_set_views(&problem, call->query, call->key, call->value, call->out, call->lse,
                         fault) ||
-      plan_choose(context, &problem, &plan, fault) || add_alignment(&plan.workspace_bytes, fault)) {
+      plan_choose(context, &problem, &choice, fault)) {
     return fault->status;
   }
+  size_t bytes = choice.fit.workspace_bytes;
+  if (add_alignment(&bytes, fault)) return fault->status;
   if (problem.shape.query_tokens == 0) return ATTEND_OK;
-  if (context_workspace(context, plan.workspace_bytes, &workspace, fault)) return fault->status;
+  if (context_workspace(context, bytes, &workspace, fault)) return fault->status;
 
   profile_begin_call(&context->profiler);
-  layer_run_core(context, path_get(plan.path), &problem, workspace);
+  plan_run(context, &problem, &choice, workspace);
   profile_end_call(&context->profiler);
   return ATTEND_OK;
 }
@@ -133,7 +135,7 @@ AttendStatus attend_plan_layer(AttendContext *context, const AttendLayerShape *s
   if (check_plan_arguments(shape, plan, fault)) return fault->status;
   LayerCall call = {.batch = batch, .tokens = tokens, .past = past, .has_cache = has_cache};
   if (layer_set_problem(shape, options, &call, fault) ||
-      layer_plan(context, shape, &call, plan, fault)) {
+      layer_explain(context, shape, &call, plan, fault)) {
     return fault->status;
   }
   if (add_alignment(&plan->workspace_bytes, fault)) plan->path = ATTEND_PATH_AUTO;
@@ -147,21 +149,22 @@ AttendStatus attend_layer_forward(AttendContext *context, const AttendWeights *w
   Fault *const fault = &context->fault;
   fault_clear(fault);
   if (!weights) return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "weights is null");
-  AttendPlan plan = {.struct_size = sizeof plan};
+  PlanChoice choice;
+  size_t bytes = 0;
   LayerCall call = {.batch = batch, .tokens = tokens, .cache = cache, .x = x, .y = y};
   const AttendLayerShape shape = attend_weights_shape(weights);
   void *workspace = NULL;
   if (layer_set_problem(&shape, options, &call, fault) ||
       layer_check_buffers(weights, &call, fault) ||
-      layer_plan(context, &shape, &call, &plan, fault) ||
-      add_alignment(&plan.workspace_bytes, fault)) {
+      layer_choose(context, &shape, &call, &choice, &bytes, fault) ||
+      add_alignment(&bytes, fault)) {
     return fault->status;
   }
   if (tokens == 0) return ATTEND_OK;
-  if (context_workspace(context, plan.workspace_bytes, &workspace, fault)) return fault->status;
+  if (context_workspace(context, bytes, &workspace, fault)) return fault->status;
 
   profile_begin_call(&context->profiler);
-  layer_run(context, weights, path_get(plan.path), &call, workspace);
+  layer_run(context, weights, &choice, &call, workspace);
   profile_end_call(&context->profiler);
   return ATTEND_OK;
 }

@@ -58,12 +58,12 @@
 #define kvcache_widen_value attend_private_kvcache_widen_value
 #define layer_append attend_private_layer_append
 #define layer_check_buffers attend_private_layer_check_buffers
+#define layer_choose attend_private_layer_choose
+#define layer_explain attend_private_layer_explain
 #define layer_find_tensors attend_private_layer_find_tensors
 #define layer_first_row attend_private_layer_first_row
-#define layer_plan attend_private_layer_plan
 #define layer_read_matrices attend_private_layer_read_matrices
 #define layer_run attend_private_layer_run
-#define layer_run_core attend_private_layer_run_core
 #define layer_set_problem attend_private_layer_set_problem
 #define linear_at attend_private_linear_at
 #define linear_bytes attend_private_linear_bytes
@@ -92,15 +92,14 @@
 #define pipeline_keep_tile attend_private_pipeline_keep_tile
 #define pipeline_push attend_private_pipeline_push
 #define plan_choose attend_private_plan_choose
+#define plan_explain attend_private_plan_explain
+#define plan_run attend_private_plan_run
 #define problem_copy_key attend_private_problem_copy_key
 #define problem_copy_value attend_private_problem_copy_value
-#define problem_key_count attend_private_problem_key_count
 #define problem_longest attend_private_problem_longest
-#define problem_query_count attend_private_problem_query_count
 #define problem_sequence attend_private_problem_sequence
 #define problem_set_sizes attend_private_problem_set_sizes
 #define problem_set_views attend_private_problem_set_views
-#define problem_visible_pairs attend_private_problem_visible_pairs
 #define profile_begin_call attend_private_profile_begin_call
 #define profile_close attend_private_profile_close
 #define profile_end_call attend_private_profile_end_call
@@ -160,5 +159,8 @@
 #define visit_weighted_sum attend_private_visit_weighted_sum
 #define weights_begin attend_private_weights_begin
 #define widen_numbers attend_private_widen_numbers
+#define widen_scalar attend_private_widen_scalar
+#define work_count_score_matrices attend_private_work_count_score_matrices
+#define work_of attend_private_work_of
 
 #endif

@@ -19,34 +19,6 @@
 /* Rows that one thread norms and turns at a time. So few are also stored without waking another. */
 #define ROWS_AT_ONCE 8
 
-/* What the phases compute and must move at least once: FLOPs of visible pairs, bytes of operands.
- */
-static void count_core(AttendContext *context, const Path *path, const Problem *p) {
-  Profiler *const profiler = &context->profiler;
-  const AttendShape *const s = &p->shape;
-  if (!profiler->on) return; /* the visible pairs are counted row by row */
-  const double pairs = (double)s->query_heads * problem_visible_pairs(p);
-  const double queries = (double)s->query_heads * problem_query_count(p) * sizeof(float);
-  const double keys = (double)s->kv_heads * problem_key_count(p) * sizeof(float);
-  const double D = (double)s->head_dim, Dv = (double)s->value_dim;
-  const double score_bytes = sizeof(float) * pairs;
-  if (path->id == ATTEND_PATH_TILED) {
-    profile_count(profiler, ATTEND_PHASE_ATTENTION, 2.0 * (D + Dv) * pairs,
-                  (D + Dv) * (queries + keys));
-    return;
-  }
-  profile_count(profiler, ATTEND_PHASE_SCORES, 2.0 * D * pairs, D * (queries + keys) + score_bytes);
-  profile_count(profiler, ATTEND_PHASE_SOFTMAX, 0.0, 2.0 * score_bytes);
-  profile_count(profiler, ATTEND_PHASE_WEIGHTED_SUM, 2.0 * Dv * pairs,
-                Dv * (queries + keys) + score_bytes);
-}
-
-void layer_run_core(AttendContext *context, const Path *path, const Problem *problem,
-                    void *workspace) {
-  path->run(context, problem, workspace);
-  count_core(context, path, problem);
-}
-
 static void project(AttendContext *context, const Path *path, AttendPhase phase,
                     const Linear *linear, size_t rows, const float *x, void *scratch, float *y) {
   const double clock = profile_start(&context->profiler);
@@ -201,8 +173,9 @@ static void show(const AttendContext *context, const LayerCall *call, size_t wid
   }
 }
 
-void layer_run(AttendContext *context, const AttendWeights *weights, const Path *path,
+void layer_run(AttendContext *context, const AttendWeights *weights, const PlanChoice *choice,
                LayerCall *call, void *workspace) {
+  const Path *const path = choice->path;
   float *const qkv = layout_at(workspace, call->qkv_at);
   float *const heads = layout_at(workspace, call->context_at);
   void *const scratch = layout_at(workspace, call->scratch_at);
@@ -211,7 +184,7 @@ void layer_run(AttendContext *context, const AttendWeights *weights, const Path 
   rotate(context, weights, call, qkv, layout_at(workspace, call->rotate_at));
   set_views(call, qkv, heads);
   if (call->cache) append_to_cache(context, call, qkv);
-  layer_run_core(context, path, &call->problem, scratch);
+  plan_run(context, &call->problem, choice, scratch);
   project(context, path, ATTEND_PHASE_OUTPUT_PROJECTION, &weights->output, call->rows, heads,
           scratch, call->y);
   if (context->tap) show(context, call, weights->shape.width, heads);

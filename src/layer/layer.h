@@ -4,7 +4,7 @@
 
 #include "cache/kvcache.h"
 #include "layer/weights.h"
-#include "plan/path.h"
+#include "plan/plan.h"
 #include "problem/shape.h"
 
 /* One layer call. The caller sets the first group; layer_set_problem() and layer_plan() the second.
@@ -31,9 +31,13 @@ AttendStatus layer_set_problem(const AttendLayerShape *shape, const AttendOption
 /* Checks x and y, that the positions are RoPE's, and room in the cache. Changes nothing. */
 AttendStatus layer_check_buffers(const AttendWeights *weights, const LayerCall *call, Fault *fault);
 
-/* Chooses the path, and lays out the workspace (without alignment). */
-AttendStatus layer_plan(const AttendContext *context, const AttendLayerShape *shape,
-                        LayerCall *call, AttendPlan *plan, Fault *fault);
+/* Chooses the path and lays out the workspace; its bytes are without alignment. */
+AttendStatus layer_choose(const AttendContext *context, const AttendLayerShape *shape,
+                          LayerCall *call, PlanChoice *choice, size_t *bytes, Fault *fault);
+
+/* The same in words: a plan of a layer call. */
+AttendStatus layer_explain(const AttendContext *context, const AttendLayerShape *shape,
+                           LayerCall *call, AttendPlan *plan, Fault *fault);
 
 /* The batch as the cache is told of it. */
 CacheAppend layer_append(const LayerCall *call);
@@ -41,11 +45,7 @@ CacheAppend layer_append(const LayerCall *call);
 /* Tokens of x before sequence b. */
 size_t layer_first_row(const LayerCall *call, size_t b);
 
-void layer_run(AttendContext *context, const AttendWeights *weights, const Path *path,
+void layer_run(AttendContext *context, const AttendWeights *weights, const PlanChoice *choice,
                LayerCall *call, void *workspace);
-
-/* Runs the core alone and counts its FLOPs and bytes. */
-void layer_run_core(AttendContext *context, const Path *path, const Problem *problem,
-                    void *workspace);
 
 #endif

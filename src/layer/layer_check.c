@@ -91,37 +91,59 @@ AttendStatus layer_check_buffers(const AttendWeights *weights, const LayerCall *
 }
 
 /* Scratch of the larger projection. */
-static size_t projection_bytes(const AttendContext *context, AttendPath id,
+static size_t projection_bytes(const AttendContext *context, const Path *path,
                                const AttendLayerShape *shape, const LayerCall *call,
                                bool *overflow) {
-  const Path *const path = path_get(id);
   const size_t E = shape->width;
   if (!path->project_bytes) return 0;
   return size_max(path->project_bytes(context, E, call->columns.qkv, call->rows, overflow),
                   path->project_bytes(context, call->columns.context, E, call->rows, overflow));
 }
 
-AttendStatus layer_plan(const AttendContext *context, const AttendLayerShape *shape,
-                        LayerCall *call, AttendPlan *plan, Fault *fault) {
+/* Sets the call's offsets. */
+static AttendStatus lay_out(const AttendContext *context, const AttendLayerShape *shape,
+                            LayerCall *call, Fault *fault) {
   Layout layout = {0};
   call->qkv_at = layout_floats(&layout, call->rows, call->columns.qkv);
   call->context_at = layout_floats(&layout, call->rows, call->columns.context);
   call->rotate_at = layout_floats(&layout, context->settings.threads,
                                   size_round_up(shape->head_dim, SIZE_ALIGNMENT / sizeof(float)));
   call->scratch_at = layout.bytes;
-  if (layout.overflow) {
-    return fault_set(fault, ATTEND_STATUS_OVERFLOW,
-                     "Q, K and V of %zu sequences of %zu tokens are too many to be counted",
-                     call->batch, call->tokens);
-  }
-  if (plan_choose(context, &call->problem, plan, fault)) return fault->status;
+  if (!layout.overflow) return ATTEND_OK;
+  return fault_set(fault, ATTEND_STATUS_OVERFLOW,
+                   "Q, K and V of %zu sequences of %zu tokens are too many to be counted",
+                   call->batch, call->tokens);
+}
+
+/* Bytes of the whole workspace, where the core takes core_bytes. */
+static AttendStatus whole_workspace(const AttendContext *context, const Path *path,
+                                    const AttendLayerShape *shape, const LayerCall *call,
+                                    size_t core_bytes, size_t *bytes, Fault *fault) {
   bool overflow = false;
-  const size_t projections = projection_bytes(context, plan->path, shape, call, &overflow);
-  plan->workspace_bytes =
-      size_add(size_max(plan->workspace_bytes, projections), layout.bytes, &overflow);
-  if (overflow) {
+  const size_t projections = projection_bytes(context, path, shape, call, &overflow);
+  *bytes = size_add(size_max(core_bytes, projections), call->scratch_at, &overflow);
+  if (!overflow) return ATTEND_OK;
+  return fault_set(fault, ATTEND_STATUS_OVERFLOW, "the workspace cannot be counted in bytes");
+}
+
+AttendStatus layer_choose(const AttendContext *context, const AttendLayerShape *shape,
+                          LayerCall *call, PlanChoice *choice, size_t *bytes, Fault *fault) {
+  if (lay_out(context, shape, call, fault) || plan_choose(context, &call->problem, choice, fault)) {
+    return fault->status;
+  }
+  return whole_workspace(context, choice->path, shape, call, choice->fit.workspace_bytes, bytes,
+                         fault);
+}
+
+AttendStatus layer_explain(const AttendContext *context, const AttendLayerShape *shape,
+                           LayerCall *call, AttendPlan *plan, Fault *fault) {
+  if (lay_out(context, shape, call, fault) || plan_explain(context, &call->problem, plan, fault)) {
+    return fault->status;
+  }
+  if (whole_workspace(context, path_get(plan->path), shape, call, plan->workspace_bytes,
+                      &plan->workspace_bytes, fault)) {
     plan->path = ATTEND_PATH_AUTO;
-    return fault_set(fault, ATTEND_STATUS_OVERFLOW, "the workspace cannot be counted in bytes");
+    return fault->status;
   }
   const double weights = (double)shape->width * (double)(call->columns.qkv + call->columns.context);
   plan->projection_flops = 2.0 * (double)call->rows * weights;

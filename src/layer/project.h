@@ -2,7 +2,7 @@
 #ifndef ATTEND_SRC_PROJECT_H
 #define ATTEND_SRC_PROJECT_H
 
-#include "plan/path.h"
+#include "layer/linear.h"
 
 /* y[rows, out] = x[rows, in] W + bias. In fp32 with weights in fp32: one cblas_sgemm, or the
  * `project` kernel for few rows; else project_panels(). */

@@ -4,7 +4,6 @@
 
 #include "layer/linear.h"
 #include "layer/rope.h"
-#include "plan/path.h"
 #include "problem/shape.h"
 
 struct AttendWeights {

@@ -31,16 +31,6 @@
 #define BLOCK_ROWS 128
 #define LOG2_E 1.44269504088896340736f
 
-/* One thread's scratch, for the longest sequence. Score rows are whole panels for the kernels. */
-typedef struct Scratch {
-  size_t rows;                                  /* of the score matrix */
-  size_t score_stride;                          /* of its rows */
-  size_t gathered;                              /* rows of keys and values out of a cache */
-  size_t scores, context, max, sum, key, value; /* offsets in bytes */
-  size_t bytes;
-  bool overflow;
-} Scratch;
-
 /* The most keys that some row of `rows` successive ones may see. */
 static size_t widest(const Problem *p, size_t rows, size_t keys) {
   const int64_t left = p->options.window_left;
@@ -49,14 +39,14 @@ static size_t widest(const Problem *p, size_t rows, size_t keys) {
   return problem_clip(problem_shift(problem_shift(left, right), (int64_t)rows), keys);
 }
 
-static Scratch scratch_layout(const Problem *p) {
+static BlasScratch scratch_layout(const Problem *p) {
   const LongestSequence longest = problem_longest(p);
   const size_t rows = longest.query_tokens, D = p->shape.head_dim, Dv = p->shape.value_dim;
   const size_t columns = widest(p, size_min(rows, BLOCK_ROWS), longest.key_tokens);
   Layout layout = {0};
-  Scratch scratch = {.rows = rows,
-                     .score_stride = size_round_up(columns, KERNEL_PANEL),
-                     .gathered = p->has_cache ? widest(p, rows, longest.key_tokens) : 0};
+  BlasScratch scratch = {.rows = rows,
+                         .score_stride = size_round_up(columns, KERNEL_PANEL),
+                         .gathered = p->has_cache ? widest(p, rows, longest.key_tokens) : 0};
   scratch.scores = layout_floats(&layout, rows, scratch.score_stride);
   scratch.context = layout_floats(&layout, BLOCK_ROWS, Dv);
   scratch.max = layout_floats(&layout, BLOCK_ROWS, 1);
@@ -75,84 +65,126 @@ static size_t threads_over_heads(const AttendContext *context, const Problem *p)
 }
 
 /* Bytes for all threads, or for what a tap wants to see afterwards, if that is more. */
-static PathNeeds measure(const AttendContext *context, const Problem *p, size_t threads,
-                         Scratch *scratch) {
+static void measure(const AttendContext *context, const Problem *p, PathFit *fit) {
+  BlasScratch *const scratch = &fit->blas.scratch;
   bool *const overflow = &scratch->overflow;
   const ShowNeeds show = show_scores_needs(context, p);
   const size_t cells = size_multiply(scratch->rows, scratch->score_stride, overflow);
   const size_t scores = size_multiply(cells, sizeof(float), overflow);
-  const size_t all = size_multiply(scratch->bytes, threads, overflow);
-  const size_t all_scores = size_multiply(scores, threads, overflow);
+  const size_t all = size_multiply(scratch->bytes, fit->blas.threads, overflow);
+  const size_t all_scores = size_multiply(scores, fit->blas.threads, overflow);
   if (show.overflow) *overflow = true;
-  return (PathNeeds){.workspace_bytes = size_max(all, show.bytes),
-                     .score_bytes = size_max(all_scores, show.score_bytes)};
+  fit->workspace_bytes = size_max(all, show.bytes);
+  fit->score_bytes = size_max(all_scores, show.score_bytes);
 }
 
-/* What the integers of the BLAS cannot count, and operands whose rows overlap (stride 0 repeats
- * one), which are no matrices to it. A plan has no views yet and assumes the usual ones. */
-static AttendStatus check_operands(const Problem *p, const Scratch *scratch, Fault *reason) {
+/* Token strides of the operands. A plan has no views yet and assumes the usual ones. */
+typedef struct Strides {
+  size_t query, key, value;
+} Strides;
+
+static Strides strides_of(const Problem *p) {
+  return (Strides){p->query.data ? p->query.token_stride : p->shape.head_dim,
+                   p->key.data ? p->key.token_stride : p->shape.head_dim,
+                   p->value.data ? p->value.token_stride : p->shape.value_dim};
+}
+
+/* A size or stride that the integers of the BLAS cannot count, or 0. */
+static size_t beyond_blas(const Problem *p, const BlasScratch *scratch) {
+  const Strides strides = strides_of(p);
+  const size_t counts[] = {strides.query,         strides.key,       strides.value,
+                           scratch->score_stride, p->shape.head_dim, p->shape.value_dim};
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+    if (counts[i] > SHAPE_BLAS_LIMIT) return counts[i];
+  }
+  return 0;
+}
+
+/* Whether rows of an operand lie in one another (stride 0 repeats one), which makes it no matrix to
+ * the BLAS. */
+static bool rows_overlap(const Problem *p) {
   const size_t D = p->shape.head_dim, Dv = p->shape.value_dim;
-  const size_t query = p->query.data ? p->query.token_stride : D;
-  const size_t key = p->key.data ? p->key.token_stride : D;
-  const size_t value = p->value.data ? p->value.token_stride : Dv;
-  const size_t counted[] = {query, key, value, scratch->score_stride, D, Dv};
-  for (size_t i = 0; i < sizeof counted / sizeof *counted; i++) {
-    if (counted[i] > SHAPE_BLAS_LIMIT) {
-      return fault_set(reason, ATTEND_STATUS_PATH_REFUSED,
-                       "a size or stride of %zu is beyond the %zu that the BLAS counts to",
-                       counted[i], SHAPE_BLAS_LIMIT);
-    }
-  }
-  if (query >= D && key >= D && value >= Dv) return ATTEND_OK;
-  return fault_set(reason, ATTEND_STATUS_PATH_REFUSED,
-                   "the BLAS needs token strides of at least D = %zu and Dv = %zu; here query %zu, "
-                   "key %zu, value %zu",
-                   D, Dv, query, key, value);
+  const Strides strides = strides_of(p);
+  return strides.query < D || strides.key < D || strides.value < Dv;
 }
 
-static AttendStatus consider(const AttendContext *context, const Problem *p, PathNeeds *needs,
-                             Fault *reason) {
-  const size_t threads = threads_over_heads(context, p);
-  const size_t limit = context->settings.score_memory_limit_bytes;
-  Scratch scratch = scratch_layout(p);
-  *needs = measure(context, p, threads, &scratch);
-  if (scratch.overflow) {
-    return fault_set(reason, ATTEND_STATUS_OVERFLOW,
-                     "%zu score matrices of %zu x %zu cannot be counted in bytes", threads,
-                     scratch.rows, scratch.score_stride);
+static PathRefusal refusal_of(const AttendContext *context, const Problem *p, const PathFit *fit) {
+  if (fit->blas.scratch.overflow) return PATH_NOT_COUNTABLE;
+  if (p->options.normalization != ATTEND_NORMALIZE_SOFTMAX) return PATH_OTHER_NORMALIZATION;
+  if (context->settings.precision != ATTEND_PRECISION_FP32) return PATH_OTHER_PRECISION;
+  if (beyond_blas(p, &fit->blas.scratch)) return PATH_BEYOND_BLAS;
+  if (rows_overlap(p)) return PATH_ROWS_OVERLAP;
+  if (fit->score_bytes > context->settings.score_memory_limit_bytes) return PATH_OVER_SCORE_LIMIT;
+  return PATH_FITS;
+}
+
+static void fits(const AttendContext *context, const Problem *p, PathFit *fit) {
+  fit->query_tile = fit->key_tile = 0;
+  fit->blas = (BlasFit){scratch_layout(p), threads_over_heads(context, p)};
+  measure(context, p, fit);
+  fit->refusal = refusal_of(context, p, fit);
+}
+
+static void explain_refusal(const AttendContext *context, const Problem *p, const PathFit *fit,
+                            char text[ATTEND_REASON_SIZE]) {
+  const BlasScratch *const scratch = &fit->blas.scratch;
+  const Strides strides = strides_of(p);
+  switch (fit->refusal) {
+  case PATH_NOT_COUNTABLE:
+    snprintf(text, ATTEND_REASON_SIZE, "%zu score matrices of %zu x %zu cannot be counted in bytes",
+             fit->blas.threads, scratch->rows, scratch->score_stride);
+    return;
+  case PATH_OTHER_NORMALIZATION:
+    snprintf(text, ATTEND_REASON_SIZE,
+             "its weights are a softmax; scores divided by their sum "
+             "(ATTEND_NORMALIZE_SUM) are for the naive path");
+    return;
+  case PATH_OTHER_PRECISION:
+    snprintf(text, ATTEND_REASON_SIZE,
+             "its products are those of the BLAS, in fp32; precision %s is for the tiled path",
+             attend_precision_name(context->settings.precision));
+    return;
+  case PATH_BEYOND_BLAS:
+    snprintf(text, ATTEND_REASON_SIZE,
+             "a size or stride of %zu is beyond the %zu that the BLAS counts to",
+             beyond_blas(p, scratch), SHAPE_BLAS_LIMIT);
+    return;
+  case PATH_ROWS_OVERLAP:
+    snprintf(text, ATTEND_REASON_SIZE,
+             "the BLAS needs token strides of at least D = %zu and Dv = %zu; here query %zu, "
+             "key %zu, value %zu",
+             p->shape.head_dim, p->shape.value_dim, strides.query, strides.key, strides.value);
+    return;
+  case PATH_OVER_SCORE_LIMIT:
+    snprintf(text, ATTEND_REASON_SIZE,
+             "score matrices of %zu x %zu (rows are padded to %d) need %zu bytes on %zu thread(s); "
+             "score_memory_limit_bytes is %zu",
+             scratch->rows, scratch->score_stride, KERNEL_PANEL, fit->score_bytes,
+             fit->blas.threads, context->settings.score_memory_limit_bytes);
+    return;
+  case PATH_FITS:
+    break;
   }
-  if (p->options.normalization != ATTEND_NORMALIZE_SOFTMAX) {
-    return fault_set(reason, ATTEND_STATUS_PATH_REFUSED,
-                     "its weights are a softmax; scores divided by their sum "
-                     "(ATTEND_NORMALIZE_SUM) are for the naive path");
+}
+
+static void explain(const AttendContext *context, const Problem *p, const PathFit *fit,
+                    char text[ATTEND_REASON_SIZE]) {
+  if (fit->refusal) {
+    explain_refusal(context, p, fit, text);
+    return;
   }
-  if (context->settings.precision != ATTEND_PRECISION_FP32) {
-    return fault_set(
-        reason, ATTEND_STATUS_PATH_REFUSED,
-        "its products are those of the BLAS, in fp32; precision %s is for the tiled path",
-        attend_precision_name(context->settings.precision));
-  }
-  if (check_operands(p, &scratch, reason)) return reason->status;
-  if (needs->score_bytes > limit) {
-    return fault_set(reason, ATTEND_STATUS_MEMORY_LIMIT,
-                     "score matrices of %zu x %zu (rows are padded to %d) need %zu bytes on %zu "
-                     "thread(s); score_memory_limit_bytes is %zu",
-                     scratch.rows, scratch.score_stride, KERNEL_PANEL, needs->score_bytes, threads,
-                     limit);
-  }
-  fault_set(reason, ATTEND_OK, "%s%s, %zu bytes of scores",
-            threads > 1 || context->settings.threads == 1
-                ? "threads over heads (1.2 to 1.5 times as fast as threads in the BLAS)"
-                : "fewer heads than threads: heads in turn, threads inside the BLAS",
-            p->has_cache ? ", K and V gathered out of the cache for each head" : "",
-            needs->score_bytes);
-  return ATTEND_OK;
+  snprintf(text, ATTEND_REASON_SIZE, "%s%s, %zu bytes of scores",
+           fit->blas.threads > 1 || context->settings.threads == 1
+               ? "threads over heads (1.2 to 1.5 times as fast as threads in the BLAS)"
+               : "fewer heads than threads: heads in turn, threads inside the BLAS",
+           p->has_cache ? ", K and V gathered out of the cache for each head" : "",
+           fit->score_bytes);
 }
 
 typedef struct Job {
   AttendContext *context;
   const Problem *problem;
-  Scratch scratch;
+  const BlasScratch *scratch;
   void *workspace;
 } Job;
 
@@ -335,7 +367,7 @@ static void finish(const Head *x, const Block *block) {
 static void run_head(void *argument, size_t index, size_t thread) {
   const Job *const job = argument;
   const Problem *const p = job->problem;
-  const Scratch *const s = &job->scratch;
+  const BlasScratch *const s = job->scratch;
   Profiler *const profiler = &job->context->profiler;
   char *const mine = (char *)job->workspace + thread * s->bytes;
   const size_t b = index / p->shape.query_heads, h = index % p->shape.query_heads;
@@ -373,9 +405,9 @@ static void run_head(void *argument, size_t index, size_t thread) {
   }
 }
 
-static void run(AttendContext *context, const Problem *p, void *workspace) {
-  Job job = {context, p, scratch_layout(p), workspace};
-  const size_t over_heads = parallel_allowed(threads_over_heads(context, p));
+static void run(AttendContext *context, const Problem *p, const PathFit *fit, void *workspace) {
+  Job job = {context, p, &fit->blas.scratch, workspace};
+  const size_t over_heads = parallel_allowed(fit->blas.threads);
   const size_t inside = over_heads > 1 ? 1 : parallel_allowed(context->settings.threads);
   BlasScope scope;
   blas_begin(&scope, inside);
@@ -389,8 +421,10 @@ static void run(AttendContext *context, const Problem *p, void *workspace) {
 const Path path_blas = {
     .id = ATTEND_PATH_BLAS,
     .nature = "whole score matrix of a head by cblas_sgemm",
-    .consider = consider,
+    .fits = fits,
+    .explain = explain,
     .run = run,
+    .count = work_count_score_matrices,
     .project_bytes = project_bytes,
     .project = project_rows,
 };

@@ -214,11 +214,10 @@ static size_t score_matrices(const Problem *p) {
 
 /* Lays out one thread's matrices for the longest sequence, and places them in `base` if it is not
  * null. */
-static Layout place(const Problem *p, void *base, Head *x) {
-  const LongestSequence longest = problem_longest(p);
-  const size_t Nq = longest.query_tokens, Nk = longest.key_tokens;
+static Layout place(const Problem *p, const NaiveFit *fit, void *base, Head *x) {
+  const size_t Nq = fit->longest.query_tokens, Nk = fit->longest.key_tokens;
   const size_t D = p->shape.head_dim, Dv = p->shape.value_dim;
-  const bool capped = score_matrices(p) > 3;
+  const bool capped = fit->matrices > 3;
   const struct {
     float **matrix;
     size_t rows, columns;
@@ -248,45 +247,66 @@ static size_t threads_over_heads(const AttendContext *context, const Problem *p)
   return alone ? 1 : size_min(context->settings.threads, p->shape.batch * p->shape.query_heads);
 }
 
-static AttendStatus consider(const AttendContext *context, const Problem *p, PathNeeds *needs,
-                             Fault *reason) {
-  const size_t threads = threads_over_heads(context, p), matrices = score_matrices(p);
-  const size_t limit = context->settings.score_memory_limit_bytes;
-  const LongestSequence longest = problem_longest(p);
+static void fits(const AttendContext *context, const Problem *p, PathFit *fit) {
+  NaiveFit *const naive = &fit->naive;
   Head unplaced = {0};
-  const Layout layout = place(p, NULL, &unplaced);
+  *naive = (NaiveFit){.threads = threads_over_heads(context, p),
+                      .matrices = score_matrices(p),
+                      .longest = problem_longest(p)};
+  const Layout layout = place(p, naive, NULL, &unplaced);
   bool overflow = layout.overflow;
-  *needs = (PathNeeds){.workspace_bytes = size_multiply(layout.bytes, threads, &overflow)};
-  const size_t cells = size_multiply(longest.query_tokens, longest.key_tokens, &overflow);
-  needs->score_bytes =
-      size_multiply(cells, size_multiply(matrices * sizeof(float), threads, &overflow), &overflow);
+  naive->thread_bytes = layout.bytes;
+  const size_t cells =
+      size_multiply(naive->longest.query_tokens, naive->longest.key_tokens, &overflow);
+  const size_t cell_bytes =
+      size_multiply(naive->matrices * sizeof(float), naive->threads, &overflow);
+  fit->workspace_bytes = size_multiply(layout.bytes, naive->threads, &overflow);
+  fit->score_bytes = size_multiply(cells, cell_bytes, &overflow);
+  fit->query_tile = fit->key_tile = 0;
   if (overflow) {
-    return fault_set(reason, ATTEND_STATUS_OVERFLOW,
-                     "its %zu matrices of %zu x %zu a thread cannot be counted in bytes", matrices,
-                     longest.query_tokens, longest.key_tokens);
+    fit->refusal = PATH_NOT_COUNTABLE;
+  } else if (context->settings.precision != ATTEND_PRECISION_FP32) {
+    fit->refusal = PATH_OTHER_PRECISION;
+  } else if (fit->score_bytes > context->settings.score_memory_limit_bytes) {
+    fit->refusal = PATH_OVER_SCORE_LIMIT;
+  } else {
+    fit->refusal = PATH_FITS;
   }
-  if (context->settings.precision != ATTEND_PRECISION_FP32) {
-    return fault_set(reason, ATTEND_STATUS_PATH_REFUSED,
-                     "its loops are in fp32; precision %s is for the tiled path",
-                     attend_precision_name(context->settings.precision));
+}
+
+static void explain(const AttendContext *context, const Problem *p, const PathFit *fit,
+                    char text[ATTEND_REASON_SIZE]) {
+  const NaiveFit *const naive = &fit->naive;
+  const size_t Nq = naive->longest.query_tokens, Nk = naive->longest.key_tokens;
+  (void)p;
+  switch (fit->refusal) {
+  case PATH_NOT_COUNTABLE:
+    snprintf(text, ATTEND_REASON_SIZE,
+             "its %zu matrices of %zu x %zu a thread cannot be counted in bytes", naive->matrices,
+             Nq, Nk);
+    return;
+  case PATH_OTHER_PRECISION:
+    snprintf(text, ATTEND_REASON_SIZE, "its loops are in fp32; precision %s is for the tiled path",
+             attend_precision_name(context->settings.precision));
+    return;
+  case PATH_OVER_SCORE_LIMIT:
+    snprintf(text, ATTEND_REASON_SIZE,
+             "its %zu matrices of %zu x %zu on %zu thread(s) need %zu bytes; "
+             "score_memory_limit_bytes is %zu",
+             naive->matrices, Nq, Nk, naive->threads, fit->score_bytes,
+             context->settings.score_memory_limit_bytes);
+    return;
+  default:
+    snprintf(text, ATTEND_REASON_SIZE, "plain loops, %zu thread(s) over heads, %zu bytes of scores",
+             naive->threads, fit->score_bytes);
   }
-  if (needs->score_bytes > limit) {
-    return fault_set(reason, ATTEND_STATUS_MEMORY_LIMIT,
-                     "its %zu matrices of %zu x %zu on %zu thread(s) need %zu bytes; "
-                     "score_memory_limit_bytes is %zu",
-                     matrices, longest.query_tokens, longest.key_tokens, threads,
-                     needs->score_bytes, limit);
-  }
-  fault_set(reason, ATTEND_OK, "plain loops, %zu thread(s) over heads, %zu bytes of scores",
-            threads, needs->score_bytes);
-  return ATTEND_OK;
 }
 
 typedef struct Job {
   AttendContext *context;
   const Problem *problem;
+  const NaiveFit *fit;
   char *workspace;
-  size_t thread_bytes;
 } Job;
 
 static void run_head(void *argument, size_t index, size_t thread) {
@@ -299,7 +319,7 @@ static void run_head(void *argument, size_t index, size_t thread) {
   x.Nk = x.sequence.key_tokens;
   x.D = p->shape.head_dim;
   x.Dv = p->shape.value_dim;
-  place(p, job->workspace + thread * job->thread_bytes, &x);
+  place(p, job->fit, job->workspace + thread * job->fit->thread_bytes, &x);
 
   double clock = profile_start(profiler);
   gather(&x);
@@ -316,18 +336,18 @@ static void run_head(void *argument, size_t index, size_t thread) {
   if (job->context->tap) show(job->context, &x);
 }
 
-static void run(AttendContext *context, const Problem *p, void *workspace) {
-  Head unplaced = {0};
-  Job job = {context, p, workspace, place(p, NULL, &unplaced).bytes};
-  const size_t threads = threads_over_heads(context, p);
-  profile_gather(&context->profiler,
-                 parallel_for(threads, p->shape.batch * p->shape.query_heads, run_head, &job));
+static void run(AttendContext *context, const Problem *p, const PathFit *fit, void *workspace) {
+  Job job = {context, p, &fit->naive, workspace};
+  const size_t heads = p->shape.batch * p->shape.query_heads;
+  profile_gather(&context->profiler, parallel_for(fit->naive.threads, heads, run_head, &job));
 }
 
 const Path path_naive = {
     .id = ATTEND_PATH_NAIVE,
     .nature = "plain loops over every pair",
-    .consider = consider,
+    .fits = fits,
+    .explain = explain,
     .run = run,
+    .count = work_count_score_matrices,
     .project = project_plainly,
 };

@@ -28,4 +28,12 @@ typedef struct NaiveRow {
 NaiveRow naive_normalize_row(const Problem *p, const Sequence *s, size_t h, const float *from,
                              float *to);
 
+/* What the path's fits() leaves to its run(). */
+typedef struct NaiveFit {
+  size_t threads;          /* heads that run at the same time */
+  size_t matrices;         /* Nq x Nk, that a thread holds */
+  LongestSequence longest; /* for which each thread has room */
+  size_t thread_bytes;
+} NaiveFit;
+
 #endif

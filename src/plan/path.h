@@ -1,34 +1,62 @@
-/* path.h - what an algorithm for the core is, to the rest of the library.
+/* path.h - what an algorithm for the core is to the rest of the library.
  *
- * A path is a constant record of functions. It is asked first what it would need for a problem, and
- * may refuse with a reason; after that, given the memory it asked for, its run cannot fail.
+ * A path is a constant record of functions. A forward call asks fits() of one path after the other
+ * until one accepts, and hands what that one computed to its run(), which cannot fail. Words are
+ * made by explain() alone, for a plan or for a call that no path accepted.
  */
 #ifndef ATTEND_SRC_PATH_H
 #define ATTEND_SRC_PATH_H
 
 #include "context.h"
 #include "layer/linear.h"
+#include "paths/path_blas.h"
+#include "paths/path_naive.h"
 #include "problem/problem.h"
+#include "problem/work.h"
+#include "tiled/tiling.h"
 
-/* What a path takes for a problem. */
-typedef struct PathNeeds {
-  size_t workspace_bytes;
-  size_t score_bytes; /* whole score matrices, part of the former */
-  size_t query_tile, key_tile;
-} PathNeeds;
+/* Why a path does not run a problem. */
+typedef enum PathRefusal {
+  PATH_FITS,
+  PATH_NOT_COUNTABLE, /* its scratch, in bytes */
+  PATH_OTHER_NORMALIZATION,
+  PATH_OTHER_PRECISION,
+  PATH_BEYOND_BLAS,      /* a size or stride that the BLAS cannot count to */
+  PATH_ROWS_OVERLAP,     /* which makes operands no matrices to the BLAS */
+  PATH_OVER_SCORE_LIMIT, /* the settings' score_memory_limit_bytes */
+} PathRefusal;
+
+/* What a path found out about a problem. run() computes none of it again. */
+typedef struct PathFit {
+  PathRefusal refusal;
+  size_t workspace_bytes;      /* as far as they are known; 0 where a refusal came first */
+  size_t score_bytes;          /* whole score matrices, part of the former */
+  size_t query_tile, key_tile; /* 0 in a path without tiles */
+  union {
+    NaiveFit naive;
+    BlasFit blas;
+    Tiling tiled;
+  };
+} PathFit;
 
 typedef struct Path {
   AttendPath id;
   const char *nature; /* what it does, in a few words, for plans */
 
-  /* Fills *needs and returns OK with the reason for taking this path in reason->text, or a status
-   * and the reason against it (*needs then says what it would have needed, if that is known). */
-  AttendStatus (*consider)(const AttendContext *context, const Problem *problem, PathNeeds *needs,
-                           Fault *reason);
+  /* Sets everything in *fit. Takes time per sequence of the batch, not per row. */
+  void (*fits)(const AttendContext *context, const Problem *problem, PathFit *fit);
 
-  /* Computes the problem and gathers the clocks of its threads. `workspace` is aligned and as large
-   * as consider() said. */
-  void (*run)(AttendContext *context, const Problem *problem, void *workspace);
+  /* Writes why the path runs the problem as it would, or why it refuses it. */
+  void (*explain)(const AttendContext *context, const Problem *problem, const PathFit *fit,
+                  char text[ATTEND_REASON_SIZE]);
+
+  /* Computes the problem and gathers the clocks of its threads. Since fits() accepted it, views may
+   * have been set and tokens appended to the cache. `workspace` is aligned and has the bytes of
+   * *fit. */
+  void (*run)(AttendContext *context, const Problem *problem, const PathFit *fit, void *workspace);
+
+  /* Adds the work of a run to the phases in which this path does it. */
+  void (*count)(Profiler *profiler, const CoreWork *work);
 
   /* Bytes of scratch that a projection of so many rows may need, whatever the weights' storage.
    * Null: none. */
@@ -48,5 +76,23 @@ extern const Path path_naive;
 extern const Path *const path_list[];
 
 const Path *path_get(AttendPath id);
+
+/* The public status of a refusal; OK for PATH_FITS. */
+static inline AttendStatus path_status(PathRefusal refusal) {
+  switch (refusal) {
+  case PATH_FITS:
+    return ATTEND_OK;
+  case PATH_NOT_COUNTABLE:
+    return ATTEND_STATUS_OVERFLOW;
+  case PATH_OVER_SCORE_LIMIT:
+    return ATTEND_STATUS_MEMORY_LIMIT;
+  case PATH_OTHER_NORMALIZATION:
+  case PATH_OTHER_PRECISION:
+  case PATH_BEYOND_BLAS:
+  case PATH_ROWS_OVERLAP:
+    break;
+  }
+  return ATTEND_STATUS_PATH_REFUSED;
+}
 
 #endif

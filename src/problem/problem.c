@@ -92,36 +92,6 @@ LongestSequence problem_longest(const Problem *p) {
   return longest;
 }
 
-double problem_visible_pairs(const Problem *p) {
-  double pairs = 0.0;
-  for (size_t b = 0; b < p->shape.batch; b++) {
-    const Sequence s = measure_sequence(p, b);
-    for (size_t i = 0; i < s.query_tokens; i++) {
-      const KeyRange range = problem_range(p, &s, i);
-      pairs += (double)(range.end - range.begin);
-    }
-  }
-  return pairs;
-}
-
-double problem_query_count(const Problem *p) {
-  double tokens = 0.0;
-  for (size_t b = 0; b < p->shape.batch; b++) {
-    tokens += (double)measure_sequence(p, b).query_tokens;
-  }
-  return tokens;
-}
-
-double problem_key_count(const Problem *p) {
-  double keys = 0.0;
-  for (size_t b = 0; b < p->shape.batch; b++) {
-    const Sequence s = measure_sequence(p, b);
-    if (s.query_tokens == 0) continue;
-    keys += (double)(problem_range(p, &s, s.query_tokens - 1).end - problem_range(p, &s, 0).begin);
-  }
-  return keys;
-}
-
 static AttendStatus check_countable(const AttendShape *s, Fault *fault) {
   bool overflow = false;
   const size_t rows =

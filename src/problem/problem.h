@@ -153,14 +153,6 @@ typedef struct LongestSequence {
 
 LongestSequence problem_longest(const Problem *problem);
 
-/* Sum over the query tokens of all sequences of the keys in their ranges, for one head. What a mask
- * or a bias hides is counted. Goes through all rows. */
-double problem_visible_pairs(const Problem *problem);
-
-/* Sum over sequences of query tokens, and of keys that any of their rows may see. */
-double problem_query_count(const Problem *problem);
-double problem_key_count(const Problem *problem);
-
 /* What a problem is made of, before its views. cache may be null, and is then taken to hold `past`
  * tokens of every sequence if has_cache. */
 typedef struct ProblemSizes {

@@ -80,8 +80,23 @@ static void describe_numbers(const Problem *p, const Tiling *t, char *text, size
   }
 }
 
-static AttendStatus consider(const AttendContext *context, const Problem *p, PathNeeds *needs,
-                             Fault *reason) {
+static void fits(const AttendContext *context, const Problem *p, PathFit *fit) {
+  Tiling *const t = &fit->tiled;
+  if (p->options.normalization != ATTEND_NORMALIZE_SOFTMAX) {
+    *fit = (PathFit){.refusal = PATH_OTHER_NORMALIZATION};
+    return;
+  }
+  *t = tiling_of(context, p);
+  const ShowNeeds show = rows_are_shown(context) ? show_scores_needs(context, p) : (ShowNeeds){0};
+  fit->workspace_bytes = size_max(t->bytes, show.bytes);
+  fit->score_bytes = show.score_bytes;
+  fit->query_tile = t->query_tile;
+  fit->key_tile = KEY_TILE;
+  fit->refusal = t->overflow || show.overflow ? PATH_NOT_COUNTABLE : PATH_FITS;
+}
+
+static void explain(const AttendContext *context, const Problem *p, const PathFit *fit,
+                    char text[ATTEND_REASON_SIZE]) {
   static const char *const sources[] = {
       [KV_SOURCE_HEAD] = "K and V packed head by head",
       [KV_SOURCE_SHARED] = "K and V packed once for all threads",
@@ -92,32 +107,29 @@ static AttendStatus consider(const AttendContext *context, const Problem *p, Pat
       [KV_SOURCE_WIDENED] = "K and V of the cache widened tile by tile",
       [KV_SOURCE_CONVERTED] = "K and V of the cache split tile by tile",
   };
-  if (p->options.normalization != ATTEND_NORMALIZE_SOFTMAX) {
-    return fault_set(reason, ATTEND_STATUS_PATH_REFUSED,
-                     "its tiles keep the state of a softmax; only the naive path divides scores by "
-                     "their sum%s",
-                     context->settings.precision == ATTEND_PRECISION_FP32 ? "" : ", in fp32");
-  }
-  const Tiling t = tiling_of(context, p);
-  const ShowNeeds show = rows_are_shown(context) ? show_scores_needs(context, p) : (ShowNeeds){0};
-  *needs = (PathNeeds){.workspace_bytes = size_max(t.bytes, show.bytes),
-                       .score_bytes = show.score_bytes,
-                       .query_tile = t.query_tile,
-                       .key_tile = KEY_TILE};
-  if (t.overflow || show.overflow) {
-    return fault_set(reason, ATTEND_STATUS_OVERFLOW,
-                     "packed keys and values of %zu sequences x %zu heads x %zu keys cannot be "
-                     "counted in bytes",
-                     p->shape.batch, p->shape.kv_heads, p->shape.key_tokens);
-  }
+  const Tiling *const t = &fit->tiled;
   char numbers[64];
-  describe_numbers(p, &t, numbers, sizeof numbers);
-  fault_set(reason, ATTEND_OK,
-            "online softmax in tiles of %zu rows x %d keys, no score matrix; %s%s%s%s",
-            t.query_tile, KEY_TILE, sources[t.first.source], numbers,
-            t.first.by_split ? ", keys split over threads" : "",
-            problem_is_ragged(p) ? " (first sequence)" : "");
-  return ATTEND_OK;
+  switch (fit->refusal) {
+  case PATH_OTHER_NORMALIZATION:
+    snprintf(text, ATTEND_REASON_SIZE,
+             "its tiles keep the state of a softmax; only the naive path divides scores by "
+             "their sum%s",
+             context->settings.precision == ATTEND_PRECISION_FP32 ? "" : ", in fp32");
+    return;
+  case PATH_NOT_COUNTABLE:
+    snprintf(text, ATTEND_REASON_SIZE,
+             "packed keys and values of %zu sequences x %zu heads x %zu keys cannot be "
+             "counted in bytes",
+             p->shape.batch, p->shape.kv_heads, p->shape.key_tokens);
+    return;
+  default:
+    describe_numbers(p, t, numbers, sizeof numbers);
+    snprintf(text, ATTEND_REASON_SIZE,
+             "online softmax in tiles of %zu rows x %d keys, no score matrix; %s%s%s%s",
+             t->query_tile, KEY_TILE, sources[t->first.source], numbers,
+             t->first.by_split ? ", keys split over threads" : "",
+             problem_is_ragged(p) ? " (first sequence)" : "");
+  }
 }
 
 /* Packed keys and values of a tile of a shared sequence. */
@@ -345,11 +357,11 @@ static void merge_piece(void *argument, size_t index, size_t thread) {
   profile_add(profiler, thread, ATTEND_PHASE_ATTENTION, clock);
 }
 
-static void run(AttendContext *context, const Problem *p, void *workspace) {
+static void run(AttendContext *context, const Problem *p, const PathFit *fit, void *workspace) {
   Job job = {.context = context,
              .kernels = context->kernels,
              .problem = p,
-             .tiling = tiling_of(context, p),
+             .tiling = fit->tiled,
              .workspace = workspace};
   job.cuts = tiling_cuts(context, &job.tiling, p, workspace);
   const double depth = (double)(p->shape.head_dim + p->shape.value_dim);
@@ -361,11 +373,18 @@ static void run(AttendContext *context, const Problem *p, void *workspace) {
   if (rows_are_shown(context)) show_scores(context, p, SHOW_BY_KERNELS, workspace);
 }
 
+static void count(Profiler *profiler, const CoreWork *work) {
+  profile_count(profiler, ATTEND_PHASE_ATTENTION, work->score_flops + work->sum_flops,
+                work->score_operand_bytes + work->sum_operand_bytes);
+}
+
 const Path path_tiled = {
     .id = ATTEND_PATH_TILED,
     .nature = "online softmax over tiles of keys",
-    .consider = consider,
+    .fits = fits,
+    .explain = explain,
     .run = run,
+    .count = count,
     .project_bytes = project_bytes,
     .project = project_rows,
 };
