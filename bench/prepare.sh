@@ -20,6 +20,7 @@ build command ninja        ninja-build
 build command pkg-config   pkg-config
 build module  openblas     libopenblas-openmp-dev
 build module  jansson      libjansson-dev
+build module  libutf8proc  libutf8proc-dev
 build module  cmocka       libcmocka-dev
 build command gnuplot      gnuplot-nox
 tests command c++          g++
@@ -117,7 +118,7 @@ configure() {
   shift
   # shellcheck disable=SC2086
   stamp=$(printf '%s\n' "$top" "$*" "$(meson --version)" "$(${CC:-cc} --version | head -n 1)" \
-    "$(pkg-config --modversion openblas jansson cmocka | tr '\n' ' ')")
+    "$(pkg-config --modversion openblas jansson libutf8proc cmocka | tr '\n' ' ')")
   if [[ -f $directory/build.ninja ]]; then
     [[ -f $directory/.prepared ]] || return 0
     [[ $(<"$directory/.prepared") != "$stamp" ]] || return 0

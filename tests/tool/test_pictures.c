@@ -34,6 +34,10 @@ static void text_is_made_fit(void **state) {
       {"\n\t\x01\x7f", 8, 32, 4, "↵⇥\xef\xbf\xbd\xef\xbf\xbd"},
       {"\xed\xa0\x80\xf4\x90\x80\x80", 8, 32, 2, "\xef\xbf\xbd\xef\xbf\xbd"},
       {"\xe7\x8c", 8, 32, 1, "\xef\xbf\xbd"},
+      {"\xe7!\xff\xc0\xaf\x80", 8, 32, 4, "\xef\xbf\xbd!\xef\xbf\xbd\xef\xbf\xbd"},
+      {"\xef\xbf\xbe\xcd\xb8", 8, 32, 2, "\xef\xbf\xbd\xef\xbf\xbd"}, /* no characters */
+      {"a\xe2\x80\xae", 1, 32, 1, "a\xe2\x80\xae"},                   /* right to left */
+      {"🐈‍⬛", 8, 32, 4, "🐈‍⬛"},
       {"a\xc2\x9b"
        "b",
        8, 32, 3,

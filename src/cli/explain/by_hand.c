@@ -11,7 +11,7 @@
 
 #include "cli/explain/matrix_print.h"
 #include "cli/explain/rounded_weights.h"
-#include "cli/util/wrap.h"
+#include "cli/util/utf8.h"
 
 #define VECTOR_SIZE 96
 #define BAR_WIDTH 16
@@ -61,7 +61,7 @@ static Widths measure(const Lesson *lesson) {
   Widths widths = {strlen("token"), strlen("key"), strlen("value")};
   for (size_t j = 0; j < lesson->key_tokens; j++) {
     LessonLabel label;
-    widths.token = larger(widths.token, text_width(lesson_key_label(lesson, j, &label)));
+    widths.token = larger(widths.token, utf8_columns(lesson_key_label(lesson, j, &label)));
     widths.key = larger(widths.key, strlen(row_of(lesson, LESSON_K, j).text));
     widths.value = larger(widths.value, strlen(row_of(lesson, LESSON_V, j).text));
   }

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "cli/util/wrap.h"
+#include "cli/util/utf8.h"
 
 #define INDENT "     "
 #define HEAT_COLUMNS 100
@@ -23,7 +23,7 @@ typedef struct Cell {
 } Cell;
 
 void print_padded(FILE *file, const char *text, size_t width, bool right) {
-  const size_t taken = text_width(text);
+  const size_t taken = utf8_columns(text);
   const int padding = taken < width ? (int)(width - taken) : 0;
   if (right) {
     fprintf(file, "%*s%s", padding, "", text);
@@ -100,7 +100,7 @@ void print_bar(FILE *file, double share, size_t width, bool colour) {
 static size_t label_width(const LessonLabel *labels, size_t count) {
   size_t width = 0;
   for (size_t i = 0; labels != NULL && i < count; i++) {
-    const size_t one = text_width(labels[i].text);
+    const size_t one = utf8_columns(labels[i].text);
     if (one > width) width = one;
   }
   return width;

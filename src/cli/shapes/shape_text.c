@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/shapes/shape_report.h"
+#include "cli/util/utf8.h"
 #include "cli/util/wrap.h"
 
 #define LABEL_WIDTH 34
@@ -81,7 +82,7 @@ static void write_cells(const ShapeTable *table, const ShapeRow *row, size_t num
 
 static void widen(const Cells *cells, size_t widths[static CELLS]) {
   for (size_t c = 0; c < CELLS; c++) {
-    const size_t width = text_width(cells->text[c]);
+    const size_t width = utf8_columns(cells->text[c]);
     if (width > widths[c]) widths[c] = width;
   }
 }
@@ -108,7 +109,7 @@ static void print_line(const Cells *cells, const size_t widths[static CELLS], bo
     const bool right = c == CELL_NUMBER || c >= CELL_ELEMENTS;
     const char *const text = cells->text[c];
     const int length = c == CELL_LABEL ? (int)piece : (int)strlen(text);
-    const size_t room = widths[c] - (c == CELL_LABEL ? piece : text_width(text));
+    const size_t room = widths[c] - (c == CELL_LABEL ? piece : utf8_columns(text));
     pad(gap + (right ? room : 0));
     printf("%.*s", length, text);
     gap = 2 + (right ? 0 : room);

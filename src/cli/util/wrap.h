@@ -5,11 +5,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Characters of UTF-8, each of which is one column wide in what the tool prints. */
-size_t text_width(const char *text);
-
-/* Prints the words of `text` on lines of at most `width` columns, which begin at column `indent`;
- * the first line is taken to have been brought there by the caller. */
+/* Prints the words of `text` on lines of at most `width` columns. Lines begin at column `indent`; the
+ * caller has brought the first one there. */
 void print_wrapped(FILE *stream, const char *text, size_t indent, size_t width);
 
 #endif
