@@ -26,6 +26,7 @@ build command gnuplot      gnuplot-nox
 tests command c++          g++
 tests library gfortran     gfortran
 tests file    openblas-pthread/libopenblas.so.0 libopenblas0-pthread
+tests module  librsvg-2.0  librsvg2-dev
 tests command cmake        cmake
 tests command xmllint      libxml2-utils
 ci    command gcc          gcc
@@ -118,7 +119,9 @@ configure() {
   shift
   # shellcheck disable=SC2086
   stamp=$(printf '%s\n' "$top" "$*" "$(meson --version)" "$(${CC:-cc} --version | head -n 1)" \
-    "$(pkg-config --modversion openblas jansson libutf8proc cmocka | tr '\n' ' ')")
+    "$(for name in openblas jansson libutf8proc cmocka librsvg-2.0; do
+      pkg-config --modversion "$name" 2>&1
+    done | tr '\n' ' ')")
   if [[ -f $directory/build.ninja ]]; then
     [[ -f $directory/.prepared ]] || return 0
     [[ $(<"$directory/.prepared") != "$stamp" ]] || return 0

@@ -4,7 +4,6 @@
  */
 #include "cli/picture/picture.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,12 +89,4 @@ void picture_add_text(Picture *picture, PictureText place, const char *format, .
 
 double picture_text_width(const char *text, double size) {
   return (double)utf8_columns(text) * size * COLUMN_PER_SIZE;
-}
-
-size_t picture_index_bytes(const char *text) {
-  size_t bytes = 0;
-  while (isalnum((unsigned char)text[bytes]) ||
-         (text[bytes] == ',' && isalnum((unsigned char)text[bytes + 1])))
-    bytes++;
-  return bytes;
 }

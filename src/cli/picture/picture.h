@@ -1,4 +1,4 @@
-/* picture.h - boxes, lines and texts on a page, written as SVG or as a script for gnuplot.
+/* picture.h - boxes, lines and texts on a page, written as SVG.
  *
  * The unit is a pixel, x goes right and y goes down. Boxes lie below lines and lines below texts,
  * in whatever order they were added; among their own kind later ones lie above. Memory that runs
@@ -89,13 +89,7 @@ void picture_add_text(Picture *picture, PictureText place, const char *format, .
  * wide. */
 double picture_text_width(const char *text, double size);
 
-/* Bytes of the index or exponent at the beginning of the text, which follows its _ or ^. */
-size_t picture_index_bytes(const char *text);
-
 /* Writes the picture. The caller looks at ferror(). */
 void picture_write_svg(const Picture *picture, FILE *file);
-
-/* Writes a script that has gnuplot draw it as PNG into `path`, each unit `scale` pixels wide. */
-void picture_write_gnuplot(const Picture *picture, double scale, const char *path, FILE *script);
 
 #endif

@@ -1,7 +1,4 @@
-/* picture_file.c - owns the choice between the two writers, and the sentences when one fails.
- *
- * gnuplot draws into the temporary name; it gets its place like any other output.
- */
+/* picture_file.c - owns which form a name asks for, and the sentences when a picture fails. */
 #include "cli/picture/picture_file.h"
 
 #include <errno.h>
@@ -9,7 +6,7 @@
 #include <strings.h>
 
 #include "cli/message.h"
-#include "cli/util/gnuplot.h"
+#include "cli/picture/picture_png.h"
 
 /* Pixels of a PNG for each unit: sharp enough for a projector. */
 #define PNG_SCALE 2.0
@@ -25,6 +22,12 @@ bool picture_file_accepts(const char *name) {
 
 bool picture_file_open(PictureFile *file, const char *name) {
   *file = (PictureFile){.name = name, .png = ends_with(name, ".png")};
+  if (file->png && !picture_png_is_known()) {
+    failure("%s cannot be drawn, because this tool was built without librsvg; install "
+            "librsvg2-dev and build it again, or give a name that ends in .svg.",
+            name);
+    return false;
+  }
   if (output_file_open(&file->output, name)) return true;
   failure("%s cannot be written: %s.", name, strerror(errno));
   return false;
@@ -34,43 +37,22 @@ void picture_file_discard(PictureFile *file) {
   output_file_discard(&file->output);
 }
 
-static PlotOutcome draw_png(const PictureFile *file, const Picture *picture) {
-  const OutputFile *const output = &file->output;
-  FILE *const script = tmpfile();
-  if (!script) return PLOT_UNWRITABLE;
-  picture_write_gnuplot(picture, PNG_SCALE, *output->temporary ? output->temporary : output->path,
-                        script);
-  const PlotOutcome outcome = gnuplot_run(script, output->stream);
-  const int error = errno;
-  fclose(script);
-  errno = error;
-  return outcome;
+/* Why the picture is not in its place; null if it is. */
+static const char *write_form(PictureFile *file, const Picture *picture) {
+  FILE *const stream = file->output.stream;
+  const char *fault = NULL;
+  if (picture->out_of_memory) return "memory is short";
+  if (file->png) {
+    fault = picture_write_png(picture, PNG_SCALE, stream);
+  } else {
+    picture_write_svg(picture, stream);
+  }
+  if (!fault && !output_file_commit(&file->output)) fault = strerror(errno);
+  return fault;
 }
 
 int picture_file_write(PictureFile *file, const Picture *picture) {
-  if (picture->out_of_memory) {
-    picture_file_discard(file);
-    return failure("%s was not drawn, because memory is short.", file->name);
-  }
-  PlotOutcome outcome = PLOT_DRAWN;
-  if (file->png) {
-    outcome = draw_png(file, picture);
-  } else {
-    picture_write_svg(picture, file->output.stream);
-  }
-  if (outcome == PLOT_DRAWN && !output_file_commit(&file->output)) outcome = PLOT_UNWRITABLE;
-  const int error = errno;
+  const char *const fault = write_form(file, picture);
   picture_file_discard(file);
-  switch (outcome) {
-  case PLOT_DRAWN:
-    return EXIT_SUCCESS;
-  case PLOT_NO_GNUPLOT:
-    return failure("%s was not drawn, because gnuplot is not installed; a name that ends in .svg "
-                   "needs none.",
-                   file->name);
-  case PLOT_UNWRITABLE:
-    return failure("%s could not be written: %s.", file->name, strerror(error));
-  default:
-    return failure("%s was not drawn, because gnuplot failed.", file->name);
-  }
+  return fault ? failure("%s could not be written: %s.", file->name, fault) : EXIT_SUCCESS;
 }

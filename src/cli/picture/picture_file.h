@@ -1,4 +1,4 @@
-/* picture_file.h - a picture on its way into a file: SVG, or PNG through gnuplot.
+/* picture_file.h - a picture on its way into a file: SVG, or PNG where librsvg is built in.
  *
  * The file is opened before the work, so that a path that cannot be written is known early, and
  * gets its name when the picture is complete.
@@ -18,7 +18,8 @@ typedef struct PictureFile {
 /* Whether the name ends in .svg or .png, which decide the form of the picture. */
 bool picture_file_accepts(const char *name);
 
-/* Opens a file of an accepted name. False, with the sentence printed, if it cannot be written. */
+/* Opens a file of an accepted name. False, with the sentence printed, if it cannot be written, or if
+ * it is to be PNG and this tool cannot draw PNG. */
 bool picture_file_open(PictureFile *file, const char *name);
 
 /* Writes the picture and closes the file. EXIT_SUCCESS, or EXIT_FAILURE with the sentence printed;

@@ -6,6 +6,7 @@
  */
 #include "cli/picture/picture.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define SHIFT_PER_SIZE 0.25 /* how far an index or exponent leaves the line */
@@ -124,6 +125,15 @@ static void write_run(const char *text, size_t length, double level, double size
   *from = level;
 }
 
+/* Bytes of the index or exponent that follows a _ or ^. */
+static size_t index_bytes(const char *text) {
+  size_t bytes = 0;
+  while (isalnum((unsigned char)text[bytes]) ||
+         (text[bytes] == ',' && isalnum((unsigned char)text[bytes + 1])))
+    bytes++;
+  return bytes;
+}
+
 static void write_formula(const char *text, double size, FILE *file) {
   const double shift = SHIFT_PER_SIZE * size;
   double level = 0;
@@ -132,7 +142,7 @@ static void write_formula(const char *text, double size, FILE *file) {
     write_run(text, plain, 0, size, &level, file);
     text += plain;
     if (!*text) break;
-    const size_t length = picture_index_bytes(text + 1);
+    const size_t length = index_bytes(text + 1);
     write_run(text + 1, length, *text == '_' ? shift : -1.5 * shift, INDEX_PER_SIZE * size, &level,
               file);
     text += 1 + length;
