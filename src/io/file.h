@@ -23,8 +23,8 @@ FileReport file_report(const char *path, const char *otherwise, char *error, siz
 
 /* Writes "PATH: " and the formatted reason, on one line whatever bytes path and file hold, and
  * returns status, so that a failing function can return its result. */
-__attribute__((format(printf, 3, 4))) AttendStatus
-file_refuse(const FileReport *report, AttendStatus status, const char *format, ...);
+AttendStatus file_refuse(const FileReport *report, AttendStatus status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Bytes of the control character that the text begins with, 0 if it begins with none: those of
  * ASCII, and U+0080 to U+009F in UTF-8, which some terminals obey too. */

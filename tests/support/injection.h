@@ -36,12 +36,11 @@ void injection_require_none(const AttendContext *context, AttendStatus status, c
 /* A test in both forms, as entries of a list of tests. Each fails if it leaves allocations
  * behind. */
 #define INJECTED_TEST(test)                                                                        \
-  {#test ", one allocation fails", test, injection_begin_test, injection_end_test,                 \
-   (void *)&injection_one},                                                                        \
-  {                                                                                                \
-#    test ", all later ones fail too", test, injection_begin_test, injection_end_test,             \
-        (void *)&injection_all                                                                     \
+  {INJECTED_FORM(test, #test ", one allocation fails", injection_one)}, {                          \
+    INJECTED_FORM(test, #test ", all later ones fail too", injection_all)                          \
   }
+#define INJECTED_FORM(test, name, form)                                                            \
+  name, test, injection_begin_test, injection_end_test, (void *)&(form)
 extern const Injection injection_one, injection_all;
 int injection_begin_test(void **state);
 int injection_end_test(void **state);
