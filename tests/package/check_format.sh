@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks that every C and C++ file in the tree, committed or not, is as .clang-format wants it.
-# Other versions of clang-format may disagree on details; the one that counts is Debian 12's, 14.
+# The code is written so that the versions of Debian 12 and 13 agree, 14 and 19.
 set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 . "$here/../support/tap.sh"
