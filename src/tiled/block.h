@@ -1,31 +1,18 @@
 /* block.h - one register block of query rows against one tile of keys, in three stages. */
-#ifndef ATTEND_SRC_BLOCK_H
-#define ATTEND_SRC_BLOCK_H
+#ifndef ATTEND_SRC_TILED_BLOCK_H
+#define ATTEND_SRC_TILED_BLOCK_H
 
 #include "tiled/tile.h"
 
-/* Rows of one kv head's group: row = token * group + head in group. */
+/* Rows row .. row + rows of a kv head: row = token * group + head in group. */
 typedef struct Block {
-  const SequencePlan *cut;
-  size_t kv_head;
+  const KvHead *head;
   size_t row, rows;     /* rows <= R */
-  KeyRange top, bottom; /* of the first and the last row */
+  KeyRange top, bottom; /* keys that the first and the last row see */
   Query query;          /* scaled by scale * log2(e) */
 } Block;
 
-static inline size_t block_token(const Problem *p, size_t row) {
-  return row / p->group;
-}
-
-static inline size_t block_head(const Problem *p, size_t kv_head, size_t row) {
-  return kv_head * p->group + row % p->group;
-}
-
-static inline KeyRange block_range(const Problem *p, const SequencePlan *cut, size_t row) {
-  return problem_range(p, &cut->sequence, block_token(p, row));
-}
-
-/* The part of a tile that each row sees, in keys from the tile's first. */
+/* The part of a tile that each row sees, in keys from the first of the tile. */
 typedef struct VisibleSpan {
   size_t first[KERNEL_MAX_ROWS], end[KERNEL_MAX_ROWS];
   size_t from, to; /* keys that any row sees */
@@ -37,27 +24,25 @@ typedef struct Visit {
   const Block *block;
   Tile *tile;
   Online state; /* of the block's rows */
-  VisibleSpan seen;
-  size_t first, end; /* keys of the tile whose scores are formed, whole panels and register tiles */
-  TileScratch interim;
+  VisibleSpan visible;
+  size_t first, end; /* keys whose scores are formed: whole panels, then whole register blocks */
+  TileScratch scratch;
 } Visit;
 
-/* Begins a visit, which keeps the pointers. False where no row sees a key of the tile: then there
- * is nothing to do. */
-bool visit_begin(const Job *job, const Block *block, Tile *tile, Online state, TileScratch interim,
-                 Visit *visit);
+/* Begins a visit, which keeps the pointers. Returns false where no row sees a key of the tile; the
+ * tile is then skipped. */
+bool visit_begin(const Block *block, Tile *tile, Online state, TileScratch scratch, Visit *visit);
 
-/* Scores of the keys from .. to, multiples of P, as far as they are formed. Adjacent panels may
- * come in any order. */
-void visit_scores(const Job *job, const Visit *visit, size_t from, size_t to);
+/* First stage: scores of the keys from .. to, multiples of P, as far as they are formed. Adjacent
+ * panels may come in any order. */
+void visit_scores(const Visit *visit, size_t from, size_t to);
 
-/* Softmax of the rows from .. to, at most R, once all their scores are there: the scores become
- * weights, and maximum and sum of the state are those with the tile. */
-void visit_softmax(const Job *job, const Visit *visit, size_t from, size_t to);
+/* Second stage, once all scores of the rows from .. to are there (at most R rows): the scores become
+ * weights, and the maximum and sum of the state include the tile. */
+void visit_softmax(const Visit *visit, size_t from, size_t to);
 
-/* Takes the tile's values into some columns of the state, once all weights are there. A tile that
- * is not one of pairs wants all columns at once. */
-void visit_weighted_sum(const Job *job, const Scratch *scratch, const Visit *visit,
-                        Columns columns);
+/* Third stage, once all weights are there: adds the tile's values to some columns of the state. A
+ * tile that is not pairs takes all columns at once. */
+void visit_weighted_sum(const Visit *visit, Columns columns);
 
 #endif

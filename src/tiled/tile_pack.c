@@ -1,14 +1,14 @@
-/* tile_pack.c - packs tiles of the caller's views, and of a cache that stores them otherwise.
+/* tile_pack.c - packs tiles of the caller's views, and of a cache that stores them in another form.
  *
- *   views           -> panels, or pairs in the terms of the precision
- *   pages in pairs  -> panels of floats, the sums of their terms      (precision fp32)
- *   pages in floats -> pairs in the terms of the precision            (the others)
- *   pages in fp16   -> floats, and these likewise                      (the others)
- *   pages in bf16   -> the same pairs, the values of all pages side by side, so that the keys of a tile
- *                      are one chain whatever the size of a page
+ *   views            -> panels of floats, or bf16 terms of the precision
+ *   pages of pairs   -> panels of floats, the sums of their terms         (precision fp32)
+ *   pages of floats  -> bf16 terms of the precision                       (bf16 precisions)
+ *   pages of fp16    -> floats, and then bf16 terms                       (bf16 precisions)
+ *   pages of bf16    -> the same pairs with the values of all pages side by side, so that the keys
+ *                       of a tile are one chain whatever the size of a page
  *
- * A packed panel of keys [D][P] becomes pairs by the kernel that pairs up values: rows of it are to
- * be paired, and its columns stay columns.
+ * The kernel that packs pairs of values also packs a panel of keys [D][P]: it pairs up rows and
+ * keeps columns.
  */
 #include "tiled/tile_pack.h"
 
@@ -26,7 +26,8 @@ static size_t value_term(const Tiling *t) {
   return KEY_TILE / 2 * t->value_columns;
 }
 
-/* Where pairs of keys, and of columns from c on, begin for keys from `at` on, a multiple of P. */
+/* Where the pairs begin for keys from `at` on, a multiple of P: of the keys themselves, and of their
+ * values from column c on. */
 static uint32_t *key_pairs_at(const Tiling *t, float *key, size_t at) {
   return words_as_pairs(key) + at * t->key_pairs;
 }
@@ -35,12 +36,12 @@ static uint32_t *value_pairs_at(float *value, size_t at, size_t c) {
   return words_as_pairs(value) + c * (KEY_TILE / 2) + at / 2 * KERNEL_PANEL;
 }
 
-static void pack_keys(const Job *job, const Sequence *s, size_t g, size_t first, size_t keys,
-                      float *key) {
+static void pack_keys(const KvHead *head, size_t first, size_t keys, float *key) {
+  const Job *const job = head->job;
   const Problem *const p = job->problem;
   const Tiling *const t = &job->tiling;
   const size_t D = p->shape.head_dim, at = first % KEY_TILE, stride = p->key.token_stride;
-  const float *const rows = problem_key(p, s, first, g);
+  const float *const rows = problem_key(p, &head->plan->sequence, first, head->g);
   if (t->bf16_terms) {
     job->kernels->pack_key_pairs(keys, D, rows, stride, KERNEL_BF16, t->bf16_terms, key_term(t),
                                  key_pairs_at(t, key, at));
@@ -49,14 +50,14 @@ static void pack_keys(const Job *job, const Sequence *s, size_t g, size_t first,
   }
 }
 
-static void pack_values(const Job *job, const Sequence *s, size_t g, size_t first, size_t keys,
-                        float *value) {
+static void pack_values(const KvHead *head, size_t first, size_t keys, float *value) {
+  const Job *const job = head->job;
   const Problem *const p = job->problem;
   const Tiling *const t = &job->tiling;
   const size_t Dv = p->shape.value_dim, at = first % KEY_TILE, stride = p->value.token_stride;
   for (size_t c = 0; c < Dv; c += KERNEL_PANEL) {
     const size_t columns = size_min(KERNEL_PANEL, Dv - c);
-    const float *const rows = problem_value(p, s, first, g) + c;
+    const float *const rows = problem_value(p, &head->plan->sequence, first, head->g) + c;
     if (t->bf16_terms) {
       job->kernels->pack_value_pairs(keys, columns, rows, stride, KERNEL_BF16, t->bf16_terms,
                                      value_term(t), value_pairs_at(value, at, c));
@@ -67,28 +68,29 @@ static void pack_values(const Job *job, const Sequence *s, size_t g, size_t firs
   }
 }
 
-void tile_pack_panel(const Job *job, const Sequence *s, size_t g, size_t first, float *key,
-                     float *value) {
-  const Problem *const p = job->problem;
+void tile_pack_panel(const KvHead *head, size_t first, float *key, float *value) {
+  const Problem *const p = head->job->problem;
+  const Sequence *const s = &head->plan->sequence;
+  const size_t g = head->g;
   const size_t P = KERNEL_PANEL, D = p->shape.head_dim, Dv = p->shape.value_dim;
   const size_t keys = size_min(P, s->key_limit - first);
   const size_t next = first + keys, more = size_min(P, s->key_limit - next);
   for (size_t j = 0; j < keys; j++) tile_prefetch_row(problem_value(p, s, first + j, g), Dv);
-  pack_keys(job, s, g, first, keys, key);
+  pack_keys(head, first, keys, key);
   for (size_t j = 0; j < more; j++) tile_prefetch_row(problem_key(p, s, next + j, g), D);
-  pack_values(job, s, g, first, keys, value);
+  pack_values(head, first, keys, value);
 }
 
-void tile_pack(const Job *job, const Sequence *s, size_t g, size_t tile, float *key, float *value) {
-  const size_t end = size_min((tile + 1) * KEY_TILE, s->key_limit);
+void tile_pack(const KvHead *head, size_t tile, float *key, float *value) {
+  const size_t end = size_min((tile + 1) * KEY_TILE, head->plan->sequence.key_limit);
   for (size_t j = tile * KEY_TILE; j < end; j += KERNEL_PANEL) {
-    tile_pack_panel(job, s, g, j, key, value);
+    tile_pack_panel(head, j, key, value);
   }
 }
 
-Tile tile_widen(const Job *job, const Sequence *s, size_t g, size_t tile, float *key,
-                float *value) {
-  const Tile stored = tile_of_cache(job, s, g, tile);
+Tile tile_widen(const KvHead *head, size_t tile, float *key, float *value) {
+  const Job *const job = head->job;
+  const Tile stored = tile_of_cache(head, tile);
   const size_t D = job->problem->shape.head_dim;
   for (size_t j = 0; j < stored.keys; j += KERNEL_PANEL) {
     const size_t part = j / stored.key_part, at = j % stored.key_part;
@@ -101,15 +103,15 @@ Tile tile_widen(const Job *job, const Sequence *s, size_t g, size_t tile, float 
       values.pairs += values.stride;
     }
   }
-  return tile_at(job, s, tile, key, value);
+  return tile_packed(head, tile, key, value);
 }
 
 /* A panel of keys from key j of the tile on, a multiple of P. */
-static void pack_key_pairs(const Job *job, const Tile *stored, size_t j, float *key) {
+static void convert_keys(const Job *job, const Tile *stored, size_t j, float *key) {
   const Tiling *const t = &job->tiling;
   const size_t D = job->problem->shape.head_dim;
   const size_t part = j / stored->key_part, at = j % stored->key_part;
-  if (stored->form == FORM_PAIRS) {
+  if (stored->form == TILE_PAIRS) {
     KernelPairs pairs = stored->key_pairs[part];
     pairs.pairs += at / KERNEL_PANEL * pairs.stride;
     convert_panel(job->kernels, D, pairs, t->bf16_terms, key_term(t), key_pairs_at(t, key, j));
@@ -121,12 +123,12 @@ static void pack_key_pairs(const Job *job, const Tile *stored, size_t j, float *
 }
 
 /* Columns from c on of the values of the same keys. */
-static void pack_value_pairs(const Job *job, const Tile *stored, size_t j, size_t c, float *value) {
+static void convert_values(const Job *job, const Tile *stored, size_t j, size_t c, float *value) {
   const Tiling *const t = &job->tiling;
   const size_t rows = size_min(KERNEL_PANEL, stored->keys - j), panel = c / KERNEL_PANEL;
   const size_t part = j / stored->value_part, at = j % stored->value_part;
   uint32_t *const to = value_pairs_at(value, j, c);
-  if (stored->form == FORM_PAIRS) {
+  if (stored->form == TILE_PAIRS) {
     KernelPairs pairs = stored->value_pairs[part];
     pairs.pairs += panel * pairs.stride + at / 2 * KERNEL_PANEL;
     convert_panel(job->kernels, rows, pairs, t->bf16_terms, value_term(t), to);
@@ -138,20 +140,21 @@ static void pack_value_pairs(const Job *job, const Tile *stored, size_t j, size_
   }
 }
 
-Tile tile_convert(const Job *job, const Sequence *s, size_t g, size_t tile, float *key,
-                  float *value) {
-  const Tile stored = tile_of_cache(job, s, g, tile);
+Tile tile_convert(const KvHead *head, size_t tile, float *key, float *value) {
+  const Job *const job = head->job;
+  const Tile stored = tile_of_cache(head, tile);
   for (size_t j = 0; j < stored.keys; j += KERNEL_PANEL) {
-    pack_key_pairs(job, &stored, j, key);
+    convert_keys(job, &stored, j, key);
     for (size_t c = 0; c < job->tiling.value_columns; c += KERNEL_PANEL) {
-      pack_value_pairs(job, &stored, j, c, value);
+      convert_values(job, &stored, j, c, value);
     }
   }
-  return tile_at(job, s, tile, key, value);
+  return tile_packed(head, tile, key, value);
 }
 
-Tile tile_gather(const Job *job, const Sequence *s, size_t g, size_t tile, float *value) {
-  Tile gathered = tile_of_cache(job, s, g, tile);
+Tile tile_gather(const KvHead *head, size_t tile, float *value) {
+  const Job *const job = head->job;
+  Tile gathered = tile_of_cache(head, tile);
   const Tiling *const t = &job->tiling;
   const size_t terms = size_min(t->bf16_terms, gathered.value_pairs[0].terms);
   for (size_t j = 0; j < gathered.keys; j += gathered.value_part) {

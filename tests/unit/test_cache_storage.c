@@ -113,12 +113,12 @@ static void plans_name_what_is_stored(void **state) {
     const char *words;
   } cases[] = {
       {ATTEND_PRECISION_FP32, ATTEND_STORAGE_FP32, 1, "from the cache as packed,"},
-      {ATTEND_PRECISION_FP32, ATTEND_STORAGE_BF16, 1, "from the cache as packed as 1 term of bf16"},
+      {ATTEND_PRECISION_FP32, ATTEND_STORAGE_BF16, 1, "from the cache as packed (1 bf16 term)"},
       {ATTEND_PRECISION_FP32, ATTEND_STORAGE_FP16, 1, "from the cache as packed in fp16"},
       {ATTEND_PRECISION_FP32, ATTEND_STORAGE_FP16, 100, "widened tile by tile from fp16"},
       {ATTEND_PRECISION_BF16X3, ATTEND_STORAGE_FP16, 1,
-       "split tile by tile from fp16 as 2 terms of bf16"},
-      {ATTEND_PRECISION_BF16X3, ATTEND_STORAGE_FP32, 1, "split tile by tile as 2 terms of bf16"}};
+       "converted tile by tile from fp16 (2 bf16 terms)"},
+      {ATTEND_PRECISION_BF16X3, ATTEND_STORAGE_FP32, 1, "converted tile by tile (2 bf16 terms)"}};
   for (size_t k = 0; k < COUNT_OF(cases); k++) {
     const Engine engine = {ATTEND_PATH_TILED, ATTEND_ISA_AUTO, cases[k].precision};
     const AttendShape s = {1, cases[k].queries, 0, 4, 2, shape.head_dim, shape.value_dim};

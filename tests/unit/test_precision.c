@@ -146,7 +146,7 @@ static void other_paths_refuse(void **state) {
     }
     attend_describe_plan(&plan, text, sizeof text);
     assert_non_null(strstr(text, name));
-    assert_non_null(strstr(text, "of bf16"));
+    assert_non_null(strstr(text, "bf16 term"));
   }
 }
 
