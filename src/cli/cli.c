@@ -10,28 +10,26 @@
 #include <string.h>
 
 #include "attend/attend.h"
-#include "cli/message.h"
+#include "cli/option_pages.h"
 
-static const Command commands[] = {
-    {"bench", "time a layer by model, length, path and threads, and check it", cmd_bench},
-    {"compare", "naive, blas and tiled side by side, and what limits each", cmd_compare},
-    {"explain", "show every matrix of a small lesson, or of a model's layer", cmd_explain},
-    {"info", "describe processor and OpenBLAS, and say what is wrong with them", cmd_info},
-    {"inspect", "list the tensors of a file, and the layers that can be run", cmd_inspect},
-    {"run", "run a layer of a model on an input, or a dry run on random weights", cmd_run},
-    {"shapes", "every matrix of a layer, its shape, bytes and FLOPs; also as a quiz", cmd_shapes},
-};
+#define POINT_TO_COMMAND(name) &name##_command,
+static const Command *const commands[] = {COMMANDS(POINT_TO_COMMAND) NULL};
+#undef POINT_TO_COMMAND
 
-enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
+enum { COMMAND_COUNT = sizeof commands / sizeof *commands - 1 };
+
+const Command *command_at(size_t index) {
+  return index < COMMAND_COUNT ? commands[index] : NULL;
+}
 
 static const char *command_name_at(const void *context, size_t index) {
   (void)context;
-  return index < COMMAND_COUNT ? commands[index].name : NULL;
+  return index < COMMAND_COUNT ? commands[index]->name : NULL;
 }
 
 static const Command *find_command(const char *name) {
   for (size_t i = 0; i < COMMAND_COUNT; i++) {
-    if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    if (strcmp(commands[i]->name, name) == 0) return commands[i];
   }
   return NULL;
 }
@@ -46,7 +44,7 @@ static void print_help(FILE *file) {
         "Commands:\n",
         file);
   for (size_t i = 0; i < COMMAND_COUNT; i++) {
-    fprintf(file, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    fprintf(file, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
   }
 }
 
@@ -56,7 +54,7 @@ static void list_commands(char *text, size_t size) {
   text[0] = '\0';
   for (size_t i = 0; i < COMMAND_COUNT && used < size; i++) {
     const int length =
-        snprintf(text + used, size - used, "%s%s", i > 0 ? ", " : "", commands[i].name);
+        snprintf(text + used, size - used, "%s%s", i > 0 ? ", " : "", commands[i]->name);
     used += (size_t)length;
   }
 }
@@ -72,6 +70,21 @@ static int unknown_command(const char *name) {
   return usage_error("there is no command \"%s\"; the commands are: %s.", name, names);
 }
 
+static int start(const Command *command, int argc, char **argv) {
+  void *const options = calloc(1, command->options_size);
+  if (options == NULL) return failure("memory for the options is missing.");
+  CommandLine line;
+  int status = command_line_read(command, argc, argv, options, &line);
+  if (status == EXIT_SUCCESS && line.help) {
+    pages_print_help(stdout, command);
+    status = finish_stdout();
+  } else if (status == EXIT_SUCCESS) {
+    status = command->run(&line);
+  }
+  free(options);
+  return status;
+}
+
 /* `attend help` and `attend help COMMAND` do what --help does. */
 static int help(int argc, char **argv) {
   if (argc < 2) {
@@ -80,9 +93,8 @@ static int help(int argc, char **argv) {
   }
   const Command *command = find_command(argv[1]);
   if (command == NULL) return unknown_command(argv[1]);
-  char option[] = "--help";
-  char *arguments[] = {argv[1], option, NULL};
-  return command->run(2, arguments);
+  pages_print_help(stdout, command);
+  return finish_stdout();
 }
 
 int main(int argc, char **argv) {
@@ -103,11 +115,13 @@ int main(int argc, char **argv) {
     printf("attend %s\n", attend_version());
     return finish_stdout();
   }
+  /* The build makes the man page and the completions by this. */
+  if (strcmp(name, "--fill") == 0 && argc == 3) return pages_fill(argv[2]);
   if (name[0] == '-') {
     return usage_error("\"%s\" stands where a command's name belongs; attend --help lists them.",
                        name);
   }
   const Command *command = find_command(name);
   if (command == NULL) return unknown_command(name);
-  return command->run(argc - 1, argv + 1);
+  return start(command, argc - 1, argv + 1);
 }

@@ -255,10 +255,12 @@ usage_is_checked() {
     refuses '"auto"' --paths auto && refuses 'twice' --paths tiled,tiled && refuses 'fast' --paths fast &&
     refuses '"all"' --part all && refuses 'neither .svg nor .png' --plot plot.gif &&
     refuses '[-]-explain' --explain --csv && refuses 'extra' extra && refuses 'd-model' --heads 2 &&
-    refuses 'time-limit' --time-limit 0 && refuses 'batch' --batch -1 && refuses 'config' --config /nonexistent &&
+    refuses 'time-limit' --time-limit 0 && refuses 'batch' --batch -1 &&
     refuses 'tokns' --tokns 5 && refuses 'yardstick-time' --yardstick-time 0 &&
-    refuses '[-]-kernels: --tokens is for layers' --kernels --tokens 5 &&
-    refuses '[-]-kernels: --plot is for layers' --kernels --plot x.svg
+    refuses '[-]-kernels and --tokens do not go together' --kernels --tokens 5 &&
+    refuses '[-]-kernels and --plot do not go together' --kernels --plot x.svg || return
+  run --config /nonexistent
+  exits 1 && [ "$(wc -l <"$err")" -eq 1 ] && err_has '^attend: --config: /nonexistent: ' && out_is_empty
 }
 
 help_names_every_option() {

@@ -190,12 +190,12 @@ values_are_checked() {
 contradictions_are_refused() {
   refuses '[-]-prefill and --decode' --prefill --decode && refuses '[-]-prefill and --decode' --decode --prefill &&
     refuses '[-]-csv and --json' --csv --json && refuses '[-]-csv and --json' --json --kernels --csv &&
-    refuses '[-]-chunk is for a prefill' --decode --chunk 4 &&
+    refuses '[-]-chunk and --decode do not go together' --decode --chunk 4 &&
     refuses '[-]-bidirectional' --bidirectional --chunk 4 || return
   local option
   for option in '--window 3' '--softcap 3' --alibi '--mask bias' --sinks '--chunk 4' '--layer 1' --prefill; do
     # shellcheck disable=SC2086
-    refuses "[-]-kernels: ${option%% *} is for layers" --kernels $option || return
+    refuses "[-]-kernels and ${option%% *} do not go together" --kernels $option || return
   done
 }
 

@@ -114,7 +114,7 @@ bad_lists() {
 bad_names() {
   refuses 'no model "qwen2.5-0.6b"; did you mean qwen' bench --model qwen2.5-0.6b &&
     refuses 'no model "bert"; attend info --models' bench --model llama-7b,bert &&
-    refuses 'no path "fast"; the paths are tiled, blas, naive' bench --paths naive,fast
+    refuses 'no path "fast"; give tiled, blas or naive' bench --paths naive,fast
 }
 
 full_disk() {

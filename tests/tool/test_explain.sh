@@ -177,7 +177,7 @@ colour_on_request() {
   explains causal && ! grep -q $'\x1b' "$out" && explains causal --color always &&
     grep -q $'\x1b' "$out" && explains by-hand --color always && grep -q $'\x1b' "$out" &&
     explains causal --color never && ! grep -q $'\x1b' "$out" || disagree 'colour on request only'
-  refuses 2 '"yes" is none of auto, always and never' causal --color yes
+  refuses 2 'no colour "yes"; give auto, always or never' causal --color yes
 }
 
 saved_matrices_come_back() {
@@ -254,12 +254,12 @@ JSON
 usage() {
   refuses 2 'nothing to explain is named' && refuses 2 'did you mean by-hand' by-hnad &&
     refuses 2 'no example and no file "painting"' painting &&
-    refuses 2 'two lessons' causal by-hand && refuses 2 'a lesson of its own' causal --model llama-7b &&
+    refuses 2 '"causal" and "by-hand" are two arguments' causal by-hand && refuses 2 'a lesson of its own' causal --model llama-7b &&
     refuses 2 'exclude each other' causal --causal --bidirectional &&
     refuses 2 'there is no path "fast"; give tiled, blas, naive or all' causal --path fast &&
     refuses 2 'rounding goes on from' single-head --round 2 --path tiled &&
     refuses 2 'range; give a number from 0 to 9' single-head --round 10 &&
-    refuses 2 'one is explained at a time' --model llama-7b,qwen2.5-0.5b &&
+    refuses 2 'one model at a time' --model llama-7b,qwen2.5-0.5b &&
     refuses 2 '0 would make all scores equal' causal --scale 0 &&
     refuses 1 'nothing\.json: the file cannot be opened' "$scratch/nothing.json"
 }

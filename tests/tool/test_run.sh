@@ -197,16 +197,16 @@ every_matrix_is_saved() {
 # --- what makes no sense ---
 
 usage_is_checked() {
-  refuses 2 'there are no weights' run --input x.npy &&
-    refuses 2 'exclude each other' run --random 1 --weights x --input x.npy &&
-    refuses 2 '--random needs a model' run --random 1 --tokens 4 &&
-    refuses 2 'there is no input; give --input X.npy.$' run --weights "$model" &&
-    refuses 2 'there is no input.* --tokens' run --random 1 --model class-2x32 &&
+  refuses 2 'run needs --weights or --random: there are no weights' run --input x.npy &&
+    refuses 2 '--weights and --random do not go together' run --random 1 --weights x --input x.npy &&
+    refuses 2 '--random needs --model, --config or --d-model' run --random 1 --tokens 4 &&
+    refuses 2 'run needs --input or --tokens: there is no input' run --weights "$model" &&
+    refuses 2 'run needs --input or --tokens' run --random 1 --model class-2x32 &&
     refuses 2 '--input has its own' run --random 1 --model class-2x32 --tokens 2 --input x.npy &&
-    refuses 2 'goes with --random' run --weights "$model" --tokens 4 &&
-    refuses 2 'goes with --random' run --weights "$model" --input x.npy --save-weights y &&
-    refuses 2 'give one of them' run --random 1 --model class-2x32 --d-model 4 --tokens 2 &&
-    refuses 2 'has 2 names' run --random 1 --model class-2x32,class-1x512 --tokens 2 &&
+    refuses 2 '--tokens needs --random' run --weights "$model" --tokens 4 &&
+    refuses 2 '--save-weights needs --random' run --weights "$model" --input x.npy --save-weights y &&
+    refuses 2 '--model and --d-model do not go together' run --random 1 --model class-2x32 --d-model 4 --tokens 2 &&
+    refuses 2 '--model: more than one model' run --random 1 --model class-2x32,class-1x512 --tokens 2 &&
     refuses 2 'the path is missing' inspect && refuses 2 'more' inspect a more
 }
 

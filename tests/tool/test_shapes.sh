@@ -225,17 +225,17 @@ refuses() {
 }
 
 usage_is_checked() {
-  refuses 'there is no layer; give --model' && refuses 'no model "bert"' --model bert &&
+  refuses 'shapes needs --model, --config or --d-model: ' && refuses 'no model "bert"' --model bert &&
     refuses 'one model at a time' --model llama-7b,qwen2.5-0.5b &&
-    refuses 'dimensions of llama-7b are known' --model llama-7b --heads 4 &&
+    refuses '--model and --heads do not go together' --model llama-7b --heads 4 &&
     refuses '--tokens: "3x" is not a whole number' --d-model 8 --tokens 3x &&
     refuses '--tokens: "n-1" is neither a number nor a letter' --d-model 8 --tokens n-1 &&
     refuses '--tokens: "" is not' --d-model 8 --tokens '' && refuses '--batch: 0 is out of range' --d-model 8 --batch 0 &&
     refuses '--heads 3 does not divide --d-model 8' --d-model 8 --heads 3 &&
     refuses '--kv-heads 3 does not divide --heads 4' --d-model 8 --heads 4 --kv-heads 3 &&
     refuses '--quiz .* --key' --d-model 8 --quiz --key && refuses '--markdown and --json' --d-model 8 --json --markdown &&
-    refuses '--as-mha is for a model' --d-model 8 --as-mha && refuses 'no section "tail"' --d-model 8 --section head,tail &&
-    refuses 'no section ""' --d-model 8 --section head, && refuses 'no option --token7; did you mean --tokens' --token7 5 --d-model 8 &&
+    refuses '--as-mha needs --model or --config' --d-model 8 --as-mha && refuses 'no section "tail"' --d-model 8 --section head,tail &&
+    refuses '--section: item 2 of the list is empty' --d-model 8 --section head, && refuses 'no option --token7; did you mean --tokens' --token7 5 --d-model 8 &&
     refuses '"all" is not an option' all && refuses '--tokens needs a value' --d-model 8 --tokens
 }
 

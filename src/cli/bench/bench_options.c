@@ -1,154 +1,154 @@
-/* bench_options.c - reads the arguments of `attend bench`; owns its defaults and limits. */
+/* bench_options.c - the options that `attend bench` and `attend compare` share, and what no table
+ * can say of them: which files and models meet, and what stands where none was given. */
 #include "cli/bench/bench_options.h"
 
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#include "cli/util/score_options.h"
+#include "cli/bench/report_plot.h"
 
-#define TOKENS_MAX ((size_t)1 << 24)
-#define BATCH_MAX ((size_t)1 << 16)
-#define THREADS_MAX 1024
-#define REPEAT_MAX 10000
-#define TIME_LIMIT_SECONDS 10
-#define YARDSTICK_SECONDS 0.25
+static const char *part_name(int part) {
+  return bench_part_name((BenchPart)part);
+}
 
-static const struct option bench_options[] = {
-    COMMON_OPTIONS,
-    DIMENSION_OPTIONS,
-    SCORE_OPTIONS,
-    {"model", required_argument, NULL, OPTION_MODEL},
-    {"config", required_argument, NULL, OPTION_CONFIG},
-    {"tokens", required_argument, NULL, OPTION_TOKENS},
-    {"paths", required_argument, NULL, OPTION_PATHS},
-    {"threads", required_argument, NULL, OPTION_THREADS},
-    {"isa", required_argument, NULL, OPTION_ISA},
-    {"precision", required_argument, NULL, OPTION_PRECISION},
-    {"storage", required_argument, NULL, OPTION_STORAGE},
-    {"batch", required_argument, NULL, OPTION_BATCH},
-    {"prefill", no_argument, NULL, OPTION_PREFILL},
-    {"decode", no_argument, NULL, OPTION_DECODE},
-    {"chunk", required_argument, NULL, OPTION_CHUNK},
-    {"layer", required_argument, NULL, OPTION_LAYER},
-    {"part", required_argument, NULL, OPTION_PART},
-    {"bidirectional", no_argument, NULL, OPTION_BIDIRECTIONAL},
-    {"repeat", required_argument, NULL, OPTION_REPEAT},
-    {"time-limit", required_argument, NULL, OPTION_TIME_LIMIT},
-    {"memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT},
-    {"yardstick-time", required_argument, NULL, OPTION_YARDSTICK_TIME},
-    {"seed", required_argument, NULL, OPTION_SEED},
-    {"csv", no_argument, NULL, OPTION_CSV},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {"output", required_argument, NULL, OPTION_OUTPUT},
-    {"plot", required_argument, NULL, OPTION_PLOT},
-    {"explain", no_argument, NULL, OPTION_EXPLAIN},
-    {"kernels", no_argument, NULL, OPTION_KERNELS},
+const Choices bench_parts = {"part", part_name, .count = BENCH_CORE + 1};
+
+static int read_plot(const Option *option, const char *text, void *field) {
+  if (report_plot_accepts(text)) return read_name(option, text, field);
+  return usage_error("--%s: \"%s\" ends in neither .svg nor .png, which say what to draw.",
+                     option->name, text);
+}
+
+#define OPTIONS BenchOptions
+const Option bench_measuring_options[] = {
+    HEADING("How"),
+    {"repeat", "R", SIZE(config.repeat, 1, 10000), .derived = "3 or more, by length",
+     .help = "samples of each row"},
+    {"time-limit", "S", SECONDS(config.time_limit_seconds), .initial = "10",
+     .help = "seconds that a row may take"},
+    {"memory-limit", "BYTES", BYTES(config.score_memory_limit_bytes), .initial = "2GiB",
+     .help = "most that score matrices may take"},
+    {"yardstick-time", "S", SECONDS(config.yardstick_seconds), .initial = "0.25",
+     .help = "seconds for each limit of the machine; below 0.05 on smaller operands"},
+    {"seed", "SEED", SIZE(seed, 0, INT64_MAX), .initial = "1", .help = "of the random inputs"},
     {0},
 };
 
-static bool parse_part(const char *text, BenchPart *part) {
-  for (int p = BENCH_LAYER; p <= BENCH_CORE; p++) {
-    if (strcmp(text, bench_part_name((BenchPart)p)) != 0) continue;
-    *part = (BenchPart)p;
-    return true;
-  }
-  usage_error("--part: there is no part \"%s\"; they are layer and core.", text);
-  return false;
-}
+const Option bench_output_options[] = {
+    {"output", "FILE", NAME(output), .help = "write there in place of standard output"},
+    {"plot", "FILE.svg|.png", READ(plot, const char *, read_plot),
+     .help = "draw time, memory and share of the peak; figures in FILE.dat"},
+    {0},
+};
 
-/* Options without a value. False if code is none of them. */
-static bool take_flag(BenchOptions *options, int code) {
-  switch (code) {
-  case OPTION_PREFILL:
-    options->prefill = true;
-    options->config.mode = BENCH_PREFILL;
-    return true;
-  case OPTION_DECODE:
-    options->decode = true;
-    options->config.mode = BENCH_DECODE;
-    return true;
-  case OPTION_BIDIRECTIONAL:
-    options->config.causal = false;
-    return true;
-  case OPTION_CSV:
-    options->csv = true;
-    options->form = FORM_CSV;
-    return true;
-  case OPTION_JSON:
-    options->json = true;
-    options->form = FORM_JSON;
-    return true;
-  case OPTION_EXPLAIN:
-    options->config.explain = true;
-    return true;
-  case OPTION_KERNELS:
-    options->kernels = true;
-    return true;
-  default:
+/* A precision other than fp32 is of the tiled path. */
+static bool check_precisions(const BenchOptions *options) {
+  for (size_t i = 0; i < options->paths.count; i++)
+    if (options->paths.items[i] == ATTEND_PATH_TILED) return true;
+  for (size_t i = 0; i < options->precisions.count; i++) {
+    if (options->precisions.items[i] == ATTEND_PRECISION_FP32) continue;
+    usage_error("--precision: %s is of the tiled path, which --paths leaves out.",
+                attend_precision_name((AttendPrecision)options->precisions.items[i]));
     return false;
   }
-}
-
-/* Remembers the file beside its model. */
-static bool take_config(BenchOptions *options, const char *path) {
-  if (!append_config("--config", path, &options->models)) return false;
-  options->config_places[options->config_count] = options->models.count - 1;
-  options->configs[options->config_count++] = path;
   return true;
 }
 
-bool bench_take_option(BenchOptions *options, int code, const char *value) {
-  BenchConfig *const config = &options->config;
-  const OptionTaken common = take_common_option(&options->common, code, value);
-  if (common != OPTION_FOREIGN) return common == OPTION_TAKEN;
-  const OptionTaken dimension = take_dimension_option(&options->dimensions, code, value);
-  if (dimension != OPTION_FOREIGN) return dimension == OPTION_TAKEN;
-  const OptionTaken score = take_score_option(&config->scores, code, value);
-  if (score != OPTION_FOREIGN) return score == OPTION_TAKEN;
-  if (take_flag(options, code)) return true;
-  switch (code) {
-  case OPTION_MODEL:
-    return parse_models("--model", value, &options->models);
-  case OPTION_CONFIG:
-    return take_config(options, value);
-  case OPTION_TOKENS:
-    return parse_sizes("--tokens", value, 1, TOKENS_MAX, &options->tokens);
-  case OPTION_PATHS:
-    return parse_paths("--paths", value, &options->paths);
-  case OPTION_THREADS:
-    return parse_sizes("--threads", value, 1, THREADS_MAX, &options->threads);
-  case OPTION_ISA:
-    return parse_isa("--isa", value, &config->isa);
-  case OPTION_PRECISION:
-    return parse_precisions("--precision", value, &options->precisions);
-  case OPTION_STORAGE:
-    return parse_storage("--storage", value, &config->storage);
-  case OPTION_BATCH:
-    return parse_size("--batch", value, 1, BATCH_MAX, &config->batch);
-  case OPTION_CHUNK:
-    return parse_size("--chunk", value, 1, TOKENS_MAX, &config->chunk);
-  case OPTION_LAYER:
-    return parse_size("--layer", value, 0, ATTEND_MODEL_LAYERS - 1, &config->layer);
-  case OPTION_PART:
-    return parse_part(value, &config->part);
-  case OPTION_REPEAT:
-    return parse_size("--repeat", value, 1, REPEAT_MAX, &config->repeat);
-  case OPTION_TIME_LIMIT:
-    return parse_seconds("--time-limit", value, &config->time_limit_seconds);
-  case OPTION_MEMORY_LIMIT:
-    return parse_size("--memory-limit", value, 1, SIZE_MAX, &config->score_memory_limit_bytes);
-  case OPTION_YARDSTICK_TIME:
-    return parse_seconds("--yardstick-time", value, &config->yardstick_seconds);
-  case OPTION_SEED:
-    return parse_size("--seed", value, 0, INT64_MAX, &options->seed);
-  case OPTION_OUTPUT:
-    options->output = value;
-    return true;
-  default:
-    options->plot = value;
-    return true;
+static bool check_storage(const BenchConfig *config) {
+  const bool stores = config->part == BENCH_LAYER || config->mode == BENCH_DECODE || config->chunk;
+  if (config->storage == ATTEND_STORAGE_AUTO || stores) return true;
+  usage_error("--storage: a core that is given all tokens at once has neither weights nor a cache; "
+              "add --decode or --chunk, or leave it out.");
+  return false;
+}
+
+/* Files may call their models the same, most often by the family; their paths then tell them
+ * apart. */
+static void distinguish_models(BenchOptions *options) {
+  ModelList *const models = &options->models;
+  bool shared[OPTION_LIST_MAX] = {false};
+  for (size_t i = 0; i < models->count; i++)
+    for (size_t j = 0; j < models->count; j++)
+      shared[i] |= i != j && strcmp(models->items[i].name, models->items[j].name) == 0;
+  for (size_t c = 0; c < options->config_count; c++) {
+    const size_t place = options->config_places[c], length = strlen(options->configs[c]);
+    if (!shared[place]) continue;
+    const size_t left_out = length < ATTEND_NAME_SIZE ? 0 : length - (ATTEND_NAME_SIZE - 1);
+    snprintf(models->items[place].name, ATTEND_NAME_SIZE, "%s", options->configs[c] + left_out);
   }
+}
+
+static bool same_file(const char *a, const char *b) {
+  struct stat one, other;
+  if (strcmp(a, b) == 0) return true;
+  return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+         one.st_ino == other.st_ino && S_ISREG(one.st_mode);
+}
+
+/* No file is written twice, and none that is read. */
+static bool check_files(const BenchOptions *options) {
+  char data[PATH_MAX] = "";
+  const char *written[3];
+  size_t count = 0;
+  if (options->output) written[count++] = options->output;
+  if (options->plot) written[count++] = options->plot;
+  if (options->plot && report_plot_data_path(options->plot, data)) written[count++] = data;
+  for (size_t i = 0; i < count; i++) {
+    for (size_t j = 0; j < i; j++) {
+      if (!same_file(written[i], written[j])) continue;
+      usage_error("%s would be written by both --output and --plot; name two files.", written[i]);
+      return false;
+    }
+    for (size_t j = 0; j < options->config_count; j++) {
+      if (!same_file(written[i], options->configs[j])) continue;
+      usage_error("%s is read as --config and would be overwritten; name another file to write.",
+                  written[i]);
+      return false;
+    }
+  }
+  return true;
+}
+
+/* Every model has the layer that --layer names. */
+static bool check_layer(const BenchOptions *options) {
+  for (size_t m = 0; m < options->models.count; m++) {
+    const AttendModel *const model = &options->models.items[m];
+    if (options->config.layer < model->layers) continue;
+    usage_error("--layer: %s has %zu layer%s; give a number from 0 to %zu.", model->name,
+                model->layers, model->layers == 1 ? "" : "s", model->layers - 1);
+    return false;
+  }
+  return true;
+}
+
+/* The layer of --d-model and its kin is one more model. */
+static int complete_models(BenchOptions *options) {
+  static const Option none = {.name = "model"};
+  ModelList *const models = &options->models;
+  if (options->dimensions.width == 0)
+    return models->count > 0 ? EXIT_SUCCESS : read_models(&none, BENCH_MODELS, models);
+  if (models->count == OPTION_LIST_MAX)
+    return usage_error("there are more than %d models; give fewer.", OPTION_LIST_MAX);
+  return dimensions_model(&options->dimensions, &models->items[models->count++]);
+}
+
+int bench_complete_options(BenchOptions *options) {
+  static const Option tokens = {.name = "tokens", .least = 1, .most = TOKENS_MAX};
+  options->config.mode = options->decode ? BENCH_DECODE : BENCH_PREFILL;
+  if (options->kernels) return isa_is_usable(options->config.isa) ? EXIT_SUCCESS : EXIT_USAGE;
+  if (!check_files(options)) return EXIT_USAGE;
+  int status = complete_models(options);
+  if (status == EXIT_SUCCESS && options->tokens.count == 0)
+    status = read_sizes(&tokens, options->decode ? BENCH_DECODE_TOKENS : BENCH_PREFILL_TOKENS,
+                        &options->tokens);
+  if (status != EXIT_SUCCESS) return status;
+  distinguish_models(options);
+  const bool fit = check_layer(options) && check_precisions(options) &&
+                   check_storage(&options->config) && isa_is_usable(options->config.isa);
+  return fit ? EXIT_SUCCESS : EXIT_USAGE;
 }
 
 static int compare_sizes(const void *a, const void *b) {
@@ -169,11 +169,12 @@ static void sort_sizes(SizeList *list) {
 static void fill_paths(BenchOptions *options) {
   size_t count = 0;
   for (size_t i = 0; i < options->paths.count; i++) {
-    const bool tiled = options->paths.items[i] == ATTEND_PATH_TILED;
+    const AttendPath path = (AttendPath)options->paths.items[i];
+    const bool tiled = path == ATTEND_PATH_TILED;
     for (size_t k = 0; k < (tiled ? options->precisions.count : 1); k++) {
-      options->config_paths[count] = options->paths.items[i];
+      options->config_paths[count] = path;
       options->config_precisions[count++] =
-          tiled ? options->precisions.items[k] : ATTEND_PRECISION_FP32;
+          tiled ? (AttendPrecision)options->precisions.items[k] : ATTEND_PRECISION_FP32;
     }
   }
   options->config.paths = options->config_paths;
@@ -197,35 +198,6 @@ void bench_fill_config(BenchOptions *options) {
   config->threads = options->threads.items;
   config->thread_count = options->threads.count;
   fill_paths(options);
+  config->causal = !options->bidirectional;
   config->seed = options->seed;
-}
-
-void bench_set_defaults(BenchOptions *options) {
-  AttendSettings settings;
-  attend_default_settings(&settings);
-  *options = (BenchOptions){.seed = 1, .precisions = {1, {ATTEND_PRECISION_FP32}}};
-  options->config = (BenchConfig){
-      .isa = ATTEND_ISA_AUTO,
-      .causal = true,
-      .batch = 1,
-      .time_limit_seconds = TIME_LIMIT_SECONDS,
-      .yardstick_seconds = YARDSTICK_SECONDS,
-      .score_memory_limit_bytes = settings.score_memory_limit_bytes,
-  };
-}
-
-int bench_read_options(int argc, char **argv, BenchOptions *options) {
-  bench_set_defaults(options);
-  opterr = 0;
-  int code;
-  while ((code = getopt_long(argc, argv, ":h", bench_options, NULL)) != -1) {
-    if (code == '?' || code == ':') return bad_option("bench", code, argv, bench_options);
-    if (code == 'h') {
-      options->help = true;
-      return EXIT_SUCCESS;
-    }
-    if (!bench_take_option(options, code, optarg)) return EXIT_USAGE;
-  }
-  if (optind < argc) return bad_argument("bench", argv[optind]);
-  return bench_complete_options(options) ? EXIT_SUCCESS : EXIT_USAGE;
 }

@@ -1,4 +1,4 @@
-/* bench_options.h - what `attend bench` was asked for.
+/* bench_options.h - what `attend bench` and `attend compare` were asked for.
  *
  * Everything that can be refused is refused here, before anything is measured.
  */
@@ -6,75 +6,50 @@
 #define ATTEND_SRC_CLI_BENCH_OPTIONS_H
 
 #include "bench/results.h"
-#include "cli/options.h"
-
-/* Codes of the options; a command that measures layers makes its table of some of them. */
-enum {
-  OPTION_MODEL = OPTION_FIRST_OWN,
-  OPTION_CONFIG,
-  OPTION_TOKENS,
-  OPTION_PATHS,
-  OPTION_THREADS,
-  OPTION_ISA,
-  OPTION_BATCH,
-  OPTION_PREFILL,
-  OPTION_DECODE,
-  OPTION_CHUNK,
-  OPTION_LAYER,
-  OPTION_PART,
-  OPTION_BIDIRECTIONAL,
-  OPTION_REPEAT,
-  OPTION_TIME_LIMIT,
-  OPTION_MEMORY_LIMIT,
-  OPTION_YARDSTICK_TIME,
-  OPTION_SEED,
-  OPTION_CSV,
-  OPTION_JSON,
-  OPTION_OUTPUT,
-  OPTION_PLOT,
-  OPTION_EXPLAIN,
-  OPTION_KERNELS,
-  OPTION_PRECISION,
-  OPTION_STORAGE,
-};
+#include "cli/cli.h"
+#include "cli/util/model_choice.h"
 
 typedef enum Form { FORM_TABLE, FORM_CSV, FORM_JSON } Form;
 
 typedef struct BenchOptions {
   CommonOptions common;
-  DimensionOptions dimensions;
+  DimensionOptions dimensions; /* bench: of one more model */
+  ModelChoice choice;          /* compare: of the only one */
   ModelList models;
   SizeList tokens, threads;
-  PathList paths;
-  PrecisionList precisions; /* of the tiled path */
+  ChoiceList paths;      /* AttendPath */
+  ChoiceList precisions; /* AttendPrecision, of the tiled path */
   /* Paths with their precisions, as the config has them. */
   AttendPath config_paths[BENCH_PATHS_MAX];
   AttendPrecision config_precisions[BENCH_PATHS_MAX];
   BenchConfig config; /* what is no list, until bench_fill_config() */
   size_t seed;
-  Form form;
-  bool prefill, decode, csv, json;       /* given, to refuse two of a kind */
+  bool prefill, decode, bidirectional, csv, json;
   const char *configs[OPTION_LIST_MAX];  /* files that are read */
   size_t config_places[OPTION_LIST_MAX]; /* and where in models each one's is */
   size_t config_count;
   const char *output, *plot; /* null: not given */
   bool kernels;              /* the kernels by themselves, in place of layers */
-  bool help;                 /* print the help and nothing else */
 } BenchOptions;
 
-/* Reads the arguments. EXIT_SUCCESS, or EXIT_USAGE with the sentence printed. */
-int bench_read_options(int argc, char **argv, BenchOptions *options);
+/* Rows of both commands, of BenchOptions: how it is measured, and where the report goes. */
+extern const Option bench_measuring_options[], bench_output_options[];
 
-/* The steps of it, for another command with a table of its own: before the first option; an option
- * of any code above or of options.h (false, with the sentence printed, if its value is wrong). */
-void bench_set_defaults(BenchOptions *options);
-bool bench_take_option(BenchOptions *options, int code, const char *value);
+/* One row of both: layer or core. */
+extern const Choices bench_parts;
 
-/* Puts defaults where lists are empty. False, with the sentence printed, for a combination that
- * makes no sense. */
-bool bench_complete_options(BenchOptions *options);
+/* Lengths where --tokens is not given, and models where there are none. */
+#define BENCH_PREFILL_TOKENS "128,512,1024,2048"
+#define BENCH_DECODE_TOKENS "512,2048,8192"
+#define BENCH_MODELS "qwen2.5-0.5b,llama-7b"
 
-void bench_print_help(void);
+#define BENCH_EXIT_STATUS                                                                          \
+  "Exit status: 0; 1 if a row failed or a file could not be read or written; 2 for wrong usage; "  \
+  "130 if Ctrl-C ended it (143: SIGTERM), after the rows measured so far are printed."
+
+/* Refuses what no table can say, and puts defaults where lists are empty. EXIT_SUCCESS, or an exit
+ * status with the sentence printed. */
+int bench_complete_options(BenchOptions *options);
 
 /* Completes options->config, which points into *options. Called after the core of OpenBLAS is
  * settled, because OpenMP's number is that of the process that measures. */

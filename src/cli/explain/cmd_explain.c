@@ -36,7 +36,7 @@ static bool wants_colour(const ExplainOptions *options) {
 }
 
 static int load_model(const ExplainOptions *options, Lesson *lesson) {
-  const AttendModel *const model = &options->models.items[0];
+  const AttendModel *const model = &options->model;
   if (options->plan_only) {
     random_lesson_outline(model, options->tokens, lesson);
     return EXIT_SUCCESS;
@@ -231,9 +231,8 @@ static int explain_lesson(const ExplainOptions *options) {
 /* The identity, then the class size, then the width of a model. */
 static int explain_blocks(const ExplainOptions *options) {
   const AttendModel class_size = block_class_model();
-  const AttendModel *const models[] = {&class_size, options->models.count > 0
-                                                        ? &options->models.items[0]
-                                                        : attend_find_model("qwen2.5-0.5b")};
+  const AttendModel *const models[] = {
+      &class_size, options->has_model ? &options->model : attend_find_model("qwen2.5-0.5b")};
   const AttendPath path = options->path_given ? options->path : ATTEND_PATH_AUTO;
   const RunSettings settings = {.isa = options->isa, .threads = options->threads};
   BlockComparison comparisons[2];
@@ -253,15 +252,28 @@ static int explain_blocks(const ExplainOptions *options) {
   return finish_stdout();
 }
 
-int cmd_explain(int argc, char **argv) {
-  ExplainOptions options;
-  const int read = explain_read_options(argc, argv, &options);
-  if (read != EXIT_SUCCESS) return read;
-  if (options.help) {
-    explain_print_help();
-    return finish_stdout();
-  }
-  const int settled = blas_core_settle(options.common.blas_core, !options.common.no_restart, argv);
+static int run(const CommandLine *line) {
+  ExplainOptions *const options = line->options;
+  const int complete = explain_complete_options(line, options);
+  if (complete != EXIT_SUCCESS) return complete;
+  const int settled =
+      blas_core_settle(options->common.blas_core, !options->common.no_restart, line->argv);
   if (settled != EXIT_SUCCESS) return settled;
-  return options.subject == SUBJECT_BLOCKS ? explain_blocks(&options) : explain_lesson(&options);
+  return options->subject == SUBJECT_BLOCKS ? explain_blocks(options) : explain_lesson(options);
 }
+
+const Command explain_command = {
+    .name = "explain",
+    .summary = "show every matrix of a small lesson, or of a model's layer",
+    .synopsis = "EXAMPLE | FILE.json | --model NAME [OPTION...]",
+    .about = "Runs a lesson through the library and shows every matrix on the way, with its name, "
+             "its shape and its numbers, and the plan of its size. A file holds X with weights, or "
+             "Q, K and V (docs/lessons.md).",
+    .options = explain_options,
+    .options_size = sizeof(ExplainOptions),
+    .operand = "EXAMPLE",
+    .operands = &explain_examples,
+    .ending = "Exit status: 0; 1 if the lesson cannot be read or run, or a file cannot be written; "
+              "2 for wrong usage.",
+    .run = run,
+};

@@ -5,17 +5,13 @@
  * from that the core is settled as in every command.
  */
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "bench/cpu_contention.h"
 #include "bench/yardstick.h"
 #include "cli/cli.h"
 #include "cli/info/info_report.h"
-#include "cli/options.h"
 #include "cli/util/probe.h"
-
-#define THREADS_MAX 1024
 
 typedef struct InfoOptions {
   CommonOptions common;
@@ -25,67 +21,22 @@ typedef struct InfoOptions {
   size_t probe_threads; /* 0: not a probe */
 } InfoOptions;
 
-enum {
-  OPTION_JSON = OPTION_FIRST_OWN,
-  OPTION_MODELS,
-  OPTION_MEASURE,
-  OPTION_SECONDS,
-  OPTION_THREADS,
-  OPTION_PROBE_SGEMM,
-};
-
-static const struct option info_options[] = {
-    COMMON_OPTIONS,
-    {"json", no_argument, NULL, OPTION_JSON},
-    {"models", no_argument, NULL, OPTION_MODELS},
-    {"measure", no_argument, NULL, OPTION_MEASURE},
-    {"seconds", required_argument, NULL, OPTION_SECONDS},
-    {"threads", required_argument, NULL, OPTION_THREADS},
-    {"probe-sgemm", required_argument, NULL, OPTION_PROBE_SGEMM},
+#define OPTIONS InfoOptions
+static const Option options_table[] = {
+    {"measure", NULL, FLAG(measure),
+     .help = "measure FMA peak, sgemm and memory bandwidth, and what a low core of OpenBLAS costs "
+             "(a few seconds)"},
+    {"seconds", "S", SECONDS(seconds), .initial = "0.2",
+     .help = "time of each of those measurements; below 0.05 on smaller operands"},
+    {"threads", "T", SIZE(threads, 1, THREADS_MAX), .derived = "OpenMP's number",
+     .help = "threads to measure with, beside 1"},
+    {"models", NULL, FLAG(models), .help = "list the models that --model of other commands knows"},
+    {"json", NULL, FLAG(json), .help = "print all of it, models included, as JSON"},
+    {"probe-sgemm", "T", SIZE(probe_threads, 1, THREADS_MAX), .hidden = true,
+     .help = "answer another process of the tool with the speed of sgemm on T threads"},
+    GROUP(common, common_options),
     {0},
 };
-
-static void print_help(void) {
-  fputs(
-      "Usage: attend info [OPTION...]\n"
-      "\n"
-      "Describes the processor, the kernels that can run on it and the OpenBLAS that was loaded, "
-      "and\n"
-      "says what is wrong with them: each finding with its cost and its cure.\n"
-      "\n"
-      "Options:\n"
-      "  --measure              measure FMA peak, sgemm and memory bandwidth, and what a low core\n"
-      "                         of OpenBLAS costs (a few seconds)\n"
-      "  --seconds S            time of each of those measurements (default 0.2; below 0.05 on\n"
-      "                         smaller operands)\n"
-      "  --threads T            threads to measure with, beside 1 (default: OpenMP's number)\n"
-      "  --models               list the models that --model of other commands knows\n"
-      "  --json                 print all of it, models included, as JSON\n" COMMON_OPTIONS_HELP,
-      stdout);
-}
-
-/* Stores one option. False, with the sentence printed, if its value is wrong. */
-static bool take_option(InfoOptions *options, int code, const char *value) {
-  switch (code) {
-  case OPTION_JSON:
-    options->json = true;
-    return true;
-  case OPTION_MODELS:
-    options->models = true;
-    return true;
-  case OPTION_MEASURE:
-    options->measure = true;
-    return true;
-  case OPTION_SECONDS:
-    return parse_seconds("--seconds", value, &options->seconds);
-  case OPTION_THREADS:
-    return parse_size("--threads", value, 1, THREADS_MAX, &options->threads);
-  case OPTION_PROBE_SGEMM:
-    return parse_size("--probe-sgemm", value, 1, THREADS_MAX, &options->probe_threads);
-  default:
-    return take_common_option(&options->common, code, value) == OPTION_TAKEN;
-  }
-}
 
 static void measure_limits(const AttendMachine *machine, size_t threads, double seconds,
                            InfoLimits *limits) {
@@ -131,28 +82,26 @@ static int report_machine(const InfoOptions *options) {
   return finish_stdout();
 }
 
-int cmd_info(int argc, char **argv) {
-  InfoOptions options = {.seconds = 0.2};
-  opterr = 0;
-  int code;
-  while ((code = getopt_long(argc, argv, ":h", info_options, NULL)) != -1) {
-    if (code == '?' || code == ':') return bad_option("info", code, argv, info_options);
-    if (code == 'h') {
-      print_help();
-      return finish_stdout();
-    }
-    if (!take_option(&options, code, optarg)) return EXIT_USAGE;
-  }
-  if (optind < argc) return bad_argument("info", argv[optind]);
-
-  if (options.models && !options.json) {
+static int run(const CommandLine *line) {
+  const InfoOptions *const options = line->options;
+  if (options->models && !options->json) {
     info_print_models();
     return finish_stdout();
   }
-
   const int settled =
-      blas_core_settle_quietly(options.common.blas_core, !options.common.no_restart, argv);
+      blas_core_settle_quietly(options->common.blas_core, !options->common.no_restart, line->argv);
   if (settled != EXIT_SUCCESS) return settled;
-  if (options.probe_threads > 0) return probe_answer(options.probe_threads, options.seconds);
-  return report_machine(&options);
+  if (options->probe_threads > 0) return probe_answer(options->probe_threads, options->seconds);
+  return report_machine(options);
 }
+
+const Command info_command = {
+    .name = "info",
+    .summary = "describe processor and OpenBLAS, and say what is wrong with them",
+    .synopsis = "[OPTION...]",
+    .about = "Describes the processor, the kernels that can run on it and the OpenBLAS that was "
+             "loaded, and says what is wrong with them: each finding with its cost and its cure.",
+    .options = options_table,
+    .options_size = sizeof(InfoOptions),
+    .run = run,
+};

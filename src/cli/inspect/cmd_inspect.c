@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 
+#include "cli/cli.h"
 #include "cli/inspect/inspection.h"
 #include "cli/util/blas_core.h"
 
@@ -15,41 +16,14 @@ typedef struct InspectOptions {
   bool json;
 } InspectOptions;
 
-enum { OPTION_JSON = OPTION_FIRST_OWN };
-
-static const struct option inspect_options[] = {
-    COMMON_OPTIONS,
-    MODEL_OPTIONS,
-    {"json", no_argument, NULL, OPTION_JSON},
+#define OPTIONS InspectOptions
+static const Option options_table[] = {
+    {"json", NULL, FLAG(json), .help = "print it as JSON"},
+    HEADING("The model, if it is not that of the config.json beside the weights"),
+    GROUP(model, model_options),
+    GROUP(common, common_options),
     {0},
 };
-
-static void print_help(void) {
-  fputs("Usage: attend inspect [OPTION...] PATH\n"
-        "\n"
-        "Lists the tensors of a .safetensors file, of a sharded model by its index, or of a "
-        "directory\n"
-        "with either; says which attention layers can be run, what they take in memory once "
-        "packed\n"
-        "in each storage, and why the others cannot. Of a .npy file it shows the array.\n"
-        "\n"
-        "Options:\n"
-        "  --json                 print it as JSON\n"
-        "\n"
-        "The model, if it is not that of the config.json beside the weights:\n" MODEL_OPTIONS_HELP
-        "\n" COMMON_OPTIONS_HELP,
-        stdout);
-}
-
-static bool take_option(InspectOptions *options, int code, const char *value) {
-  if (code == OPTION_JSON) {
-    options->json = true;
-    return true;
-  }
-  const OptionTaken model = take_model_option(&options->model, code, value);
-  if (model != OPTION_FOREIGN) return model == OPTION_TAKEN;
-  return take_common_option(&options->common, code, value) == OPTION_TAKEN;
-}
 
 static int inspect(const InspectOptions *options, const char *path) {
   Inspection inspection;
@@ -66,28 +40,25 @@ static int inspect(const InspectOptions *options, const char *path) {
   return status;
 }
 
-int cmd_inspect(int argc, char **argv) {
-  InspectOptions options = {.json = false};
-  opterr = 0;
-  int code;
-  while ((code = getopt_long(argc, argv, ":h", inspect_options, NULL)) != -1) {
-    if (code == '?' || code == ':') return bad_option("inspect", code, argv, inspect_options);
-    if (code == 'h') {
-      print_help();
-      return finish_stdout();
-    }
-    if (!take_option(&options, code, optarg)) return EXIT_USAGE;
-  }
-  if (optind == argc) {
-    return usage_error("inspect: the path is missing; give a .safetensors file, an index, a "
-                       "directory or a .npy file.");
-  }
-  if (optind + 1 < argc) return bad_argument("inspect", argv[optind + 1]);
-  if (model_ways(&options.model) > 1) {
-    return usage_error("--model, --config and dimensions exclude each other; give one of them.");
-  }
+static int run(const CommandLine *line) {
+  const InspectOptions *const options = line->options;
   const int settled =
-      blas_core_settle_quietly(options.common.blas_core, !options.common.no_restart, argv);
-  if (settled != EXIT_SUCCESS) return settled;
-  return inspect(&options, argv[optind]);
+      blas_core_settle_quietly(options->common.blas_core, !options->common.no_restart, line->argv);
+  return settled == EXIT_SUCCESS ? inspect(options, line->operand) : settled;
 }
+
+const Command inspect_command = {
+    .name = "inspect",
+    .summary = "list the tensors of a file, and the layers that can be run",
+    .synopsis = "[OPTION...] PATH",
+    .about = "Lists the tensors of a .safetensors file, of a sharded model by its index, or of a "
+             "directory with either; says which attention layers can be run, what they take in "
+             "memory once packed in each storage, and why the others cannot. Of a .npy file it "
+             "shows the array.",
+    .options = options_table,
+    .options_size = sizeof(InspectOptions),
+    .operand = "PATH",
+    .missing = "the path is missing; give a .safetensors file, an index, a directory or a .npy "
+               "file.",
+    .run = run,
+};

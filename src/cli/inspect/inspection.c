@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/message.h"
+
 static void examine_numbers(const AttendArray *array, ArrayFinding *numbers) {
   bool any = false;
   numbers->count = 1;
@@ -85,7 +87,7 @@ int inspection_open(const char *path, const ModelChoice *choice, Inspection *ins
   }
   const int status = model_read(choice, path, &inspection->model, inspection->model_error);
   inspection->has_model = status == EXIT_SUCCESS;
-  if (!inspection->has_model && model_ways(choice) > 0) {
+  if (!inspection->has_model && model_is_chosen(choice)) {
     return inspection->model_error[0] == '\0' ? status : failure("%s.", inspection->model_error);
   }
   if (!list_tensors(inspection) || (inspection->has_model && !examine_layers(inspection))) {

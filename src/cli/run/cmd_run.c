@@ -5,14 +5,73 @@
  * output and the cache are written last, so that a run that fails leaves both as they were.
  */
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <time.h>
 
+#include "cli/cli.h"
 #include "cli/run/cache_file.h"
 #include "cli/run/random_layer.h"
-#include "cli/run/run_options.h"
 #include "cli/run/saved_matrices.h"
 #include "cli/util/blas_core.h"
+#include "cli/util/model_choice.h"
+
+typedef struct RunOptions {
+  CommonOptions common;
+  ModelChoice model;
+  const char *weights; /* null: random ones */
+  size_t layer, seed;
+  const char *input; /* null: random numbers */
+  size_t tokens;     /* of the random input */
+  /* Null where not asked for. */
+  const char *output, *cache, *intermediates, *save_weights;
+  AttendPath path;
+  AttendIsa isa;
+  AttendPrecision precision;
+  AttendStorage storage; /* of the weights and the cache */
+  size_t threads;        /* 0: OpenMP's number */
+} RunOptions;
+
+/* Weights come from a file or are random, and so does the input. A dry run needs a model, because
+ * random weights have none beside them. */
+#define OPTIONS RunOptions
+static const Option options_table[] = {
+    {"weights", "PATH", NAME(weights),
+     .help = "a .safetensors file, an index of a sharded model, or a directory with either",
+     .rules = {{NOT_WITH, "random", "weights come from a file or are random; give one of them"}}},
+    {"layer", "L", SIZE(layer, 0, ATTEND_MODEL_LAYERS - 1), .initial = "0",
+     .help = "layer of the model, counted from 0"},
+    {"input", "FILE", NAME(input), .help = "the activations, as .npy",
+     .rules = {{NOT_WITH, "tokens", "--input has its own length"}}},
+    {"output", "FILE", NAME(output), .help = "write the layer's output there, as .npy"},
+    {"kv-cache", "FILE", NAME(cache),
+     .help = "continue after the keys and values in this file, if it is there, and write it anew "
+             "with those of the input behind them"},
+    {"save-intermediates", "DIR", NAME(intermediates),
+     .help = "write every matrix on the way there, as .npy; with --path auto the naive path runs, "
+             "which shows all of them"},
+    {"random", "SEED", SIZE(seed, 0, INT64_MAX),
+     .help = "random weights, and a random input where --tokens takes the place of --input",
+     .rules = {{NEEDS, "model config d-model", "random weights have no model beside them"}}},
+    {"tokens", "N", SIZE(tokens, 1, TOKENS_MAX), .help = "length of the random input",
+     .rules = {{NEEDS, "random", "it is the length of a random input"}}},
+    {"save-weights", "FILE", NAME(save_weights),
+     .help = "write the random weights there, as .safetensors",
+     .rules = {{NEEDS, "random", "it writes random weights"}}},
+    {"path", "PATH", CHOICE(path, any_path_choices), .initial = "auto",
+     .help = "how it is computed"},
+    {"isa", "ISA", CHOICE(isa, isa_choices), .initial = "auto", .help = "kernels"},
+    {"precision", "PREC", CHOICE(precision, precision_choices), .initial = "fp32",
+     .help = "of the tiled path's products"},
+    {"storage", "STORAGE", CHOICE(storage, storage_choices), .initial = "auto",
+     .help = "of the weights and the cache, auto being as the precision reads them"},
+    {"threads", "T", SIZE(threads, 1, THREADS_MAX), .derived = "OpenMP's number",
+     .help = "threads"},
+    HEADING("The model, if it is not that of the config.json beside the weights"),
+    GROUP(model, model_options),
+    GROUP(common, common_options),
+    {0},
+};
 
 /* One run, from its first file to its last. */
 typedef struct Run {
@@ -36,9 +95,15 @@ static void close_run(Run *run) {
 }
 
 static int open_context(Run *run) {
-  AttendSettings settings = run->options->settings;
+  const RunOptions *const options = run->options;
+  AttendSettings settings;
+  attend_default_settings(&settings);
+  settings.path = options->path;
+  settings.isa = options->isa;
+  settings.precision = options->precision;
+  settings.threads = options->threads;
   /* Only the naive path shows every matrix. */
-  if (run->options->intermediates != NULL && settings.path == ATTEND_PATH_AUTO) {
+  if (options->intermediates != NULL && options->path == ATTEND_PATH_AUTO) {
     settings.path = ATTEND_PATH_NAIVE;
   }
   const AttendStatus status = attend_open(&run->context, &settings);
@@ -46,18 +111,18 @@ static int open_context(Run *run) {
   return failure("%s: %s.", attend_isa_name(settings.isa), attend_status_message(status));
 }
 
-static int read_model(const RunOptions *options, AttendModel *model) {
+static int choose_model(const RunOptions *options, AttendModel *model) {
   char error[ATTEND_FILE_ERROR_SIZE] = "";
   const int read = model_read(&options->model, options->weights, model, error);
   if (read != EXIT_SUCCESS) {
     if (error[0] == '\0') return read;
     return failure("%s%s.", error,
-                   model_ways(&options->model) > 0
+                   model_is_chosen(&options->model)
                        ? ""
                        : "; --model, --config or dimensions can stand in for it");
   }
   /* Dimensions describe a layer, whichever of its model's it is. */
-  if (dimensions_given(&options->model.dimensions)) model->layers = options->layer + 1;
+  if (options->model.dimensions.width != 0) model->layers = options->layer + 1;
   if (options->layer < model->layers) return EXIT_SUCCESS;
   return failure("--layer %zu: the model %s has %zu layer%s, counted from 0.", options->layer,
                  model->name, model->layers, model->layers == 1 ? "" : "s");
@@ -73,7 +138,7 @@ static int load_layer(Run *run) {
       attend_open_tensors(options->weights, &file, error, sizeof error) != ATTEND_OK) {
     return failure("%s.", error);
   }
-  int result = read_model(options, &model);
+  int result = choose_model(options, &model);
   if (result == EXIT_SUCCESS) {
     const AttendStatus status =
         file == NULL ? random_layer(run->context, &model, options->layer, options->seed,
@@ -232,19 +297,28 @@ static int run_layer(Run *run) {
   return finish_stdout();
 }
 
-int cmd_run(int argc, char **argv) {
-  RunOptions options;
-  const int read = run_read_options(argc, argv, &options);
-  if (read != EXIT_SUCCESS) return read;
-  if (options.help) {
-    run_print_help();
-    return finish_stdout();
-  }
-  const int settled = blas_core_settle(options.common.blas_core, !options.common.no_restart, argv);
+static int run_command_line(const CommandLine *line) {
+  const RunOptions *const options = line->options;
+  const int settled =
+      blas_core_settle(options->common.blas_core, !options->common.no_restart, line->argv);
   if (settled != EXIT_SUCCESS) return settled;
 
-  Run run = {.options = &options};
+  Run run = {.options = options};
   const int status = run_layer(&run);
   close_run(&run);
   return status;
 }
+
+const Command run_command = {
+    .name = "run",
+    .summary = "run a layer of a model on an input, or a dry run on random weights",
+    .synopsis = "--weights PATH --input X.npy [OPTION...]\n"
+                "--random SEED --model NAME --tokens N [OPTION...]",
+    .about = "Runs one attention layer of a model, causally, on activations [tokens, E] or [batch, "
+             "tokens, E]. With random weights it is a dry run at the model's real width.",
+    .options = options_table,
+    .options_size = sizeof(RunOptions),
+    .needs = {{NEEDS, "weights random", "there are no weights"},
+              {NEEDS, "input tokens", "there is no input"}},
+    .run = run_command_line,
+};

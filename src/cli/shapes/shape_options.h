@@ -6,10 +6,8 @@
 #ifndef ATTEND_SRC_CLI_SHAPE_OPTIONS_H
 #define ATTEND_SRC_CLI_SHAPE_OPTIONS_H
 
-#include "cli/options.h"
+#include "cli/option_table.h"
 #include "cli/shapes/shape_report.h"
-
-typedef enum ShapeForm { SHAPE_TEXT, SHAPE_MARKDOWN, SHAPE_JSON } ShapeForm;
 
 /* A size as it was typed; null: not given. */
 typedef struct ShapeTexts {
@@ -18,15 +16,14 @@ typedef struct ShapeTexts {
 
 typedef struct ShapeOptions {
   ShapeTexts texts;
-  ModelList models; /* one at most */
-  ShapeSizes sizes; /* points into this struct */
-  unsigned topics;  /* bits of ShapeTopic; 0 until the sizes are known, if none were asked for */
-  bool as_mha, quiz, key, markdown, json;
-  bool help; /* print the help and nothing else */
+  const AttendModel *model; /* --model, or null */
+  const char *config;       /* --config, or null */
+  ChoiceList sections;      /* ShapeTopic */
+  bool causal, as_mha, quiz, key, markdown, json;
 } ShapeOptions;
 
-/* Reads the arguments. EXIT_SUCCESS; EXIT_USAGE, or EXIT_FAILURE for a config.json that cannot be
- * used, with the sentence printed. */
-int shape_read_options(int argc, char **argv, ShapeOptions *options);
+/* Reads the sizes; *model is filled where the options name one, and *sizes point to it. EXIT_SUCCESS;
+ * EXIT_USAGE, or EXIT_FAILURE for a config.json that cannot be used, with the sentence printed. */
+int shape_read_sizes(const ShapeOptions *options, AttendModel *model, ShapeSizes *sizes);
 
 #endif

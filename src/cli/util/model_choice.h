@@ -1,36 +1,48 @@
-/* model_choice.h - the one model that a command works with, whichever way it is given.
+/* model_choice.h - options for the one model that a command works with.
  *
- * Built like the shared options of options.h. By name, by a config.json or by dimensions: at most
- * one of them; a command that has weights falls back on the config.json beside them.
+ * By name, by a config.json or by dimensions: the tables let one of them through. A command that
+ * has weights falls back on the config.json beside them.
  */
 #ifndef ATTEND_SRC_CLI_MODEL_CHOICE_H
 #define ATTEND_SRC_CLI_MODEL_CHOICE_H
 
-#include "cli/options.h"
+#include "cli/option_table.h"
+
+/* A layer given by its dimensions in place of a model; 0: not given. */
+typedef struct DimensionOptions {
+  size_t width, heads, kv_heads, head_dim, value_dim;
+} DimensionOptions;
 
 typedef struct ModelChoice {
-  ModelList named;    /* --model: at most one */
-  const char *config; /* --config, or null */
+  const AttendModel *named; /* --model, or null */
+  const char *config;       /* --config, or null */
   DimensionOptions dimensions;
 } ModelChoice;
 
-#define MODEL_OPTIONS                                                                              \
-  {"model", required_argument, NULL, OPTION_ONE_MODEL},                                            \
-      {"config", required_argument, NULL, OPTION_ONE_CONFIG}, DIMENSION_OPTIONS
+extern const Option model_options[];     /* of a ModelChoice */
+extern const Option dimension_options[]; /* of DimensionOptions */
 
-#define MODEL_OPTIONS_HELP                                                                         \
-  "  --model NAME           a model by its name; attend info --models lists them\n"                \
-  "  --config FILE          a model by its config.json\n" DIMENSION_OPTIONS_HELP
+/* Names of all rows but --model and --config, for rules. */
+#define DIMENSION_NAMES "d-model heads kv-heads head-dim value-dim"
 
-OptionTaken take_model_option(ModelChoice *choice, int code, const char *value);
-
-/* In how many of the three ways a model was given. */
-size_t model_ways(const ModelChoice *choice);
+/* Whether the command line names a model. */
+bool model_is_chosen(const ModelChoice *choice);
 
 /* Reads the model: as it was chosen, else the config.json beside `weights`, which may be null if
  * there is a choice. EXIT_SUCCESS, or the exit status with the sentence in error
  * (ATTEND_FILE_ERROR_SIZE bytes) and nothing printed; "" there if it has been printed, for
  * dimensions that make no layer. */
 int model_read(const ModelChoice *choice, const char *weights, AttendModel *model, char *error);
+
+/* The same for a choice that was made. EXIT_SUCCESS, or an exit status with the sentence printed. */
+int model_read_chosen(const ModelChoice *choice, AttendModel *model);
+
+/* Reads a config.json for --config. EXIT_SUCCESS, or EXIT_FAILURE with the sentence printed. */
+int model_read_config(const char *path, AttendModel *model);
+
+/* The layer of these dimensions, with the defaults of the table, no biases, one layer, and a name
+ * made of its sizes. EXIT_SUCCESS, or EXIT_USAGE with the sentence printed if they do not make a
+ * layer. */
+int dimensions_model(const DimensionOptions *dimensions, AttendModel *model);
 
 #endif

@@ -9,34 +9,40 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/message.h"
+
 /* One side of a window: a whole number, or none. */
-static bool parse_side(const char *text, int64_t *side) {
+static bool read_side(const Option *option, const char *text, int64_t *side) {
+  Option keys_option = *option;
   size_t keys = 0;
   if (strcmp(text, "none") == 0) {
     *side = -1;
     return true;
   }
-  if (!parse_size("--window", text, 0, INT64_MAX, &keys)) return false;
+  keys_option.most = INT64_MAX;
+  if (read_size(&keys_option, text, &keys) != EXIT_SUCCESS) return false;
   *side = (int64_t)keys;
   return true;
 }
 
-static bool parse_window(const char *text, BenchScores *scores) {
+static int read_window(const Option *option, const char *text, void *field) {
+  BenchScores *const scores = field;
   char left[32];
   const size_t length = strcspn(text, ",");
   const char *const right = text[length] ? text + length + 1 : "none";
   if (length == 0 || length >= sizeof left || *right == '\0' || strchr(right, ',')) {
-    usage_error(
+    return usage_error(
         "--window: \"%s\" is not LEFT or LEFT,RIGHT, each of them a number of keys or none.", text);
-    return false;
   }
   snprintf(left, sizeof left, "%.*s", (int)length, text);
   int64_t sides[2];
-  if (!parse_side(left, &sides[0]) || !parse_side(right, &sides[1])) return false;
+  if (!read_side(option, left, &sides[0]) || !read_side(option, right, &sides[1])) {
+    return EXIT_USAGE;
+  }
   scores->has_window = true;
   scores->window_left = sides[0];
   scores->window_right = sides[1];
-  return true;
+  return EXIT_SUCCESS;
 }
 
 /* All of the text is a number. */
@@ -46,69 +52,59 @@ static bool read_number(const char *text, double *number) {
   return end != text && *end == '\0' && isfinite(*number);
 }
 
-static bool parse_softcap(const char *text, BenchScores *scores) {
+static int read_softcap(const Option *option, const char *text, void *field) {
+  (void)option;
+  BenchScores *const scores = field;
   double cap = 0;
   const bool is_number = read_number(text, &cap);
   if (!is_number || cap < 0 || isinf((float)cap) || (cap > 0 && (float)cap == 0.0f)) {
-    usage_error("--softcap: \"%s\" is not a cap; give a number above 0, or 0 for none.", text);
-    return false;
+    return usage_error("--softcap: \"%s\" is not a cap; give a number above 0, or 0 for none.",
+                       text);
   }
   scores->has_softcap = true;
   scores->softcap = (float)cap;
-  return true;
+  return EXIT_SUCCESS;
 }
 
-static bool parse_mask(const char *text, BenchScores *scores) {
+static int read_mask(const Option *option, const char *text, void *field) {
+  (void)option;
+  BenchScores *const scores = field;
   static const char random[] = "random:";
   for (int mask = BENCH_MASK_NONE; mask <= BENCH_MASK_BIAS; mask++) {
     if (mask == BENCH_MASK_RANDOM || strcmp(text, bench_mask_name((BenchMask)mask)) != 0) continue;
     scores->mask = (BenchMask)mask;
-    return true;
+    return EXIT_SUCCESS;
   }
   if (strncmp(text, random, strlen(random)) != 0) {
-    usage_error("--mask: there is no mask \"%s\"; they are none, random:P and bias.", text);
-    return false;
+    return usage_error("--mask: there is no mask \"%s\"; give none, random:P or bias.", text);
   }
   double share = 0;
   if (!read_number(text + strlen(random), &share) || share < 0 || share >= 1) {
-    usage_error("--mask: \"%s\" is not a share of the pairs; give one from 0 to below 1, as in "
-                "random:0.5.",
-                text + strlen(random));
-    return false;
+    return usage_error("--mask: \"%s\" is not a share of the pairs; give one from 0 to below 1, as "
+                       "in random:0.5.",
+                       text + strlen(random));
   }
   scores->mask = BENCH_MASK_RANDOM;
   scores->mask_share = share;
-  return true;
+  return EXIT_SUCCESS;
 }
 
-OptionTaken take_score_option(BenchScores *scores, int code, const char *value) {
-  bool accepted = true;
-  switch (code) {
-  case OPTION_WINDOW:
-    accepted = parse_window(value, scores);
-    break;
-  case OPTION_SOFTCAP:
-    accepted = parse_softcap(value, scores);
-    break;
-  case OPTION_ALIBI:
-    scores->alibi = true;
-    break;
-  case OPTION_MASK:
-    accepted = parse_mask(value, scores);
-    break;
-  case OPTION_SINKS:
-    scores->sinks = true;
-    break;
-  default:
-    return OPTION_FOREIGN;
-  }
-  return accepted ? OPTION_TAKEN : OPTION_REFUSED;
+static const char *mask_word(int mask) {
+  return mask == BENCH_MASK_RANDOM ? "random:" : bench_mask_name((BenchMask)mask);
 }
 
-const char *score_option_given(const BenchScores *scores) {
-  if (scores->has_window) return "--window";
-  if (scores->has_softcap) return "--softcap";
-  if (scores->alibi) return "--alibi";
-  if (scores->mask != BENCH_MASK_NONE) return "--mask";
-  return scores->sinks ? "--sinks" : NULL;
-}
+static const Choices masks = {"mask", mask_word, .count = BENCH_MASK_BIAS + 1};
+
+/* Readers that fill several members get the whole struct. */
+#define OPTIONS BenchScores
+const Option score_options[] = {
+    {"window", "LEFT[,RIGHT]", read_window,
+     .help = "keys seen before and after the query's own; none: no limit"},
+    {"softcap", "X", read_softcap, .help = "scores are X tanh(score / X); 0: none"},
+    {"alibi", NULL, FLAG(alibi), .help = "lowered with distance, by slopes 2^(-8h/HQ)"},
+    {"mask", "KIND", read_mask, .choices = &masks, .derived = "none",
+     .help = "random:P (bytes that hide a share P of the pairs), bias (a random number added to "
+             "each), or none"},
+    {"sinks", NULL, FLAG(sinks), .help = "one more logit per head, random"},
+    {0},
+};
