@@ -38,6 +38,7 @@
 #define file_read_floats attend_private_file_read_floats
 #define file_read_whole attend_private_file_read_whole
 #define file_refuse attend_private_file_refuse
+#define file_refuse_writing attend_private_file_refuse_writing
 #define file_report attend_private_file_report
 #define file_shown_length attend_private_file_shown_length
 #define file_text attend_private_file_text
@@ -92,9 +93,10 @@
 #define options_check attend_private_options_check
 #define options_check_arrays attend_private_options_check_arrays
 #define options_check_sequences attend_private_options_check_sequences
-#define output_commit attend_private_output_commit
-#define output_open attend_private_output_open
-#define output_write attend_private_output_write
+#define output_file_commit attend_private_output_file_commit
+#define output_file_discard attend_private_output_file_discard
+#define output_file_open attend_private_output_file_open
+#define output_file_write attend_private_output_file_write
 #define path_blas attend_private_path_blas
 #define path_get attend_private_path_get
 #define path_list attend_private_path_list

@@ -55,6 +55,12 @@ AttendStatus file_refuse(const FileReport *report, AttendStatus status, const ch
   return status;
 }
 
+AttendStatus file_refuse_writing(const FileReport *report) {
+  return file_refuse(report,
+                     errno == ENOMEM ? ATTEND_STATUS_OUT_OF_MEMORY : ATTEND_STATUS_FILE_UNWRITABLE,
+                     "the file cannot be written: %m");
+}
+
 int file_shown_length(const char *name) {
   size_t length = strnlen(name, MAX_SHOWN_NAME);
   while (length > 0 && ((unsigned char)name[length] & 0xc0) == 0x80) length--;

@@ -26,6 +26,9 @@ FileReport file_report(const char *path, const char *otherwise, char *error, siz
 AttendStatus file_refuse(const FileReport *report, AttendStatus status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The refusal of a file that output_file.h could not write, for the reason in errno. */
+AttendStatus file_refuse_writing(const FileReport *report);
+
 /* Bytes of the control character that the text begins with, 0 if it begins with none: those of
  * ASCII, and U+0080 to U+009F in UTF-8, which some terminals obey too. */
 static inline size_t file_control_bytes(const char *text) {

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "io/npy_header.h"
-#include "io/output.h"
+#include "platform/output_file.h"
 #include "size.h"
 
 /* to, in C order, from numbers in Fortran order: the first index runs fastest in `from`. */
@@ -114,13 +114,12 @@ AttendStatus attend_write_npy(const char *path, const float *data, const size_t 
                        "the data is null; a pointer to %zu numbers is expected", count);
   }
 
-  Output output;
-  const AttendStatus status = output_open(&report, &output);
-  if (status != ATTEND_OK) return status;
+  OutputFile file;
+  if (!output_file_open(&file, path)) return file_refuse_writing(&report);
   char header[256];
-  output_write(&output, header, make_header(dims, rank, header, sizeof header));
-  output_write(&output, data, count * sizeof *data);
-  return output_commit(&report, &output);
+  output_file_write(&file, header, make_header(dims, rank, header, sizeof header));
+  output_file_write(&file, data, count * sizeof *data);
+  return output_file_commit(&file) ? ATTEND_OK : file_refuse_writing(&report);
 }
 
 void attend_free_array(AttendArray *array) {

@@ -6,8 +6,8 @@
  */
 #include <stdlib.h>
 
-#include "io/output.h"
 #include "io/tensor_parts.h"
+#include "platform/output_file.h"
 #include "size.h"
 
 static AttendStatus check_tensor(const FileReport *report, const AttendTensor *tensor) {
@@ -150,25 +150,24 @@ static char *write_text(const json_t *header) {
   return text;
 }
 
-static void write_length(size_t length, Output *output) {
+static void write_length(size_t length, OutputFile *file) {
   unsigned char bytes[8];
   for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)((uint64_t)length >> 8 * i);
-  output_write(output, bytes, sizeof bytes);
+  output_file_write(file, bytes, sizeof bytes);
 }
 
 static AttendStatus write_file(const FileReport *report, const AttendTensor *tensors, size_t count,
                                const char *header) {
-  Output output;
-  const AttendStatus status = output_open(report, &output);
-  if (status != ATTEND_OK) return status;
+  OutputFile file;
+  if (!output_file_open(&file, report->path)) return file_refuse_writing(report);
   const size_t length = strlen(header), padded = size_round_up(length, 8);
-  write_length(padded, &output);
-  output_write(&output, header, length);
-  output_write(&output, "       ", padded - length);
+  write_length(padded, &file);
+  output_file_write(&file, header, length);
+  output_file_write(&file, "       ", padded - length);
   for (size_t bits = WIDEST_BITS, i = 0; next_tensor(tensors, count, &bits, &i); i++) {
-    output_write(&output, tensors[i].data, tensors[i].bytes);
+    output_file_write(&file, tensors[i].data, tensors[i].bytes);
   }
-  return output_commit(report, &output);
+  return output_file_commit(&file) ? ATTEND_OK : file_refuse_writing(report);
 }
 
 AttendStatus attend_write_safetensors(const char *path, const AttendTensor *tensors, size_t count,

@@ -1,8 +1,7 @@
 /* test_bench_units.c - the parts of `attend bench` that make figures: statistics, derived figures,
- * numbers for people, files, random inputs. What decides whether they count is
+ * numbers for people, random inputs. What decides whether they count is
  * test_bench_verify.c's.
  */
-#include <errno.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,15 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "bench/kernel_cases.h"
 #include "bench/random.h"
 #include "bench/results.h"
-#include "cli/util/output_file.h"
 #include "cli/util/units.h"
 
 static void add_all(Samples *samples, const double *values, size_t count) {
@@ -181,92 +177,12 @@ static void random_numbers_repeat(void **state) {
   assert_true(fabs(product / COUNT) < 5 * 1.334 / 100);
 }
 
-static char *read_file(const char *path, char *text, size_t size) {
-  FILE *const file = fopen(path, "r");
-  assert_non_null(file);
-  text[fread(text, 1, size - 1, file)] = '\0';
-  fclose(file);
-  return text;
-}
-
-static int open_directory(void **state) {
-  char *const directory = strdup("/tmp/test_bench_units.XXXXXX");
-  *state = directory;
-  return directory && mkdtemp(directory) ? 0 : -1;
-}
-
-/* Fails if a test has left anything behind. */
-static int remove_directory(void **state) {
-  const int status = rmdir(*state);
-  free(*state);
-  return status;
-}
-
-static void file_appears_when_committed(void **state) {
-  char path[PATH_MAX], text[16];
-  OutputFile file;
-  snprintf(path, sizeof path, "%s/rows", (const char *)*state);
-  assert_true(output_file_open(&file, path));
-  fputs("first", file.stream);
-  assert_int_equal(access(path, F_OK), -1);
-  assert_true(output_file_commit(&file));
-  assert_string_equal(read_file(path, text, sizeof text), "first");
-
-  struct stat status;
-  const mode_t mask = umask(0);
-  umask(mask);
-  assert_int_equal(stat(path, &status), 0);
-  assert_int_equal(status.st_mode & 0777, 0666 & ~mask);
-
-  assert_true(output_file_open(&file, path));
-  fputs("second", file.stream);
-  output_file_discard(&file);
-  assert_string_equal(read_file(path, text, sizeof text), "first");
-  assert_int_equal(unlink(path), 0);
-}
-
-static void link_is_followed(void **state) {
-  char path[PATH_MAX], link[PATH_MAX], text[16];
-  OutputFile file;
-  struct stat status;
-  snprintf(path, sizeof path, "%s/rows", (const char *)*state);
-  snprintf(link, sizeof link, "%s/link", (const char *)*state);
-  fclose(fopen(path, "w"));
-  assert_int_equal(symlink("rows", link), 0);
-  assert_true(output_file_open(&file, link));
-  fputs("through", file.stream);
-  assert_true(output_file_commit(&file));
-  assert_string_equal(read_file(path, text, sizeof text), "through");
-  assert_int_equal(lstat(link, &status), 0);
-  assert_true(S_ISLNK(status.st_mode));
-  assert_int_equal(unlink(link), 0);
-  assert_int_equal(unlink(path), 0);
-}
-
-static void unwritable_file_is_refused(void **state) {
-  OutputFile file;
-  assert_false(output_file_open(&file, *state));
-  assert_int_equal(errno, EISDIR);
-  assert_null(file.stream);
-  assert_false(output_file_open(&file, "/nonexistent/rows"));
-  assert_int_equal(errno, ENOENT);
-  assert_false(output_file_open(&file, ""));
-  assert_int_equal(errno, ENOENT);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(median_and_minimum),
-      cmocka_unit_test(samples_keep_their_order),
-      cmocka_unit_test(units_for_people),
-      cmocka_unit_test(figures_of_a_row),
-      cmocka_unit_test(every_family_is_timed),
-      cmocka_unit_test(kernel_operands_stay_normal),
+      cmocka_unit_test(median_and_minimum),    cmocka_unit_test(samples_keep_their_order),
+      cmocka_unit_test(units_for_people),      cmocka_unit_test(figures_of_a_row),
+      cmocka_unit_test(every_family_is_timed), cmocka_unit_test(kernel_operands_stay_normal),
       cmocka_unit_test(random_numbers_repeat),
-      cmocka_unit_test_setup_teardown(file_appears_when_committed, open_directory,
-                                      remove_directory),
-      cmocka_unit_test_setup_teardown(link_is_followed, open_directory, remove_directory),
-      cmocka_unit_test_setup_teardown(unwritable_file_is_refused, open_directory, remove_directory),
   };
   return cmocka_run_group_tests_name("bench_units", tests, NULL, NULL);
 }

@@ -8,7 +8,7 @@
 
 #include "bench/results.h"
 #include "cli/util/gnuplot.h"
-#include "cli/util/output_file.h"
+#include "platform/output_file.h"
 
 typedef struct ReportPlot {
   OutputFile image, data;

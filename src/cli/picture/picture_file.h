@@ -7,7 +7,7 @@
 #define ATTEND_SRC_CLI_PICTURE_FILE_H
 
 #include "cli/picture/picture.h"
-#include "cli/util/output_file.h"
+#include "platform/output_file.h"
 
 typedef struct PictureFile {
   OutputFile output;
