@@ -37,20 +37,30 @@ by_hand_rounded() {
 }
 
 # The differences of cat's key to the others are (2,1), (3,-2), (1,1). The point of their hull
-# nearest to 0 is (15,10)/13, so that the direction is (3,2), and (3,2) itself gives 1 / (1 + 2
-# exp(-5) + exp(-8)).
+# nearest to 0 is (15,10)/13, so that the direction is (3,2), and s (3,2) gives 1 / (1 + 2 exp(-5 s) +
+# exp(-8 s)), which is 0.9 at s = 0.5942.
 seek_weight() {
-  explains by-hand --seek cat=0.9 && out_has 'query of "the": \[3 2\]$' &&
-    out_has '^  cat .* 0\.9864 ' && out_has 'by bisection, gives 0\.9\.' && out_has '^How the query was found$' &&
-    out_has 'Direction \[0\.8321 0\.5547\]' && out_has 'whole numbers' &&
+  explains by-hand --seek cat=0.9 && out_has 'query of "the": \[1\.782[78] 1\.188[56]\]$' &&
+    out_has '^  cat .* 0\.9000 ' && out_has 'by bisection, gives 0\.9\.' && out_has '^How the query was found$' &&
+    out_has 'Direction \[0\.8321 0\.5547\]' && out_has '1\.387 for each unit' &&
     explains by-hand --seek the#3=0.6 --json &&
     json_has seek.reached=true seek.how traces.0.matrices.0.name
 }
 
-# Equal scores of (3,1) and (0,3) need a query along (2,3).
+# Equal scores of (3,1) and (0,3) need a query along (2,3). Both together get 0.9 from s (2,3) where
+# exp(-5 s) + exp(-7 s) = 2/9: s = 0.3778.
 seek_split() {
-  explains by-hand --seek cat~chases && out_has 'query of "the": \[2 3\]$' &&
-    out_has '^  cat .* 0\.4981 ' && out_has '^  chases .* 0\.4981 '
+  explains by-hand --seek cat~chases && out_has 'query of "the": \[0\.755[67][0-9]* 1\.133[56]\]$' &&
+    out_has 'Direction \[0\.5547 0\.8321\]' && out_has '^  cat .* 0\.4500 ' && out_has '^  chases .* 0\.4500 '
+}
+
+# The differences of 0's key are (1,100), (1,-100), (0.01,3). The point of their hull nearest to 0 lies
+# between the last two, at a right angle to (-0.99,103) and 4 / 103.005 away.
+seek_among_long_keys() {
+  printf '{"Q": [[1, 1]], "K": [[0, 0], [-1, -100], [-1, 100], [-0.01, -3]], "V": [[1], [2], [3], [4]], "scale": 1}' \
+    >"$scratch/long.json"
+  explains "$scratch/long.json" --seek 0=0.9 && out_has 'Direction \[1 0\.0096[01]*\]' &&
+    out_has '0\.03883 for each' && out_has 'gives 0\.9\.$'
 }
 
 seek_refused() {
@@ -63,7 +73,8 @@ seek_refused() {
 }
 
 # A key in the middle of the others can never have all of the weight: (0,0) among (1,0), (-1,1),
-# (-1,-1).
+# (-1,-1). One on a side of their hull comes close to an equal share with the two ends of that side, here
+# (1,0) and (-1,0), the farther the longer the query is.
 seek_beyond_reach() {
   cat >"$scratch/middle.json" <<'JSON'
 {"Q": [[1, 1]], "K": [[0, 0], [1, 0], [-1, 1], [-1, -1]], "V": [[1], [2], [3], [4]], "scale": 1,
@@ -72,7 +83,12 @@ JSON
   explains "$scratch/middle.json" --seek middle=0.9 && out_has 'lies among the others' &&
     out_has 'No query reaches the weight' && explains "$scratch/middle.json" --seek middle=0.25 &&
     out_has 'query of "south": \[0 0\]$' &&
-    explains "$scratch/middle.json" --seek east=0.99 --json && json_has seek.reached=true
+    explains "$scratch/middle.json" --seek east=0.99 --json && json_has seek.reached=true || return
+  printf '{"Q": [[1, 1]], "K": [[0, 0], [1, 0], [-1, 0], [0, 1]], "V": [[1], [2], [3], [4]], "scale": 1}' \
+    >"$scratch/side.json"
+  explains "$scratch/side.json" --seek 0=0.9 && out_has 'lies among the others' &&
+    out_has 'comes nearest, with 0\.3333\.$' && explains "$scratch/side.json" --seek 0=0.3 --json &&
+    json_has seek.reached=true
 }
 
 check 'by-hand: scores, both weights, outputs, bars' by_hand
@@ -80,6 +96,7 @@ check 'by-hand: another query' by_hand_query
 check 'by-hand: rounded' by_hand_rounded
 check 'a query for a weight is found' seek_weight
 check 'a query for an equal split is found' seek_split
+check 'a query among keys of unlike lengths is found' seek_among_long_keys
 check 'goals that make no sense are refused' seek_refused
 check 'a weight that no query reaches is said to be' seek_beyond_reach
 finish

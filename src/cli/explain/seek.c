@@ -1,13 +1,15 @@
-/* seek.c - a direction by the convex hull of differences, a length by bisection, or an ascent.
+/* seek.c - a direction by an ascent, a length by bisection.
  *
  * Every key is held against that of the token that is sought: lead_j = k_token - k_j, and q.lead_j
- * is how far the token's score is ahead of key j's. The vector whose smallest lead is largest for
- * its length points to the point of the leads' convex hull that is nearest to 0. Where that point
- * is 0, the token's key lies among the others, no query can raise its weight to 1, and a concave
- * ascent finds the largest one. A split confines all of this to queries at right angles to k_token
- * - k_other.
+ * is how far the token's score is ahead of key j's. The token's weight is 1 / (1 + sum of
+ * exp(-q.lead_j)). The ascent raises minus the logarithm of that sum, the soft lead, which is
+ * concave in the query. Either it grows without end; the query then turns into the direction whose
+ * smallest lead is largest for its length. Or it ends at a query where the gradient is 0. The
+ * gradient is a weighted mean of the leads, so that the token's key is then a weighted mean of the
+ * others, and no query can raise its weight to 1. A split confines all of this to queries at right
+ * angles to k_token - k_other.
  *
- * Works in double on the visible keys; what the query then gives is shown by the library.
+ * Works in double on the visible keys. The library shows what the query then gives.
  */
 #include "cli/explain/seek.h"
 
@@ -17,17 +19,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HULL_STEPS 100000
-#define ASCENT_STEPS 20000
-#define NEAR_ZERO 1e-9
-#define WHOLE_UP_TO 20
+#define STEPS 300 /* of the ascent, for each length */
 #define LENGTH_MAX 1e6
+#define NO_GAIN 1e-9 /* of the soft lead, when the length may double */
 
 /* The leads of the token over the other visible keys, the two of a split left out. */
 typedef struct Leads {
-  size_t count, dim, shared;         /* shared: tokens that are to have the goal's weight, 1 or 2 */
-  double *leads;                     /* [count, dim] */
-  double *point, *direction, *share; /* [dim], [dim], [count] */
+  size_t count, dim, shared;        /* shared: tokens that are to have the goal's weight, 1 or 2 */
+  double *leads;                    /* [count, dim] */
+  double *query, *trial, *gradient; /* [dim] */
+  double *ahead;                    /* [count]: products of a query with the leads */
 } Leads;
 
 static double dot(size_t dim, const double *a, const double *b) {
@@ -38,9 +39,10 @@ static double dot(size_t dim, const double *a, const double *b) {
 
 static void leads_free(Leads *leads) {
   free(leads->leads);
-  free(leads->point);
-  free(leads->direction);
-  free(leads->share);
+  free(leads->query);
+  free(leads->trial);
+  free(leads->gradient);
+  free(leads->ahead);
 }
 
 static bool is_visible(const Lesson *lesson, size_t key) {
@@ -68,14 +70,15 @@ static bool leads_open(const Lesson *lesson, const SeekGoal *goal, Leads *leads)
   const size_t dim = lesson->shape.head_dim, keys = lesson->key_tokens;
   *leads = (Leads){.dim = dim, .shared = goal->other == goal->token ? 1 : 2};
   leads->leads = calloc(keys * dim, sizeof *leads->leads);
-  leads->point = calloc(dim, sizeof *leads->point);
-  leads->direction = calloc(dim, sizeof *leads->direction);
-  leads->share = calloc(keys, sizeof *leads->share);
-  if (!leads->leads || !leads->point || !leads->direction || !leads->share) {
+  leads->query = calloc(dim, sizeof *leads->query);
+  leads->trial = calloc(dim, sizeof *leads->trial);
+  leads->gradient = calloc(dim, sizeof *leads->gradient);
+  leads->ahead = calloc(keys, sizeof *leads->ahead);
+  if (!leads->leads || !leads->query || !leads->trial || !leads->gradient || !leads->ahead) {
     leads_free(leads);
     return false;
   }
-  double *const apart = leads->direction;
+  double *const apart = leads->trial;
   fill_lead(lesson, goal->token, goal->other, apart);
   for (size_t j = 0; j < keys; j++) {
     if (j == goal->token || j == goal->other || !is_visible(lesson, j)) continue;
@@ -83,96 +86,79 @@ static bool leads_open(const Lesson *lesson, const SeekGoal *goal, Leads *leads)
     fill_lead(lesson, goal->token, j, lead);
     confine(dim, apart, lead);
   }
-  memset(apart, 0, dim * sizeof *apart);
   return true;
 }
 
-/* What the token's softmax weight is under query t * direction. */
-static double weight_at(const Leads *leads, const double *direction, double t) {
-  double sum = (double)leads->shared;
+/* The soft lead of the query `length` * direction, and its gradient unless that is null. */
+static double soft_lead(Leads *leads, const double *direction, double length, double *gradient) {
+  const size_t dim = leads->dim;
+  double least = INFINITY, sum = 0;
   for (size_t j = 0; j < leads->count; j++) {
-    sum += exp(-t * dot(leads->dim, direction, leads->leads + j * leads->dim));
+    leads->ahead[j] = length * dot(dim, direction, leads->leads + j * dim);
+    least = fmin(least, leads->ahead[j]);
   }
-  return 1 / sum;
+  if (gradient) memset(gradient, 0, dim * sizeof *gradient);
+  for (size_t j = 0; j < leads->count; j++) {
+    const double share = exp(least - leads->ahead[j]);
+    sum += share;
+    for (size_t d = 0; gradient && d < dim; d++) gradient[d] += share * leads->leads[j * dim + d];
+  }
+  for (size_t d = 0; gradient && d < dim; d++) gradient[d] /= sum;
+  return least - log(sum);
 }
 
-/* The hull point with the smallest (largest, of those that have a share) product with the point. */
-static size_t extreme_lead(const Leads *leads, bool largest) {
-  size_t best = leads->count;
-  double bound = 0;
-  for (size_t j = 0; j < leads->count; j++) {
-    if (largest && leads->share[j] <= 0) continue;
-    const double product = dot(leads->dim, leads->point, leads->leads + j * leads->dim);
-    if (best == leads->count || (largest ? product > bound : product < bound)) {
-      best = j;
-      bound = product;
+/* What the token's softmax weight is. */
+static double weight_at(Leads *leads, const double *direction, double length) {
+  return 1 / ((double)leads->shared + exp(-soft_lead(leads, direction, length, NULL)));
+}
+
+/* Raises the soft lead step by step among queries of at most this length, and returns it. */
+static double climb(Leads *leads, double length) {
+  const size_t dim = leads->dim;
+  double step = 1, best = 0;
+  for (int i = 0; i < STEPS && step > 1e-12; i++) {
+    best = soft_lead(leads, leads->query, 1, leads->gradient);
+    for (size_t d = 0; d < dim; d++) {
+      leads->trial[d] = leads->query[d] + step * leads->gradient[d];
+    }
+    const double norm = sqrt(dot(dim, leads->trial, leads->trial));
+    for (size_t d = 0; d < dim; d++) leads->trial[d] *= fmin(1, length / norm);
+    if (soft_lead(leads, leads->trial, 1, NULL) > best) {
+      memcpy(leads->query, leads->trial, dim * sizeof *leads->query);
+      step *= 1.5;
+    } else {
+      step /= 2;
     }
   }
   return best;
 }
 
-/* The point of the convex hull nearest to 0 (Mitchell, Demyanov, Malozemov 1974): share moves from
- * the lead farthest along the point to the nearest one, until they are equally far. */
-static void find_hull_point(Leads *leads) {
-  const size_t dim = leads->dim;
-  memcpy(leads->point, leads->leads, dim * sizeof *leads->point);
-  leads->share[0] = 1;
-  for (int step = 0; step < HULL_STEPS; step++) {
-    const size_t to = extreme_lead(leads, false), from = extreme_lead(leads, true);
-    double gap = 0, length = 0;
-    for (size_t d = 0; d < dim; d++) {
-      const double move = leads->leads[to * dim + d] - leads->leads[from * dim + d];
-      gap -= move * leads->point[d];
-      length += move * move;
-    }
-    if (length == 0 || gap <= 1e-14 * (1 + dot(dim, leads->point, leads->point))) return;
-    const double moved = fmin(gap / length, leads->share[from]);
-    leads->share[to] += moved;
-    leads->share[from] -= moved;
-    for (size_t d = 0; d < dim; d++) {
-      leads->point[d] += moved * (leads->leads[to * dim + d] - leads->leads[from * dim + d]);
-    }
+/* Whether the soft lead grows as long as the query may; the query is left where the ascent ends. */
+static bool grows_without_end(Leads *leads) {
+  double lead = climb(leads, 1);
+  for (double length = 2; length <= LENGTH_MAX; length *= 2) {
+    const bool better = soft_lead(leads, leads->query, 2, NULL) > lead;
+    for (size_t d = 0; d < leads->dim; d++) leads->query[d] *= better ? 2 : 1;
+    const double next = climb(leads, length);
+    if (next - lead <= NO_GAIN * (1 + fabs(lead))) return false;
+    lead = next;
   }
+  return true;
 }
 
-/* The shortest length along a direction, all of whose leads are positive, that gives the weight. */
-static double find_length(const Leads *leads, double weight) {
+/* The shortest length along the query's direction that gives the weight. */
+static double find_length(Leads *leads, double weight) {
   double low = 0, high = 1;
-  while (high < LENGTH_MAX && weight_at(leads, leads->direction, high) < weight) high *= 2;
+  while (high < LENGTH_MAX && weight_at(leads, leads->query, high) < weight) high *= 2;
   for (int i = 0; i < 200; i++) {
     const double middle = (low + high) / 2;
-    if (weight_at(leads, leads->direction, middle) < weight) {
+    if (weight_at(leads, leads->query, middle) < weight) {
       low = middle;
     } else {
       high = middle;
     }
   }
   return high;
-}
-
-/* Raises the logarithm of the weight step by step; direction becomes the query itself. */
-static void ascend(Leads *leads) {
-  const size_t dim = leads->dim;
-  double *const query = leads->direction, *const gradient = leads->point;
-  memset(query, 0, dim * sizeof *query);
-  double step = 1, best = weight_at(leads, query, 1);
-  for (int i = 0; i < ASCENT_STEPS && step > 1e-12; i++) {
-    memset(gradient, 0, dim * sizeof *gradient);
-    for (size_t j = 0; j < leads->count; j++) {
-      const double *const lead = leads->leads + j * dim;
-      const double weight = best * exp(-dot(dim, query, lead));
-      for (size_t d = 0; d < dim; d++) gradient[d] += weight * lead[d];
-    }
-    for (size_t d = 0; d < dim; d++) query[d] += step * gradient[d];
-    const double weight = weight_at(leads, query, 1);
-    if (weight > best) {
-      best = weight;
-      step *= 1.5;
-    } else {
-      for (size_t d = 0; d < dim; d++) query[d] -= step * gradient[d];
-      step /= 2;
-    }
-  }
 }
 
 __attribute__((format(printf, 2, 3))) static void say(SeekResult *result, const char *format, ...) {
@@ -183,9 +169,9 @@ __attribute__((format(printf, 2, 3))) static void say(SeekResult *result, const 
   va_end(arguments);
 }
 
-static void say_vector(SeekResult *result, size_t dim, const double *v, double factor) {
+static void say_vector(SeekResult *result, size_t dim, const double *v) {
   for (size_t d = 0; d < dim; d++) {
-    say(result, "%s%.4g", d == 0 ? "[" : " ", factor * v[d]);
+    say(result, "%s%.4g", d == 0 ? "[" : " ", v[d]);
     if (d == 7 && dim > 8) {
       say(result, " ...");
       break;
@@ -194,71 +180,46 @@ static void say_vector(SeekResult *result, size_t dim, const double *v, double f
   say(result, "]");
 }
 
-/* The direction made whole: *factor times it has whole numbers only. False if none up to
- * WHOLE_UP_TO does. */
-static bool make_whole(size_t dim, const double *direction, double *factor) {
-  double largest = 0;
-  for (size_t d = 0; d < dim; d++) largest = fmax(largest, fabs(direction[d]));
-  for (int whole = 1; whole <= WHOLE_UP_TO; whole++) {
-    size_t fits = 0;
-    for (size_t d = 0; d < dim; d++) {
-      const double scaled = direction[d] / largest * whole;
-      fits += fabs(scaled - round(scaled)) < 1e-6;
-    }
-    if (fits < dim) continue;
-    *factor = whole / largest;
-    return true;
-  }
-  return false;
-}
-
-static void store(const Leads *leads, double factor, bool whole, SeekResult *result) {
+static void store(Leads *leads, double length, SeekResult *result) {
   for (size_t d = 0; d < leads->dim; d++) {
-    const double element = factor * leads->direction[d];
-    result->query.data[d] = (float)(whole ? round(element) : element);
+    result->query.data[d] = (float)(length * leads->query[d]);
   }
-  result->weight = (double)leads->shared * weight_at(leads, leads->direction, factor);
+  result->weight = (double)leads->shared * weight_at(leads, leads->query, length);
 }
 
 /* Along a direction in which every lead grows. */
 static void follow_direction(const Lesson *lesson, const SeekGoal *goal, Leads *leads,
                              SeekResult *result) {
-  const double norm = sqrt(dot(leads->dim, leads->point, leads->point));
-  for (size_t d = 0; d < leads->dim; d++) leads->direction[d] = leads->point[d] / norm;
+  const double norm = sqrt(dot(leads->dim, leads->query, leads->query));
+  for (size_t d = 0; d < leads->dim; d++) leads->query[d] /= norm;
   const double length = find_length(leads, goal->weight / (double)leads->shared);
+  soft_lead(leads, leads->query, 1, NULL);
+  double nearest = INFINITY;
+  for (size_t j = 0; j < leads->count; j++) nearest = fmin(nearest, leads->ahead[j]);
   LessonLabel label;
   const char *const name = lesson_key_label(lesson, goal->token, &label);
   say(result, "Direction ");
-  say_vector(result, leads->dim, leads->direction, 1);
+  say_vector(result, leads->dim, leads->query);
   say(result,
       ": of all directions%s, the one in which the score of %s is farthest ahead of the nearest "
-      "other "
-      "one, by %.4g for each unit of length. It points to the point of the convex hull of the "
-      "differences k(%s) - k(other) that is nearest to 0. ",
-      leads->shared == 2 ? " that give both tokens equal scores" : "", name, norm, name);
-  say(result, "Length %.4g, by bisection, gives %s%.10g. ", length,
+      "other one, by %.4g for each unit of length. It points to the point of the convex hull of "
+      "the differences k(%s) - k(other) that is nearest to 0. ",
+      leads->shared == 2 ? " that give both tokens equal scores" : "", name, nearest, name);
+  say(result, "Length %.4g, by bisection, gives %s%.10g.", length,
       leads->shared == 2 ? "both together " : "", goal->weight);
-  double factor = 0;
-  if (make_whole(leads->dim, leads->direction, &factor)) {
-    const double times = ceil(length / factor - 1e-9);
-    store(leads, (times > 1 ? times : 1) * factor, true, result);
-    say(result, "The first multiple in whole numbers that is long enough is taken.");
-  } else {
-    /* A little longer, so that rounding to fp32 does not fall short. */
-    store(leads, length * 1.0001, false, result);
-  }
+  /* A little longer, so that rounding to fp32 does not fall short. */
+  store(leads, length * 1.0001, result);
 }
 
-static void climb(const Lesson *lesson, const SeekGoal *goal, Leads *leads, SeekResult *result) {
-  ascend(leads);
-  store(leads, 1, false, result);
+/* At the largest weight there is. */
+static void stay_there(const Lesson *lesson, const SeekGoal *goal, Leads *leads,
+                       SeekResult *result) {
+  store(leads, 1, result);
   LessonLabel label;
   say(result,
       "The key of %s lies among the others (in the convex hull of their keys), so that no "
-      "direction "
-      "puts its score ahead of all of them. Climbing the logarithm of its weight, which is concave "
-      "in "
-      "the query, ends at the largest weight that any query gives%s: %.4g.",
+      "direction puts its score ahead of all of them. Climbing the logarithm of its weight, which "
+      "is concave in the query, ends at the largest weight that any query gives%s: %.4g.",
       lesson_key_label(lesson, goal->token, &label), leads->shared == 2 ? " both together" : "",
       result->weight);
 }
@@ -277,16 +238,13 @@ bool seek_query(const Lesson *lesson, const SeekGoal *goal, SeekResult *result, 
     return false;
   }
   const double wanted = goal->weight / (double)leads.shared;
-  if (weight_at(&leads, leads.direction, 0) >= wanted) {
-    store(&leads, 0, false, result);
+  if (weight_at(&leads, leads.query, 0) >= wanted) {
+    store(&leads, 0, result);
     say(result, "The query 0 gives every token the same weight, and that is enough.");
+  } else if (grows_without_end(&leads)) {
+    follow_direction(lesson, goal, &leads, result);
   } else {
-    find_hull_point(&leads);
-    if (sqrt(dot(leads.dim, leads.point, leads.point)) > NEAR_ZERO) {
-      follow_direction(lesson, goal, &leads, result);
-    } else {
-      climb(lesson, goal, &leads, result);
-    }
+    stay_there(lesson, goal, &leads, result);
   }
   result->reached = leads.shared == 2 || result->weight >= goal->weight;
   leads_free(&leads);
