@@ -82,20 +82,19 @@ static char *plan_text(const AttendPlan *plan) {
   return text;
 }
 
-/* Which ISA's fp32 peak the FLOPs are held against: that of the kernels that do them, or AVX-512's
- * where they are of bf16 products and wider. What is left to OpenBLAS or to the compiler counts as
- * the widest, whatever --isa holds the kernels to: a core of OpenBLAS that is too low shows as a
- * low share.
+/* Which ISA's fp32 peak the FLOPs are held against: that of the kernels that do them, where
+ * --isa asks for one, and else that of the ISA that is best in fp32, also where another one does
+ * products of bf16. What is left to OpenBLAS or to the compiler is held against the best always: a
+ * core of OpenBLAS that is too low shows as a low share.
  */
 static void judge_by(const MeasureGroup *group, BenchRow *row) {
   const size_t rows = group->config->batch * group->workload->step;
   const bool panels =
       row->storage != ATTEND_STORAGE_FP32 || row->precision != ATTEND_PRECISION_FP32;
   const bool own = (panels || rows <= KERNEL_PROJECT_ROWS) && row->path != ATTEND_PATH_NAIVE;
-  const bool asked = row->isa <= group->widest || row->isa == group->config->isa;
-  const AttendIsa kernels = asked ? row->isa : group->widest;
-  row->core_isa = row->path == ATTEND_PATH_TILED ? kernels : group->widest;
-  row->projection_isa = own ? kernels : group->widest;
+  const AttendIsa kernels = row->isa == group->config->isa ? row->isa : group->isa_best;
+  row->core_isa = row->path == ATTEND_PATH_TILED ? kernels : group->isa_best;
+  row->projection_isa = own ? kernels : group->isa_best;
 }
 
 static void read_plan(const MeasureGroup *group, Contender *contender) {

@@ -21,7 +21,7 @@ typedef struct PathRate {
 typedef struct MeasureGroup {
   const BenchConfig *config;
   const Workload *workload;
-  AttendIsa widest;     /* usable ISA */
+  AttendIsa isa_best;   /* what AUTO takes in fp32 */
   Reference *reference; /* zero until the first path needs it; shared by later groups */
   PathRate *rates;      /* [path_count] of this model and number of threads */
   BenchRow *rows;       /* [path_count] */

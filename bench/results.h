@@ -152,7 +152,8 @@ AttendStorage config_storage(const BenchConfig *config, size_t p);
 size_t bench_storage_bytes(AttendStorage storage);
 size_t bench_moved_bytes(AttendPrecision precision, AttendStorage storage);
 
-/* Whether rows are judged against the FMA peak of this ISA: the widest, and the one asked for. */
+/* Whether rows are judged against the FMA peak of this ISA: the best in fp32, and the one asked
+ * for. */
 bool run_needs_peak(const BenchRun *run, AttendIsa isa);
 
 /* Rows of that status. */

@@ -136,7 +136,7 @@ static void measure_length(BenchRun *run, const ModelWeights *weights, size_t m,
     const size_t first = t * config->path_count;
     const MeasureGroup group = {.config = config,
                                 .workload = &workload,
-                                .widest = run->machine.isa_best,
+                                .isa_best = run->machine.isa_best,
                                 .reference = &reference,
                                 .rates = rates + first,
                                 .rows = rows + first,

@@ -46,11 +46,10 @@ static const char *const path_names[ATTEND_PATH_COUNT] = {
 
 static const char *const isa_names[ATTEND_ISA_COUNT] = {
     [ATTEND_ISA_AUTO] = "auto",
-    [ATTEND_ISA_SCALAR] = "scalar",
-    [ATTEND_ISA_AVX2] = "avx2",
-    [ATTEND_ISA_AVX512] = "avx512",
-    [ATTEND_ISA_AVX512_BF16] = "avx512bf16",
-    [ATTEND_ISA_AMX] = "amx",
+#define ATTEND_ISA(name, id, machine, extends, needs, fp32_rank, bf16_rank)                        \
+  [ATTEND_ISA_##id] = #name,
+#include "kernels/isas.def"
+#undef ATTEND_ISA
 };
 
 static const char *const precision_names[ATTEND_PRECISION_COUNT] = {

@@ -28,7 +28,7 @@ static const char help[] =
     "  --seed N            of the choices (default 1)\n"
     "  --numbers           print tokens as numbers although there is a tokenizer\n"
     "  --path NAME         auto, tiled, blas or naive\n"
-    "  --isa NAME          auto, scalar, avx2, avx512, avx512bf16 or amx\n"
+    "  --isa NAME          auto, or a name that `attend info` lists\n"
     "  --precision NAME    of the attention's products: fp32 (default), bf16x6, bf16x3 or bf16\n"
     "  --storage NAME      of its weights and caches: auto (default: as the precision reads "
     "them),\n"
@@ -151,7 +151,7 @@ static bool take_option(int code, const char *value, Arguments *a) {
            refuse("--storage is \"%s\"; expected auto, fp32, bf16, bf16x2, bf16x3 or fp16", value);
   default:
     return attend_find_isa(value, &a->settings.isa) ||
-           refuse("--isa is \"%s\"; expected auto, scalar, avx2, avx512, avx512bf16 or amx", value);
+           refuse("--isa is \"%s\"; expected auto or a name that attend info lists", value);
   }
 }
 

@@ -111,9 +111,10 @@ typedef enum AttendPath {
 } AttendPath;
 #define ATTEND_PATH_COUNT 4 /* AUTO included: an array of this size is indexed by AttendPath */
 
-/* Instruction sets of the tiled path's kernels. AUTO is the widest that the processor, the
- * operating system and the build allow (AVX512 at most in fp32, where the wider ones do the same).
- * Asking for one that is missing is an error, never a silent fallback. */
+/* Instruction sets of the tiled path's kernels. AUTO is the best for the context's precision
+ * that the processor, the operating system and the build allow. What AVX512_BF16 and AMX add serves
+ * products of bf16 alone, so in fp32 AUTO does not take them. Asking for an ISA that is missing is
+ * an error, never a silent fallback. */
 typedef enum AttendIsa {
   ATTEND_ISA_AUTO = 0,
   ATTEND_ISA_SCALAR = 1,      /* plain C, vectorised by the compiler for the baseline processor */

@@ -8,7 +8,7 @@
 
 #include "kernels/member.h"
 
-#ifndef ISA_HAS_DOT
+#ifndef ISA_HAS_BF16_DOT
 KERNEL_INLINE vfloat v_dot(vpair a, vpair b, vfloat sum) {
   return v_fma(v_high(a), v_high(b), v_fma(v_low(a), v_low(b), sum));
 }

@@ -1,47 +1,31 @@
 /* kernels.c - finds the table of an ISA. The tables themselves are table.c, compiled once for each.
  *
- * Constant data: nothing is detected or changed here. Which ISAs are in a build is the build file's
- * decision (ATTEND_BUILD_<ISA>); which of them this processor runs is cpu.c's.
+ * Constant data: nothing is detected or changed here. Which of these ISAs the processor runs is
+ * platform/cpu.c's to say.
  */
 #include "kernels/kernels.h"
 
-extern const Kernels KERNEL_MEMBER(kernels, scalar);
-#ifdef ATTEND_BUILD_AVX2
-extern const Kernels KERNEL_MEMBER(kernels, avx2);
-#endif
-#ifdef ATTEND_BUILD_AVX512
-extern const Kernels KERNEL_MEMBER(kernels, avx512);
-#endif
-#ifdef ATTEND_BUILD_AVX512BF16
-extern const Kernels KERNEL_MEMBER(kernels, avx512bf16);
-#endif
-#ifdef ATTEND_BUILD_AMX
-extern const Kernels KERNEL_MEMBER(kernels, amx);
+/* IF_<machine>(...): its argument where kernels for such processors are in this build. */
+#define IF_ANY(...) __VA_ARGS__
+#if defined(__x86_64__)
+#  define IF_X86_64(...) __VA_ARGS__
+#else
+#  define IF_X86_64(...)
 #endif
 
+#define ATTEND_ISA(name, id, machine, extends, needs, fp32_rank, bf16_rank)                        \
+  IF_##machine(extern const Kernels KERNEL_MEMBER(kernels, name);)
+#include "kernels/isas.def"
+#undef ATTEND_ISA
+
 const Kernels *kernels_get(AttendIsa isa) {
-  switch (isa) {
-  case ATTEND_ISA_SCALAR:
-    return &KERNEL_MEMBER(kernels, scalar);
-#ifdef ATTEND_BUILD_AVX2
-  case ATTEND_ISA_AVX2:
-    return &KERNEL_MEMBER(kernels, avx2);
-#endif
-#ifdef ATTEND_BUILD_AVX512
-  case ATTEND_ISA_AVX512:
-    return &KERNEL_MEMBER(kernels, avx512);
-#endif
-#ifdef ATTEND_BUILD_AVX512BF16
-  case ATTEND_ISA_AVX512_BF16:
-    return &KERNEL_MEMBER(kernels, avx512bf16);
-#endif
-#ifdef ATTEND_BUILD_AMX
-  case ATTEND_ISA_AMX:
-    return &KERNEL_MEMBER(kernels, amx);
-#endif
-  default:
-    return NULL;
-  }
+  static const Kernels *const tables[ATTEND_ISA_COUNT] = {
+#define ATTEND_ISA(name, id, machine, extends, needs, fp32_rank, bf16_rank)                        \
+  IF_##machine([ATTEND_ISA_##id] = &KERNEL_MEMBER(kernels, name), )
+#include "kernels/isas.def"
+#undef ATTEND_ISA
+  };
+  return (size_t)isa < ATTEND_ISA_COUNT ? tables[isa] : NULL;
 }
 
 const char *const *kernels_families(void) {

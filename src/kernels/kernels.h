@@ -186,6 +186,7 @@ typedef struct Kernels {
   size_t block_columns;        /* W */
   size_t gemm_bf16_rows;       /* that `gemm_bf16` takes best at once */
   bool gemm_bf16_has_own_unit; /* of the processor, beside the vectors that other kernels use */
+  bool has_bf16_dot;           /* products of bf16 by an instruction, which may flush denormals */
 #define ATTEND_KERNEL(family, result, arguments) result(*family) arguments;
 #include "kernels/kernels.def"
 #undef ATTEND_KERNEL

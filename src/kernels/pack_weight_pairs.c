@@ -6,7 +6,7 @@
  */
 #include "kernels/member.h"
 
-#ifndef ISA_HAS_ROUNDING
+#ifndef ISA_HAS_BF16_DOT
 /* Stores the first term of x, and returns what it leaves. */
 KERNEL_INLINE vfloat v_store_term(uint32_t *pairs, vfloat x) {
   const vfloat term = v_bf16(x);

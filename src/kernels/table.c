@@ -27,6 +27,9 @@ const Kernels MEMBER(kernels) = {
     .block_columns = BLOCK_COLUMNS,
     .gemm_bf16_rows = GEMM_BF16_ROWS,
     .gemm_bf16_has_own_unit = GEMM_BF16_HAS_OWN_UNIT,
+#ifdef ISA_HAS_BF16_DOT
+    .has_bf16_dot = true,
+#endif
 #define ATTEND_KERNEL(family, result, arguments) .family = BORROWED(family),
 #define ATTEND_KERNEL_OF_PAIRS(family, result, arguments) .family = MEMBER(family),
 #include "kernels/kernels.def"

@@ -1,12 +1,14 @@
-/* cpu.c - asks the processor what it can do.
+/* cpu.c - asks the processor what it can do, and chooses the ISA that AUTO stands for.
  *
- * The compiler's feature test reads CPUID and XGETBV, so a feature counts only when the operating
+ * Which ISAs there are, what each needs and how they rank is isas.def's to say. The compiler's
+ * feature test reads CPUID and XGETBV, so a feature counts only when the operating
  * system saves its registers; for AMX, which that test does not know, the same is done here. F16C,
  * which it may not know either, uses AVX's registers. Nothing is cached: a context asks once, when
  * it is opened.
  */
 #include "platform/cpu.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,27 +66,49 @@ static bool converts_halves(void) {
 }
 #endif
 
-bool cpu_supports(AttendIsa isa) {
-  switch (isa) {
-  case ATTEND_ISA_SCALAR:
-    return true;
+/* The words of isas.def. */
 #if defined(__x86_64__)
-  case ATTEND_ISA_AVX2:
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && converts_halves();
-  case ATTEND_ISA_AVX512:
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-           cpu_supports(ATTEND_ISA_AVX2);
-  case ATTEND_ISA_AVX512_BF16:
-    return __builtin_cpu_supports("avx512bf16") && cpu_supports(ATTEND_ISA_AVX512);
+#  define CPU_HAS(feature) __builtin_cpu_supports(feature)
+#  define CPU_HAS_F16C converts_halves()
+#else
+#  define CPU_HAS(feature) false
+#  define CPU_HAS_F16C false
 #endif
 #ifdef HAS_TILES
-  case ATTEND_ISA_AMX:
-    return cpu_supports(ATTEND_ISA_AVX512_BF16) && tiles_supported();
+#  define CPU_HAS_AMX tiles_supported()
+#else
+#  define CPU_HAS_AMX false
 #endif
+
+/* What an ISA needs beyond the one that it extends. */
+static bool has_features(AttendIsa isa) {
+  switch (isa) {
+#define ATTEND_ISA(name, id, machine, extends, needs, fp32_rank, bf16_rank)                        \
+  case ATTEND_ISA_##id:                                                                            \
+    return needs;
+#include "kernels/isas.def"
+#undef ATTEND_ISA
   default:
     return false;
   }
+}
+
+typedef struct IsaRecord {
+  AttendIsa extends;
+  unsigned fp32_rank, bf16_rank;
+} IsaRecord;
+
+static const IsaRecord records[ATTEND_ISA_COUNT] = {
+#define ATTEND_ISA(name, id, machine, extends, needs, fp32_rank, bf16_rank)                        \
+  [ATTEND_ISA_##id] = {ATTEND_ISA_##extends, fp32_rank, bf16_rank},
+#include "kernels/isas.def"
+#undef ATTEND_ISA
+};
+
+bool cpu_supports(AttendIsa isa) {
+  if (isa <= ATTEND_ISA_AUTO || isa >= ATTEND_ISA_COUNT) return false;
+  const AttendIsa base = records[isa].extends;
+  return (base == ATTEND_ISA_AUTO || cpu_supports(base)) && has_features(isa);
 }
 
 bool cpu_usable(AttendIsa isa) {
@@ -100,12 +124,26 @@ bool cpu_enable(AttendIsa isa) {
   return true;
 }
 
-AttendIsa cpu_best(AttendPrecision precision) {
-  const int widest = precision == ATTEND_PRECISION_FP32 ? ATTEND_ISA_AVX512 : ATTEND_ISA_COUNT - 1;
-  for (int isa = widest; isa > ATTEND_ISA_SCALAR; isa--) {
-    if (cpu_usable((AttendIsa)isa) && cpu_enable((AttendIsa)isa)) return (AttendIsa)isa;
+static unsigned rank(AttendIsa isa, AttendPrecision precision) {
+  return precision == ATTEND_PRECISION_FP32 ? records[isa].fp32_rank : records[isa].bf16_rank;
+}
+
+/* The usable ISA that ranks highest below `limit`. */
+static AttendIsa best_below(unsigned limit, AttendPrecision precision) {
+  AttendIsa best = ATTEND_ISA_SCALAR;
+  for (int isa = ATTEND_ISA_SCALAR; isa < ATTEND_ISA_COUNT; isa++) {
+    const unsigned its = rank((AttendIsa)isa, precision);
+    if (its < limit && its > rank(best, precision) && cpu_usable((AttendIsa)isa))
+      best = (AttendIsa)isa;
   }
-  return ATTEND_ISA_SCALAR;
+  return best;
+}
+
+AttendIsa cpu_best(AttendPrecision precision) {
+  AttendIsa best = best_below(UINT_MAX, precision);
+  while (best != ATTEND_ISA_SCALAR && !cpu_enable(best))
+    best = best_below(rank(best, precision), precision);
+  return best;
 }
 
 void cpu_brand(char *text, size_t size) {

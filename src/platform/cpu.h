@@ -1,6 +1,6 @@
 /* cpu.h - which instruction sets this processor, operating system and build allow together. */
-#ifndef ATTEND_SRC_CPU_H
-#define ATTEND_SRC_CPU_H
+#ifndef ATTEND_SRC_PLATFORM_CPU_H
+#define ATTEND_SRC_PLATFORM_CPU_H
 
 #include "attend/attend.h"
 
@@ -15,8 +15,8 @@ bool cpu_usable(AttendIsa isa);
  * cheap. */
 bool cpu_enable(AttendIsa isa);
 
-/* The widest ISA for a precision that is usable and enabled: in fp32 AVX512 at most, since wider
- * ones add nothing there. SCALAR is always usable. */
+/* The ISA that AUTO takes for a precision: of those that are usable and can be enabled, the one that
+ * ranks highest in isas.def. Enables it. SCALAR is always usable. */
 AttendIsa cpu_best(AttendPrecision precision);
 
 /* The processor's brand string, "" if unknown. */

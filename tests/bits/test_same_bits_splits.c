@@ -76,13 +76,13 @@ static void check_short_chunks(AttendContext *context, const CoreProblem *proble
   }
 }
 
-/* Every ISA in fp32, the widest in bf16x3, and every number of threads against the prefill by two
+/* Every ISA in fp32, the last in bf16x3, and every number of threads against the prefill by two
  * threads. */
 static Ways check_prompts(const Prompt *prompts, size_t count) {
   Engine engines[MAX_ENGINES];
   size_t engine_count = list_engines_in(ATTEND_PRECISION_FP32, engines);
-  const AttendIsa widest = engines[engine_count - 1].isa;
-  engines[engine_count++] = (Engine){ATTEND_PATH_TILED, widest, ATTEND_PRECISION_BF16X3};
+  const AttendIsa last = engines[engine_count - 1].isa;
+  engines[engine_count++] = (Engine){ATTEND_PATH_TILED, last, ATTEND_PRECISION_BF16X3};
   Ways ways = {0};
   for (size_t c = 0; c < count; c++) {
     const size_t N = prompts[c].tokens, heads = prompts[c].kv_heads;

@@ -53,7 +53,7 @@ enum Verdict { RIGHT, PERMITTED_BEFORE, NOT_REFUSED, STILL_AMX, NOT_AMX, WRONG, 
 static const char *const verdicts[] = {"right",
                                        "there was permission before anybody asked",
                                        "AMX was opened without permission",
-                                       "the plan says AMX without permission",
+                                       "without permission the plan does not say AVX512_BF16",
                                        "the plan does not say AMX with permission",
                                        "the result is wrong",
                                        "a call failed"};
@@ -86,7 +86,7 @@ static enum Verdict run_without_permission(CoreProblem *problem) {
     AttendIsa isa;
     const enum Verdict verdict = run_best(problem, precisions[p], &isa);
     if (verdict != RIGHT) return verdict;
-    if (isa == ATTEND_ISA_AMX || isa < ATTEND_ISA_AVX512) return STILL_AMX;
+    if (isa != ATTEND_ISA_AVX512_BF16) return STILL_AMX;
   }
   return RIGHT;
 }

@@ -22,7 +22,7 @@ void problem_check(const CoreProblem *problem, AttendContext *context, Engine en
 /* Opens a context for the engine, checks, closes. */
 void problem_check_engine(const CoreProblem *problem, Engine engine, size_t threads);
 
-/* Expects and checks on tiled engines in all precisions of bf16, the widest and another one (if
+/* Expects and checks on tiled engines in all precisions of bf16, the last and another one (if
  * there are several) in turn, with `threads` threads. */
 void problem_check_precisions(CoreProblem *problem, size_t threads);
 

@@ -26,7 +26,7 @@ size_t list_isas(AttendIsa isas[static ATTEND_ISA_COUNT]) {
   const char *const forced = getenv("ATTEND_ISA");
   AttendIsa only = ATTEND_ISA_AUTO;
   if (forced && *forced && (!attend_find_isa(forced, &only) || only == ATTEND_ISA_AUTO))
-    fail_msg("ATTEND_ISA is \"%s\"; expected scalar, avx2, avx512, avx512bf16 or amx", forced);
+    fail_msg("ATTEND_ISA is \"%s\"; expected a name that attend info lists", forced);
   if (only != ATTEND_ISA_AUTO && !machine.isa_usable[only])
     fail_msg("ATTEND_ISA asks for %s, which this machine or build cannot run", forced);
   size_t count = 0;
@@ -41,9 +41,9 @@ size_t list_engines(Engine engines[static MAX_ENGINES]) {
   AttendIsa isas[ATTEND_ISA_COUNT];
   const size_t isa_count = list_isas(isas);
   size_t count = 0;
-  const AttendIsa widest = isas[isa_count - 1];
-  engines[count++] = (Engine){ATTEND_PATH_NAIVE, widest, ATTEND_PRECISION_FP32};
-  engines[count++] = (Engine){ATTEND_PATH_BLAS, widest, ATTEND_PRECISION_FP32};
+  const AttendIsa last = isas[isa_count - 1];
+  engines[count++] = (Engine){ATTEND_PATH_NAIVE, last, ATTEND_PRECISION_FP32};
+  engines[count++] = (Engine){ATTEND_PATH_BLAS, last, ATTEND_PRECISION_FP32};
   for (size_t i = 0; i < isa_count; i++)
     engines[count++] = (Engine){ATTEND_PATH_TILED, isas[i], ATTEND_PRECISION_FP32};
   return count;

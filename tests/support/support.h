@@ -32,7 +32,7 @@ typedef struct Engine {
 #define MAX_ENGINES 8
 #define MAX_TILED_ENGINES (ATTEND_ISA_COUNT * ATTEND_PRECISION_COUNT)
 
-/* The ISAs under test, widest last. */
+/* The ISAs under test, in the order of AttendIsa. */
 size_t list_isas(AttendIsa isas[static ATTEND_ISA_COUNT]);
 
 /* naive, blas, and tiled with each ISA under test, all in fp32. */

@@ -4,7 +4,7 @@
  *   precision_curve > precision.csv
  *
  * A line for each head dimension and each size from 0.1 to 1000: of every precision the largest
- * error over all seeds, and the largest derived bound. On the tiled path with the widest ISA, or
+ * error over all seeds, and the largest derived bound. On the tiled path with the last usable ISA, or
  * with the one that ATTEND_ISA names. It judges nothing: test_precision holds errors to their
  * bounds.
  */
@@ -60,11 +60,11 @@ static void print_line(AttendIsa isa, size_t head_dim, double score) {
 int main(void) {
   static const size_t head_dims[] = {64, 128};
   AttendIsa isas[ATTEND_ISA_COUNT];
-  const AttendIsa widest = isas[list_isas(isas) - 1];
+  const AttendIsa last = isas[list_isas(isas) - 1];
   print_heading();
   for (size_t k = 0; k < COUNT_OF(head_dims); k++)
     for (int step = 0; step < STEPS; step++)
-      print_line(widest, head_dims[k], pow(10.0, (double)(step - 3) / 3.0));
+      print_line(last, head_dims[k], pow(10.0, (double)(step - 3) / 3.0));
   if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_SUCCESS;
   fputs("precision_curve: cannot write the standard output\n", stderr);
   return EXIT_FAILURE;

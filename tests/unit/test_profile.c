@@ -1,6 +1,7 @@
 /* test_profile.c - what a call says of itself afterwards: phases, their time and work; the machine
  * it ran on, and the host's settings, which it leaves as they were.
  */
+#include "platform/cpu.h"
 #include "tests/support/core_check.h"
 
 #include <stdlib.h>
@@ -105,11 +106,13 @@ static void machines_are_described(void **state) {
   assert_int_equal(attend_describe_machine(&machine), ATTEND_OK);
   assert_true(machine.isa_usable[ATTEND_ISA_SCALAR]);
   assert_true(machine.isa_usable[machine.isa_best]);
-  assert_true(machine.isa_best <= ATTEND_ISA_AVX512); /* wider ones multiply bf16 */
+  if (machine.isa_usable[ATTEND_ISA_AVX512])
+    assert_int_equal(machine.isa_best,
+                     ATTEND_ISA_AVX512); /* those with a dot product of bf16 too */
+  else if (machine.isa_usable[ATTEND_ISA_AVX2])
+    assert_int_equal(machine.isa_best, ATTEND_ISA_AVX2);
   for (int isa = ATTEND_ISA_SCALAR; isa < ATTEND_ISA_COUNT; isa++) {
     if (machine.isa_usable[isa]) assert_true(machine.isa_built[isa]);
-    if (machine.isa_usable[isa] && isa <= ATTEND_ISA_AVX512)
-      assert_true((int)machine.isa_best >= isa);
   }
   assert_true(machine.cores >= 1);
   assert_true(machine.openmp_threads >= 1);
@@ -141,10 +144,28 @@ static void host_settings_are_restored(void **state) {
   problem_free(&problem);
 }
 
+/* In precisions of bf16 a dot product of bf16 counts; the system may refuse AMX its tiles. */
+static void auto_takes_the_best_for_the_precision(void **state) {
+  (void)state;
+  AttendMachine machine;
+  assert_int_equal(attend_describe_machine(&machine), ATTEND_OK);
+  assert_int_equal(cpu_best(ATTEND_PRECISION_FP32), machine.isa_best);
+  for (int p = ATTEND_PRECISION_FP32 + 1; p < ATTEND_PRECISION_COUNT; p++) {
+    const AttendIsa isa = cpu_best((AttendPrecision)p);
+    if (machine.isa_usable[ATTEND_ISA_AMX])
+      assert_true(isa == ATTEND_ISA_AMX || isa == ATTEND_ISA_AVX512_BF16);
+    else if (machine.isa_usable[ATTEND_ISA_AVX512_BF16])
+      assert_int_equal(isa, ATTEND_ISA_AVX512_BF16);
+    else
+      assert_int_equal(isa, machine.isa_best);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(profiles),
       cmocka_unit_test(machines_are_described),
+      cmocka_unit_test(auto_takes_the_best_for_the_precision),
       cmocka_unit_test(host_settings_are_restored),
   };
   return cmocka_run_group_tests_name("profile", tests, NULL, NULL);

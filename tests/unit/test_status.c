@@ -27,17 +27,18 @@ static void names_are_found_again(void **state) {
   (void)state;
   static const char *const paths[] = {"auto", "tiled", "blas", "naive"};
   static const char *const isas[] = {"auto", "scalar", "avx2", "avx512", "avx512bf16", "amx"};
+  assert_true(COUNT_OF(isas) <= ATTEND_ISA_COUNT); /* names that are out do not change */
   for (int k = 0; k < (int)COUNT_OF(paths); k++) {
     AttendPath path = (AttendPath)9;
     assert_string_equal(attend_path_name((AttendPath)k), paths[k]);
     assert_true(attend_find_path(paths[k], &path));
     assert_int_equal(path, k);
   }
-  assert_int_equal(COUNT_OF(isas), ATTEND_ISA_COUNT);
   for (int k = 0; k < ATTEND_ISA_COUNT; k++) {
     AttendIsa isa = (AttendIsa)9;
-    assert_string_equal(attend_isa_name((AttendIsa)k), isas[k]);
-    assert_true(attend_find_isa(isas[k], &isa));
+    assert_non_null(attend_isa_name((AttendIsa)k));
+    if (k < (int)COUNT_OF(isas)) assert_string_equal(attend_isa_name((AttendIsa)k), isas[k]);
+    assert_true(attend_find_isa(attend_isa_name((AttendIsa)k), &isa));
     assert_int_equal(isa, k);
   }
   static const char *const wrong[] = {"", "Tiled", "blas ", "avx", "fast", "sse2"};

@@ -13,8 +13,7 @@
 #define ISA_SUFFIX avx512bf16
 #define ISA_ID ATTEND_ISA_AVX512_BF16
 #define ISA_BORROWS avx512
-#define ISA_HAS_DOT
-#define ISA_HAS_ROUNDING
+#define ISA_HAS_BF16_DOT
 
 static inline vfloat v_dot(vpair a, vpair b, vfloat sum) {
   return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
