@@ -76,7 +76,7 @@ static int start(const Command *command, int argc, char **argv) {
   CommandLine line;
   int status = command_line_read(command, argc, argv, options, &line);
   if (status == EXIT_SUCCESS && line.help) {
-    pages_print_help(stdout, command);
+    pages_print_help(command);
     status = finish_stdout();
   } else if (status == EXIT_SUCCESS) {
     status = command->run(&line);
@@ -93,7 +93,7 @@ static int help(int argc, char **argv) {
   }
   const Command *command = find_command(argv[1]);
   if (command == NULL) return unknown_command(argv[1]);
-  pages_print_help(stdout, command);
+  pages_print_help(command);
   return finish_stdout();
 }
 

@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
-# Holds the completions for bash and zsh and the man page against the tool's own help: every command that
-# `attend --help` lists, and every option that `attend COMMAND --help` lists, is in all of them.
+# Holds the completions for bash and zsh and the man page, which the build makes from the tables of the
+# commands, against what the tool accepts: every command and option that its help lists is in all of them,
+# every word that is offered is taken, and what the page says does not go together is refused.
 #
-#   tests/tool/test_completions.sh TOOL
+#   tests/tool/test_completions.sh TOOL JSON_CHECK NPY_TOOL [PAGE BASH ZSH]
 set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 . "$here/../support/tap.sh"
 tool=${1:?usage: $0 TOOL}
-page=$here/../../man/attend.1
-. "$here/../../packaging/completions/attend.bash"
+if [[ $# -lt 6 ]]; then
+  skip 'completions and man page' 'the tool could not be run while it was built'
+  finish
+  exit
+fi
+page=$4 bash_completion=$5 zsh_completion=$6
+. "$bash_completion"
 
 commands() {
   "$tool" --help | sed -n '/^Commands:/,$s/^  \([a-z-]*\) .*/\1/p'
@@ -49,16 +55,76 @@ bash_narrows() {
   same --threads "$(complete_words "$tool" bench --thr)"
 }
 
-# Models are those that the tool lists, paths and kernels those that it takes.
 bash_knows_values() {
-  local model found
-  found=$(complete_words "$tool" bench --model '')
-  for model in qwen2.5-0.5b llama-7b; do
-    grep -qx "$model" <<<"$found" || return 1
+  same avx2 "$(complete_words "$tool" bench --isa avx2)" &&
+    same $'auto\navx2' "$(complete_words "$tool" bench --isa a | grep -xE 'auto|avx2')" &&
+    same naive "$(complete_words "$tool" bench --paths n)" &&
+    same "$("$tool" info --models | awk 'NR > 1 && NF > 1 { print $1 }')" "$(_attend_words bench --model)"
+}
+
+# Values are read before --help ends the reading, so that a wrong one is wrong usage. Of a word that goes
+# on, such as random:, the rest is a number.
+words_are_taken() {
+  local option word
+  for option in $(options "$1"); do
+    for word in $(_attend_words "$1" "$option"); do
+      "$tool" "$1" "$option" "${word/%:/:0.5}" --help >/dev/null && continue
+      printf 'attend %s %s %s\n' "$1" "$option" "$word"
+      return 1
+    done
   done
-  "$tool" explain --model "$(head -n 1 <<<"$found")" --plan &&
-    same avx2 "$(complete_words "$tool" bench --isa avx2)" &&
-    same $'naive' "$(complete_words "$tool" bench --paths n)"
+}
+
+# A word of an option that takes words, a file or a number, or nothing for a flag.
+some_value() {
+  local words
+  words=$(_attend_words "$1" "$2")
+  case $("$tool" "$1" --help | grep -oE -e "^  $2( [^ ]+)?") in
+    *' FILE.svg|.png') printf 'x.svg' ;;
+    "  $2 "*) head -n 1 <<<"${words:-1}" ;;
+  esac
+}
+
+# rules COMMAND: "OPTION KIND OTHER..." of its section, a line for each rule.
+rules() {
+  section ".Ss $1" | tr -d '\\' | awk '
+    /^\.It Fl -/ { option = "-" $3 }
+    /^(Not with|Needs) --/ {
+      kind = $1; sub(/^[A-Za-z ]*--/, "--"); sub(/:.*/, ""); gsub(/,| or/, "")
+      print option, kind, $0
+    }'
+}
+
+# call COMMAND OPTION...: the tool with these options, each with some value.
+call() {
+  local command=$1 option value arguments=()
+  shift
+  for option; do
+    value=$(some_value "$command" "$option")
+    arguments+=("$option" ${value:+"$value"})
+  done
+  "$tool" "$command" "${arguments[@]}" 2>&1
+}
+
+rules_hold() {
+  local option kind others other said
+  while read -r option kind others; do
+    for other in $others; do
+      if [[ $kind == Not ]]; then
+        said=$(call "$1" "$option" "$other")
+        [[ $? == 2 && $said == "attend: "*"$option and $other do not go together: "*. ]] && continue
+      else
+        said=$(call "$1" "$option")
+        [[ $? == 2 && $said == "attend: $option needs "*"$other"*": "* ]] && continue
+      fi
+      printf '%s %s %s %s: %s\n' "$1" "$option" "$kind" "$other" "$said"
+      return 1
+    done
+  done < <(rules "$1")
+}
+
+rules_are_found() {
+  grep -qx -e '--chunk Not --decode' <(rules bench) && grep -qx -e '--save-weights Needs --random' <(rules run)
 }
 
 bash_knows_files() {
@@ -67,7 +133,7 @@ bash_knows_files() {
 
 zsh_knows() {
   local line
-  zsh -n "$here/../../packaging/completions/_attend" || return 1
+  zsh -n "$zsh_completion" || return 1
   line=$(
     zsh -f -c '
       _describe() { print -l ${(P)2} }
@@ -75,7 +141,7 @@ zsh_knows() {
       _files() { print files }
       words=("${(@)argv[3,-1]}") CURRENT=$#words
       source "$2"
-    ' zsh "$tool" "$here/../../packaging/completions/_attend" "$tool" "$@"
+    ' zsh "$tool" "$zsh_completion" "$tool" "$@"
   ) || return 1
   printf '%s\n' "$line"
 }
@@ -117,8 +183,8 @@ page_knows_options() {
 
 page_is_formatted() {
   local warnings name
-  for name in attend.1 attend.3; do
-    warnings=$(LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l "${page%/*}/$name" 2>&1 >/dev/null)
+  for name in "$page" "$here/../../man/attend.3"; do
+    warnings=$(LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l "$name" 2>&1 >/dev/null)
     printf '%s\n' "$warnings"
     [[ -z $warnings ]] || return 1
   done
@@ -130,9 +196,12 @@ check 'page: commands' page_knows_commands
 for command in $(commands); do
   check "bash: options of $command" bash_knows_options "$command"
   check "page: options of $command" page_knows_options "$command"
+  check "words of $command are taken" words_are_taken "$command"
+  check "rules of $command hold" rules_hold "$command"
 done
 check 'bash: what is typed narrows' bash_narrows
 check 'bash: values' bash_knows_values
+check 'rules are found on the page' rules_are_found
 check 'bash: files' bash_knows_files
 if command -v zsh >/dev/null; then
   check 'zsh: commands' zsh_knows_commands
