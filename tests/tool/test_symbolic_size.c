@@ -13,14 +13,14 @@ static SymbolicSize number(int64_t value) {
   return symbolic_number(value);
 }
 
-static void assert_formula(SymbolicSize extent, const ExtentLetters *letters, const char *text) {
-  assert_false(extent.beyond);
-  assert_string_equal(symbolic_formula(&extent, letters).text, text);
+static void assert_formula(SymbolicSize size, const SizeLetters *letters, const char *text) {
+  assert_false(size.beyond);
+  assert_string_equal(symbolic_formula(&size, letters).text, text);
 }
 
 static void numbers_are_exact(void **state) {
   (void)state;
-  const ExtentLetters none = {0};
+  const SizeLetters none = {0};
   int64_t value;
   assert_formula(symbolic_times(number(896), number(50)), &none, "44800");
   assert_formula(symbolic_add(number(3), number(-3)), &none, "0");
@@ -36,7 +36,7 @@ static void numbers_are_exact(void **state) {
 
 static void formulas_are_written_as_by_hand(void **state) {
   (void)state;
-  ExtentLetters letters = {0};
+  SizeLetters letters = {0};
   const SymbolicSize n = symbolic_letter(&letters, "N"), d = symbolic_letter(&letters, "d");
   const SymbolicSize h = symbolic_letter(&letters, "h");
   const SymbolicSize dim = symbolic_over(d, h), square = symbolic_times(n, n);
@@ -53,7 +53,7 @@ static void formulas_are_written_as_by_hand(void **state) {
 
 static void like_terms_become_one(void **state) {
   (void)state;
-  ExtentLetters letters = {0};
+  SizeLetters letters = {0};
   const SymbolicSize d = symbolic_letter(&letters, "d"), n = symbolic_letter(&letters, "N");
   assert_formula(symbolic_add(d, symbolic_add(d, d)), &letters, "3·d");
   const SymbolicSize sum = symbolic_add(d, n);
@@ -69,7 +69,7 @@ static void like_terms_become_one(void **state) {
 
 static void a_letter_is_one_letter(void **state) {
   (void)state;
-  ExtentLetters letters = {0};
+  SizeLetters letters = {0};
   assert_true(symbolic_equal(symbolic_letter(&letters, "d"), symbolic_letter(&letters, "d")));
   assert_int_equal(letters.count, 1);
   assert_true(symbolic_is_letter("d_k") && symbolic_is_letter("N1"));
@@ -83,7 +83,7 @@ static void a_letter_is_one_letter(void **state) {
 
 static void names_stand_in_shapes_only(void **state) {
   (void)state;
-  ExtentLetters letters = {0};
+  SizeLetters letters = {0};
   const SymbolicSize d = symbolic_letter(&letters, "d"), h = symbolic_letter(&letters, "h");
   const SymbolicSize dim = symbolic_named(symbolic_over(d, h), "d_k"),
                      eight = symbolic_named(number(8), "d_k");
@@ -106,7 +106,7 @@ static void nothing_wraps_around(void **state) {
   const SymbolicSize cancels =
       symbolic_times(symbolic_over(large, number(3)), symbolic_over(number(3), large));
   assert_true(symbolic_equal(cancels, number(1)));
-  ExtentLetters letters = {0};
+  SizeLetters letters = {0};
   SymbolicSize sum = number(1);
   for (char name[] = "a"; *name < 'i'; ++*name)
     sum = symbolic_add(sum, symbolic_letter(&letters, name));

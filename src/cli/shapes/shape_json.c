@@ -8,14 +8,14 @@
 #include "cli/shapes/shape_report.h"
 #include "cli/util/json.h"
 
-static json_t *size_value(const SymbolicSize *extent, const ExtentLetters *letters, bool blank) {
+static json_t *size_value(const SymbolicSize *size, const SizeLetters *letters, bool blank) {
   int64_t number;
   if (blank) return json_null();
-  if (symbolic_get_number(extent, &number)) return json_integer(number);
-  return json_string(symbolic_formula(extent, letters).text);
+  if (symbolic_get_number(size, &number)) return json_integer(number);
+  return json_string(symbolic_formula(size, letters).text);
 }
 
-static json_t *shape_value(const ShapeRow *row, const ExtentLetters *letters, bool blank) {
+static json_t *shape_value(const ShapeRow *row, const SizeLetters *letters, bool blank) {
   int64_t number;
   json_t *shape = json_array();
   for (size_t i = 0; i < row->rank; i++) {
@@ -27,7 +27,7 @@ static json_t *shape_value(const ShapeRow *row, const ExtentLetters *letters, bo
 }
 
 static json_t *row_value(const ShapeTable *table, const ShapeRow *row, size_t number, bool blank) {
-  const ExtentLetters *const letters = &table->letters;
+  const SizeLetters *const letters = &table->letters;
   const SymbolicSize elements = shape_row_elements(row), bytes = shape_row_bytes(row);
   json_t *value = json_object();
   json_set(&value, "number", json_integer((json_int_t)number));

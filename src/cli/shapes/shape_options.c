@@ -12,7 +12,7 @@
 #include "cli/util/model_choice.h"
 
 /* A number from 1 to most, or a letter. */
-static bool read_symbolic(const char *name, const char *text, size_t most, ExtentLetters *letters,
+static bool read_symbolic(const char *name, const char *text, size_t most, SizeLetters *letters,
                           SymbolicSize *size) {
   const Option option = {.name = name, .least = 1, .most = most};
   size_t number;
@@ -24,7 +24,7 @@ static bool read_symbolic(const char *name, const char *text, size_t most, Exten
     usage_error(
         "--%s: \"%s\" is neither a number nor a letter; a letter may go on with letters, digits "
         "and _, up to %d characters, as in d_k.",
-        name, text, EXTENT_NAME_SIZE - 1);
+        name, text, SYMBOLIC_NAME_SIZE - 1);
     return false;
   }
   if (read_size(&option, text, &number) != EXIT_SUCCESS) return false;
@@ -34,7 +34,7 @@ static bool read_symbolic(const char *name, const char *text, size_t most, Exten
 
 /* The same for a size that may be left out. */
 static bool read_symbolic_or(const char *name, const char *text, size_t most,
-                             SymbolicSize otherwise, ExtentLetters *letters, SymbolicSize *size) {
+                             SymbolicSize otherwise, SizeLetters *letters, SymbolicSize *size) {
   *size = otherwise;
   return text == NULL || read_symbolic(name, text, most, letters, size);
 }
@@ -63,7 +63,7 @@ static bool check_heads(const ShapeTexts *texts, const ShapeSizes *sizes) {
 }
 
 static bool read_dimensions(const ShapeTexts *texts, ShapeSizes *sizes) {
-  ExtentLetters *const letters = &sizes->letters;
+  SizeLetters *const letters = &sizes->letters;
   return read_symbolic("d-model", texts->width, DIMENSION_MAX, letters, &sizes->width) &&
          read_symbolic("heads", texts->heads, DIMENSION_MAX, letters, &sizes->heads) &&
          read_symbolic_or("kv-heads", texts->kv_heads, DIMENSION_MAX, sizes->heads, letters,

@@ -150,7 +150,7 @@ static void add_chunks(ShapeBuilder *b, const char *id, const char *label, char 
   char symbol[32];
   for (size_t h = 0; h < (count ? count : 1); h++) {
     const SymbolicSize head = count ? symbolic_number((int64_t)h) : index;
-    const ExtentText name = symbolic_formula(&head, &b->table->letters);
+    const SizeText name = symbolic_formula(&head, &b->table->letters);
     snprintf(symbol, sizeof symbol, "%c_%.24s", letter, name.text);
     add_part(b, id, label, symbol, symbolic_add(start, symbolic_times(head, dim)), dim);
   }
@@ -206,7 +206,7 @@ static void note_triangle(ShapeBuilder *b) {
   const SymbolicSize n = b->sizes->tokens, square = symbolic_times(n, n), two = symbolic_number(2);
   const SymbolicSize seen = symbolic_over(symbolic_add(square, n), two);
   const SymbolicSize hidden = symbolic_add(square, symbolic_times(seen, symbolic_number(-1)));
-  const ExtentLetters *const letters = &b->sizes->letters;
+  const SizeLetters *const letters = &b->sizes->letters;
   shape_add_note(
       b, true,
       "Of %s scores of a head the mask leaves %s, on and below the diagonal, and hides %s.",

@@ -132,7 +132,7 @@ static void append_title(ShapeTable *table, const char *format, ...) {
 
 /* What is given, not what follows from it: a quiz shows it too. */
 static void write_title(const ShapeSizes *sizes, ShapeTable *table) {
-  const ExtentLetters *const letters = &sizes->letters;
+  const SizeLetters *const letters = &sizes->letters;
   const bool grouped = !symbolic_equal(sizes->heads, sizes->kv_heads);
   const bool uneven = !symbolic_equal(sizes->head_dim, sizes->value_dim);
   const bool apart = !symbolic_equal(symbolic_times(sizes->heads, sizes->head_dim), sizes->width);
@@ -155,22 +155,22 @@ static void write_title(const ShapeSizes *sizes, ShapeTable *table) {
 }
 
 static void note_dims(ShapeBuilder *builder) {
-  const ExtentLetters *const letters = &builder->sizes->letters;
+  const SizeLetters *const letters = &builder->sizes->letters;
   const char *const key = builder->head_dim.name, *const value = builder->value_dim.name;
   if (!key || symbolic_is_constant(&builder->head_dim)) return;
-  const ExtentText formula = symbolic_formula(&builder->sizes->head_dim, letters);
+  const SizeText formula = symbolic_formula(&builder->sizes->head_dim, letters);
   shape_add_note(builder, true, "%s%s%s = %s: the heads divide the width among them.", key,
                  value ? " = " : "", value ? value : "", formula.text);
 }
 
 static void note_heads(ShapeBuilder *builder) {
   const ShapeSizes *const sizes = builder->sizes;
-  const ExtentLetters *const letters = &sizes->letters;
-  const ExtentText heads = symbolic_formula(&sizes->heads, letters);
-  const ExtentText kv_heads = symbolic_formula(&sizes->kv_heads, letters);
-  const ExtentText columns = symbolic_formula(&builder->key_columns, letters);
+  const SizeLetters *const letters = &sizes->letters;
+  const SizeText heads = symbolic_formula(&sizes->heads, letters);
+  const SizeText kv_heads = symbolic_formula(&sizes->kv_heads, letters);
+  const SizeText columns = symbolic_formula(&builder->key_columns, letters);
   const SymbolicSize plain = symbolic_times(sizes->heads, sizes->head_dim);
-  const ExtentText plain_columns = symbolic_formula(&plain, letters);
+  const SizeText plain_columns = symbolic_formula(&plain, letters);
   if (sizes->real_kv_heads) {
     const SymbolicSize real =
         symbolic_times(symbolic_number((int64_t)sizes->real_kv_heads), sizes->head_dim);

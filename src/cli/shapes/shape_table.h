@@ -31,7 +31,7 @@ const char *shape_topic_name(size_t topic);
 
 /* The sizes of a layer. They share the letters; without a batch, batch.count is 0. */
 typedef struct ShapeSizes {
-  ExtentLetters letters;
+  SizeLetters letters;
   SymbolicSize batch, tokens, width, heads, kv_heads, head_dim, value_dim;
   const AttendModel *model; /* what a model adds to its sizes; null for sizes by hand */
   size_t real_kv_heads;     /* of the model where `heads` stand in for them, else 0 */
@@ -62,7 +62,7 @@ typedef struct ShapeNote {
 } ShapeNote;
 
 typedef struct ShapeTable {
-  ExtentLetters letters;
+  SizeLetters letters;
   char title[256];
   ShapeSection sections[SHAPE_TOPICS + 1]; /* causal takes two where there are several heads */
   size_t section_count;

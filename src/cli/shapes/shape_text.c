@@ -25,10 +25,10 @@ typedef struct Cells {
 static const Cells heads = {{"no.", "matrix", "notation", "shape", "elements", "bytes", "FLOPs"}};
 
 /* A number in groups of three digits, a formula as it is. */
-static void write_amount(const SymbolicSize *extent, const ExtentLetters *letters, char *cell) {
+static void write_amount(const SymbolicSize *size, const SizeLetters *letters, char *cell) {
   int64_t number;
-  if (!symbolic_get_number(extent, &number)) {
-    snprintf(cell, CELL_SIZE, "%s", symbolic_formula(extent, letters).text);
+  if (!symbolic_get_number(size, &number)) {
+    snprintf(cell, CELL_SIZE, "%s", symbolic_formula(size, letters).text);
     return;
   }
   char digits[32];
@@ -40,7 +40,7 @@ static void write_amount(const SymbolicSize *extent, const ExtentLetters *letter
   *cell = '\0';
 }
 
-static void write_shape(const ShapeRow *row, const ExtentLetters *letters, bool blank, char *cell) {
+static void write_shape(const ShapeRow *row, const SizeLetters *letters, bool blank, char *cell) {
   size_t used = (size_t)snprintf(cell, CELL_SIZE, "[");
   for (size_t i = 0; i < row->rank && used < CELL_SIZE; i++)
     used += (size_t)snprintf(cell + used, CELL_SIZE - used, "%s%s", i > 0 ? " × " : "",
@@ -48,8 +48,7 @@ static void write_shape(const ShapeRow *row, const ExtentLetters *letters, bool 
   if (used < CELL_SIZE) snprintf(cell + used, CELL_SIZE - used, "]");
 }
 
-static void write_symbol(const ShapeRow *row, const ExtentLetters *letters, bool blank,
-                         char *cell) {
+static void write_symbol(const ShapeRow *row, const SizeLetters *letters, bool blank, char *cell) {
   if (row->cut)
     snprintf(cell, CELL_SIZE, "%s = QKV columns %s:%s", row->symbol,
              blank ? SHAPE_BLANK : symbolic_formula(&row->first, letters).text,

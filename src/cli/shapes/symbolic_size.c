@@ -11,42 +11,42 @@
 #include <string.h>
 
 bool symbolic_is_letter(const char *text) {
-  if (!isalpha((unsigned char)*text) || strlen(text) >= EXTENT_NAME_SIZE) return false;
+  if (!isalpha((unsigned char)*text) || strlen(text) >= SYMBOLIC_NAME_SIZE) return false;
   for (; *text; text++)
     if (!isalnum((unsigned char)*text) && *text != '_') return false;
   return true;
 }
 
 /* The place of the name, or letters->count. */
-static size_t find_letter(const ExtentLetters *letters, const char *name) {
+static size_t find_letter(const SizeLetters *letters, const char *name) {
   size_t i = 0;
   while (i < letters->count && strcmp(letters->names[i], name) != 0) i++;
   return i;
 }
 
-bool symbolic_has_letter(const ExtentLetters *letters, const char *name) {
+bool symbolic_has_letter(const SizeLetters *letters, const char *name) {
   return find_letter(letters, name) < letters->count;
 }
 
-SymbolicSize symbolic_letter(ExtentLetters *letters, const char *name) {
+SymbolicSize symbolic_letter(SizeLetters *letters, const char *name) {
   const size_t place = find_letter(letters, name);
-  if (place == EXTENT_LETTERS || !symbolic_is_letter(name)) return (SymbolicSize){.beyond = true};
+  if (place == SYMBOLIC_LETTERS || !symbolic_is_letter(name)) return (SymbolicSize){.beyond = true};
   if (place == letters->count) {
     memcpy(letters->names[place], name, strlen(name) + 1);
     letters->count++;
   }
-  SymbolicSize extent = symbolic_number(1);
-  extent.terms[0].powers[place] = 1;
-  return extent;
+  SymbolicSize size = symbolic_number(1);
+  size.terms[0].powers[place] = 1;
+  return size;
 }
 
 SymbolicSize symbolic_number(int64_t number) {
   return (SymbolicSize){.count = number != 0, .terms = {{.top = number, .bottom = 1}}};
 }
 
-SymbolicSize symbolic_named(SymbolicSize extent, const char *name) {
-  extent.name = name;
-  return extent;
+SymbolicSize symbolic_named(SymbolicSize size, const char *name) {
+  size.name = name;
+  return size;
 }
 
 /* Both are above 0, or the first is 0. */
@@ -60,7 +60,7 @@ static int64_t common_divisor(int64_t a, int64_t b) {
 }
 
 /* False if it leaves the range. The least number has no opposite and counts as out of it. */
-static bool reduce(ExtentTerm *term) {
+static bool reduce(SizeTerm *term) {
   if (term->top == INT64_MIN) return false;
   const int64_t divisor = common_divisor(term->top < 0 ? -term->top : term->top, term->bottom);
   term->top /= divisor;
@@ -68,11 +68,11 @@ static bool reduce(ExtentTerm *term) {
   return true;
 }
 
-static bool are_like(const ExtentTerm *a, const ExtentTerm *b) {
+static bool are_like(const SizeTerm *a, const SizeTerm *b) {
   return memcmp(a->powers, b->powers, sizeof a->powers) == 0;
 }
 
-static bool add_fraction(ExtentTerm *sum, const ExtentTerm *term) {
+static bool add_fraction(SizeTerm *sum, const SizeTerm *term) {
   int64_t left, right;
   return !__builtin_mul_overflow(sum->top, term->bottom, &left) &&
          !__builtin_mul_overflow(term->top, sum->bottom, &right) &&
@@ -80,10 +80,10 @@ static bool add_fraction(ExtentTerm *sum, const ExtentTerm *term) {
          !__builtin_mul_overflow(sum->bottom, term->bottom, &sum->bottom) && reduce(sum);
 }
 
-static void add_term(SymbolicSize *sum, const ExtentTerm *term) {
+static void add_term(SymbolicSize *sum, const SizeTerm *term) {
   size_t i = 0;
   while (i < sum->count && !are_like(&sum->terms[i], term)) i++;
-  if (i == EXTENT_TERMS) {
+  if (i == SYMBOLIC_TERMS) {
     sum->beyond = true;
   } else if (i == sum->count) {
     sum->terms[sum->count++] = *term;
@@ -103,12 +103,12 @@ SymbolicSize symbolic_add(SymbolicSize a, SymbolicSize b) {
   return sum;
 }
 
-static bool multiply_terms(const ExtentTerm *a, const ExtentTerm *b, ExtentTerm *product) {
+static bool multiply_terms(const SizeTerm *a, const SizeTerm *b, SizeTerm *product) {
   /* Crosswise first, so that a product in range is not lost to factors that cancel. */
-  ExtentTerm one = {.top = a->top, .bottom = b->bottom};
-  ExtentTerm other = {.top = b->top, .bottom = a->bottom};
+  SizeTerm one = {.top = a->top, .bottom = b->bottom};
+  SizeTerm other = {.top = b->top, .bottom = a->bottom};
   if (!reduce(&one) || !reduce(&other)) return false;
-  for (size_t i = 0; i < EXTENT_LETTERS; i++) {
+  for (size_t i = 0; i < SYMBOLIC_LETTERS; i++) {
     const int power = a->powers[i] + b->powers[i];
     if (power < INT8_MIN || power > INT8_MAX) return false;
     product->powers[i] = (int8_t)power;
@@ -121,7 +121,7 @@ SymbolicSize symbolic_times(SymbolicSize a, SymbolicSize b) {
   SymbolicSize product = {.beyond = a.beyond || b.beyond};
   for (size_t i = 0; i < a.count; i++)
     for (size_t j = 0; j < b.count; j++) {
-      ExtentTerm term;
+      SizeTerm term;
       if (multiply_terms(&a.terms[i], &b.terms[j], &term))
         add_term(&product, &term);
       else
@@ -130,15 +130,16 @@ SymbolicSize symbolic_times(SymbolicSize a, SymbolicSize b) {
   return product;
 }
 
-SymbolicSize symbolic_over(SymbolicSize extent, SymbolicSize divisor) {
+SymbolicSize symbolic_over(SymbolicSize size, SymbolicSize divisor) {
   if (divisor.count != 1) return (SymbolicSize){.beyond = true};
-  const ExtentTerm term = divisor.terms[0];
+  const SizeTerm term = divisor.terms[0];
   SymbolicSize inverse = symbolic_number(1);
   inverse.beyond = divisor.beyond;
   inverse.terms[0].top = term.top < 0 ? -term.bottom : term.bottom;
   inverse.terms[0].bottom = term.top < 0 ? -term.top : term.top;
-  for (size_t i = 0; i < EXTENT_LETTERS; i++) inverse.terms[0].powers[i] = (int8_t)-term.powers[i];
-  return symbolic_times(extent, inverse);
+  for (size_t i = 0; i < SYMBOLIC_LETTERS; i++)
+    inverse.terms[0].powers[i] = (int8_t)-term.powers[i];
+  return symbolic_times(size, inverse);
 }
 
 bool symbolic_equal(SymbolicSize a, SymbolicSize b) {
@@ -146,28 +147,28 @@ bool symbolic_equal(SymbolicSize a, SymbolicSize b) {
   return !difference.beyond && difference.count == 0;
 }
 
-bool symbolic_is_constant(const SymbolicSize *extent) {
-  static const int8_t none[EXTENT_LETTERS];
-  return extent->count == 0 ||
-         (extent->count == 1 && memcmp(extent->terms[0].powers, none, sizeof none) == 0);
+bool symbolic_is_constant(const SymbolicSize *size) {
+  static const int8_t none[SYMBOLIC_LETTERS];
+  return size->count == 0 ||
+         (size->count == 1 && memcmp(size->terms[0].powers, none, sizeof none) == 0);
 }
 
-bool symbolic_get_number(const SymbolicSize *extent, int64_t *number) {
-  if (extent->beyond || !symbolic_is_constant(extent)) return false;
-  if (extent->count == 1 && extent->terms[0].bottom != 1) return false;
-  *number = extent->count == 1 ? extent->terms[0].top : 0;
+bool symbolic_get_number(const SymbolicSize *size, int64_t *number) {
+  if (size->beyond || !symbolic_is_constant(size)) return false;
+  if (size->count == 1 && size->terms[0].bottom != 1) return false;
+  *number = size->count == 1 ? size->terms[0].top : 0;
   return true;
 }
 
-static void append(ExtentText *to, const char *text) {
+static void append(SizeText *to, const char *text) {
   const size_t used = strlen(to->text);
   snprintf(to->text + used, sizeof to->text - used, "%s", text);
 }
 
 /* Factors of one side of a quotient, those with a positive power or those with a negative one; a
  * number of 1 is left out where anything else stands. Returns how many were written. */
-static size_t write_factors(const ExtentTerm *term, const ExtentLetters *letters, int64_t number,
-                            int sign, ExtentText *to) {
+static size_t write_factors(const SizeTerm *term, const SizeLetters *letters, int64_t number,
+                            int sign, SizeText *to) {
   static const char *const raised[] = {"", "", "²", "³", "⁴"};
   char text[32];
   size_t written = 0;
@@ -187,10 +188,10 @@ static size_t write_factors(const ExtentTerm *term, const ExtentLetters *letters
   return written;
 }
 
-static void write_term(const ExtentTerm *term, const ExtentLetters *letters, ExtentText *to) {
+static void write_term(const SizeTerm *term, const SizeLetters *letters, SizeText *to) {
   if (write_factors(term, letters, term->top < 0 ? -term->top : term->top, 1, to) == 0)
     append(to, "1");
-  ExtentText below = {""};
+  SizeText below = {""};
   const size_t divisors = write_factors(term, letters, term->bottom, -1, &below);
   if (divisors == 0) return;
   append(to, divisors > 1 ? "/(" : "/");
@@ -198,23 +199,23 @@ static void write_term(const ExtentTerm *term, const ExtentLetters *letters, Ext
   append(to, divisors > 1 ? ")" : "");
 }
 
-ExtentText symbolic_formula(const SymbolicSize *extent, const ExtentLetters *letters) {
-  ExtentText text = {""};
-  for (size_t i = 0; i < extent->count; i++) {
-    const bool negative = extent->terms[i].top < 0;
+SizeText symbolic_formula(const SymbolicSize *size, const SizeLetters *letters) {
+  SizeText text = {""};
+  for (size_t i = 0; i < size->count; i++) {
+    const bool negative = size->terms[i].top < 0;
     append(&text, i == 0 ? (negative ? "−" : "") : (negative ? " − " : " + "));
-    write_term(&extent->terms[i], letters, &text);
+    write_term(&size->terms[i], letters, &text);
   }
-  if (extent->count == 0) append(&text, "0");
+  if (size->count == 0) append(&text, "0");
   return text;
 }
 
-ExtentText symbolic_in_shape(const SymbolicSize *extent, const ExtentLetters *letters) {
-  ExtentText text = {""};
-  const ExtentText formula = symbolic_formula(extent, letters);
-  const bool sum = extent->count > 1;
-  if (extent->name && !symbolic_is_constant(extent)) {
-    append(&text, extent->name);
+SizeText symbolic_in_shape(const SymbolicSize *size, const SizeLetters *letters) {
+  SizeText text = {""};
+  const SizeText formula = symbolic_formula(size, letters);
+  const bool sum = size->count > 1;
+  if (size->name && !symbolic_is_constant(size)) {
+    append(&text, size->name);
     return text;
   }
   append(&text, sum ? "(" : "");
