@@ -1,7 +1,7 @@
 /* block_matrix.h - A [B_0 | B_1] = [A B_0 | A B_1], shown and measured on a layer's projections.
  *
- * Why a layer may keep the weights of all heads in one matrix: projecting with the heads' matrices
- * side by side and splitting the columns gives what projecting with each of them apart gives.
+ * This is why a layer may keep the weights of all heads in one matrix: projecting with the heads'
+ * matrices side by side and splitting the columns gives the same as projecting with each apart.
  */
 #ifndef ATTEND_SRC_CLI_BLOCK_MATRIX_H
 #define ATTEND_SRC_CLI_BLOCK_MATRIX_H

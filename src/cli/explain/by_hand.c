@@ -68,7 +68,7 @@ static Widths measure(const Lesson *lesson) {
   return widths;
 }
 
-/* A weight, its bar, and what is left of the bar's column unless the line ends with it. */
+/* A weight and its bar, padded to the width of the column unless the line ends here. */
 static void print_weight(FILE *file, float weight, bool last, bool colour) {
   const double share = weight > 0 ? fmin((double)weight, 1) : 0;
   const size_t eighths = (size_t)(share * 8 * BAR_WIDTH + 0.5);
@@ -98,7 +98,7 @@ static void print_token(FILE *file, const Lesson *lesson, const Widths *widths, 
   print_weight(file, softmax->data[j], true, colour);
 }
 
-/* What a table of weights by sum needs to be read rightly. */
+/* How to read weights by sum where they are surprising. */
 static void print_notes(FILE *file, const Matrix *scores) {
   double sum = 0;
   bool negative = false, positive = false;

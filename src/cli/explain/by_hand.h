@@ -1,4 +1,6 @@
-/* by_hand.h - one query against a few keys, as on paper: by sum beside by softmax. */
+/* by_hand.h - one query against a few keys, as on paper: weights by sum beside weights by
+ * softmax.
+ */
 #ifndef ATTEND_SRC_CLI_BY_HAND_H
 #define ATTEND_SRC_CLI_BY_HAND_H
 

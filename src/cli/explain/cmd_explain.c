@@ -24,7 +24,8 @@
 #include "cli/lesson/random_lesson.h"
 #include "cli/util/blas_core.h"
 
-/* Beyond so many FLOPs (some ten seconds of plain loops) the naive path is not run unasked. */
+/* With more FLOPs than this, some ten seconds of plain loops, the naive path runs only on
+ * request. */
 #define NAIVE_FLOPS 2e10
 #define NOTE_SIZE 160
 
@@ -60,7 +61,7 @@ static int load_lesson(const ExplainOptions *options, Lesson *lesson) {
   }
 }
 
-/* What the options say in place of the lesson. */
+/* Options take the place of what the lesson says. */
 static int apply_options(const ExplainOptions *options, Lesson *lesson) {
   if (options->causal) lesson->causal = true;
   if (options->bidirectional) lesson->causal = false;
@@ -88,7 +89,7 @@ static int apply_options(const ExplainOptions *options, Lesson *lesson) {
   return EXIT_SUCCESS;
 }
 
-/* Puts the query that is sought in the place of the lesson's own. */
+/* Finds the query and puts it in the place of the lesson's own. */
 static int seek(const ExplainOptions *options, Lesson *lesson, SeekResult *result) {
   char error[LESSON_ERROR_SIZE];
   SeekGoal goal;
@@ -132,7 +133,7 @@ static size_t choose_paths(const ExplainOptions *options, const Explanation *e,
   return 1;
 }
 
-/* What each path gives; a failure only if there is nothing to show. */
+/* Runs each path. Fails only if there is nothing to show. */
 static int run_paths(const LessonRun *run, const AttendPath *paths, size_t count, Explanation *e) {
   const Lesson *const lesson = run->lesson;
   const bool by_hand = by_hand_applies(lesson);

@@ -149,7 +149,7 @@ bool explanation_print_json(const Explanation *e) {
       lesson_object(e->lesson), "traces", traces_array(e), "differences", differences_array(e),
       "seek", seek_object(e->seek), "plan", plan_object(&e->plan, e->plan_status));
   if (root == NULL) return false;
-  /* What stdout refused is for finish_stdout() to report. */
+  /* finish_stdout() reports an error of stdout. */
   const bool encoded =
       json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) == 0 || ferror(stdout);
   putchar('\n');

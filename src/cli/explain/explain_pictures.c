@@ -1,6 +1,6 @@
-/* explain_pictures.c - what of a lesson and its trace goes into a drawing or a heat map.
+/* explain_pictures.c - chooses what a drawing and a heat map show of a lesson and its trace.
  *
- * Owns the choice and the titles; how they look is layer_drawing.c's and heat_map.c's.
+ * Owns the choice and the titles. layer_drawing.c and heat_map.c own the looks.
  */
 #include "cli/explain/explain_pictures.h"
 
@@ -26,8 +26,8 @@ void explain_pictures_discard(ExplainPictures *pictures) {
   picture_file_discard(&pictures->heat);
 }
 
-/* The texts of the labels of the last `count` tokens; null without labels, or without memory, where
- * pictures number the tokens. To be freed. */
+/* The labels of the last `count` tokens, to be freed. Null if there are none or memory is short;
+ * pictures then number the tokens. */
 static const char **labels_of(const Lesson *lesson, size_t count) {
   if (lesson->labels == NULL || count > lesson->key_tokens) return NULL;
   const char **const texts = calloc(count, sizeof *texts);
@@ -72,7 +72,7 @@ static int write_drawing(ExplainPictures *pictures, const Lesson *lesson) {
   return status;
 }
 
-/* Most maps on one picture: scores and weights of so many heads. */
+/* A picture has at most the scores and weights of this many heads. */
 #define HEADS_ON_A_PAGE 8
 #define MAPS_ON_A_PAGE (2 * HEADS_ON_A_PAGE)
 #define TITLE_SIZE 48
@@ -101,8 +101,8 @@ static void add_map(Maps *maps, const HeatMap *form, HeatKind kind, const char *
   maps->items[maps->count++] = map;
 }
 
-/* Of each head the scores that count, and the weights that they make. Where nothing is masked, they
- * go by the name that the text gives them. */
+/* The last scores of each head, after softcap and mask, and its weights. Scores have the name that
+ * the text gives them. */
 static void gather_maps(const Lesson *lesson, const Trace *trace, const HeatMap *form, Maps *maps) {
   const bool several = lesson->shape.query_heads > 1;
   const bool capped = trace_find(trace, "capped_scores", trace->first_head) != NULL;

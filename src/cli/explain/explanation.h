@@ -1,5 +1,4 @@
-/* explanation.h - everything that one `attend explain` has computed, and the forms it is printed
- * in.
+/* explanation.h - everything that one `attend explain` has computed, and how it is printed.
  *
  * The command gathers it, a writer prints it; the writers compute nothing.
  */

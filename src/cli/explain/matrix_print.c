@@ -1,7 +1,7 @@
 /* matrix_print.c - owns the form of numbers, labels, bars and shades on a terminal.
  *
- * Every number of a matrix is first written into a small text, so that the widest one decides on
- * the width of all columns. Escape sequences are written only where a style asks for shades.
+ * Every number of a matrix is first written into a small text, and the widest one sets the width of
+ * all columns. Escape sequences are written only where a style asks for shades.
  */
 #include "cli/explain/matrix_print.h"
 

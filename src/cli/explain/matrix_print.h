@@ -1,4 +1,4 @@
-/* matrix_print.h - matrices as text: aligned numbers, or what can be said of one that is too large.
+/* matrix_print.h - matrices as text: aligned numbers, or a summary of one that is too large.
  *
  * All columns of a matrix are equally wide. A matrix of whole numbers is printed without a point.
  * With colour a matrix of scores or weights also shows how large each element is.
@@ -40,7 +40,7 @@ void matrix_print_heat(FILE *file, const Matrix *matrix);
 /* A bar of at most `width` characters for a share from 0 to 1, in eighths of a character. */
 void print_bar(FILE *file, double share, size_t width, bool colour);
 
-/* Writes text padded on the left (or right) to `width` characters of UTF-8. */
+/* Writes text padded to `width` columns, on the left if `right`, else on the right. */
 void print_padded(FILE *file, const char *text, size_t width, bool right);
 
 #endif

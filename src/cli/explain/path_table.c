@@ -42,8 +42,8 @@ static void print_differences(FILE *file, const Trace *traces, size_t count, con
   fputc('\n', file);
 }
 
-/* What a tap shows of a path that never keeps its scores is said, so that nobody takes a table of
- * small differences for one of intermediate results that were there. */
+/* A path that never keeps its scores forms them again for the tap. The note says so, because a
+ * table of small differences would suggest that they were there all along. */
 static void print_note(FILE *file, const Trace *traces, size_t count) {
   for (size_t i = 0; i < count; i++) {
     if (traces[i].path == ATTEND_PATH_NAIVE || traces[i].status != ATTEND_OK) continue;

@@ -6,8 +6,8 @@
 
 #include "cli/lesson/trace.h"
 
-/* Prints the largest difference at each matrix that two of the traces have both formed, the time of
- * each, and the reason of each that gave nothing. */
+/* Prints the largest difference at each matrix that two traces have in common, the time of each
+ * path, and the reason of each path that gave nothing. */
 void path_table_print(FILE *file, const Trace *traces, size_t count);
 
 #endif

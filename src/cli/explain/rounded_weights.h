@@ -1,4 +1,4 @@
-/* rounded_weights.h - going on with rounded weights, as one does on paper. */
+/* rounded_weights.h - continues with rounded weights, as one does on paper. */
 #ifndef ATTEND_SRC_CLI_ROUNDED_H
 #define ATTEND_SRC_CLI_ROUNDED_H
 

@@ -187,7 +187,7 @@ static void store(Leads *leads, double length, SeekResult *result) {
   result->weight = (double)leads->shared * weight_at(leads, leads->query, length);
 }
 
-/* Along a direction in which every lead grows. */
+/* Takes the shortest query along a direction in which every lead grows. */
 static void follow_direction(const Lesson *lesson, const SeekGoal *goal, Leads *leads,
                              SeekResult *result) {
   const double norm = sqrt(dot(leads->dim, leads->query, leads->query));
@@ -211,7 +211,7 @@ static void follow_direction(const Lesson *lesson, const SeekGoal *goal, Leads *
   store(leads, length * 1.0001, result);
 }
 
-/* At the largest weight there is. */
+/* Takes the query where the ascent ended. */
 static void stay_there(const Lesson *lesson, const SeekGoal *goal, Leads *leads,
                        SeekResult *result) {
   store(leads, 1, result);

@@ -1,8 +1,8 @@
-/* seek.h - finding a query that looks where one wants it to.
+/* seek.h - finds a query that gives a token the weight that one wants.
  *
- * The score of a key is linear in the query, so the logarithm of a softmax weight is concave in it,
- * and there is either a direction along which a token's weight grows to 1, or a largest weight that
- * any query can give it. Both are found, and said how.
+ * The score of a key is linear in the query, so the logarithm of a softmax weight is concave in the
+ * query. Either a token's weight grows to 1 along some direction, or there is a largest weight that
+ * any query can give it. The search finds which, and says how.
  */
 #ifndef ATTEND_SRC_CLI_SEEK_H
 #define ATTEND_SRC_CLI_SEEK_H

@@ -1,4 +1,4 @@
-/* seek_goal.c - what --seek asks for, in words: tokens by label or number, and a weight. */
+/* seek_goal.c - reads the goal of --seek: tokens by label or number, and a weight. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 #include "cli/explain/seek.h"
 
-/* The weight that two tokens together are given when they are to share it. */
+/* The weight of both tokens together when they are to have equal weights. */
 #define TOGETHER 0.9
 
 static bool is_digits(const char *text) {

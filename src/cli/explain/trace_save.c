@@ -1,5 +1,4 @@
-/* trace_save.c - names the files and writes them through attend_write_npy(), which leaves none half
- * written. */
+/* trace_save.c - names the files. attend_write_npy() writes each whole or not at all. */
 #include "cli/explain/trace_save.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 #include "cli/lesson/lesson.h"
 #include "cli/lesson/trace.h"
 
-/* Writes what was given (X.npy, W_q.npy, ...) and the matrices of the trace (weights.npy, or
+/* Writes the matrices of the lesson (X.npy, W_q.npy, ...) and those of the trace (weights.npy, or
  * weights_3.npy of head 3 where there are several heads) into a directory, which is made if its
  * parent is there. False, with the sentence in error[LESSON_ERROR_SIZE], at the first file that
  * cannot be written; *files counts those that were. */

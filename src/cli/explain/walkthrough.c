@@ -1,7 +1,7 @@
 /* walkthrough.c - owns the words that go with each matrix, and the order in which they are printed.
  *
- * Computes nothing: what is printed is in the trace. A matrix that the path did not show is left
- * out, and said to be.
+ * Computes nothing: all that is printed is in the trace. A line says that the path kept
+ * matrices to itself.
  */
 #include "cli/explain/walkthrough.h"
 
@@ -28,7 +28,7 @@ typedef enum Axis { AXIS_PLAIN, AXIS_QUERIES, AXIS_KEYS } Axis;
 typedef struct Step {
   const char *name, *symbol;
   Axis rows, columns;
-  bool of_weights; /* sums of rows, and the largest of each row if it is large */
+  bool of_weights; /* also print row sums; of a large matrix, each row's largest */
   bool shaded;
 } Step;
 
@@ -237,9 +237,9 @@ static Caption caption_of(const Lesson *p, const Trace *trace, size_t step, size
   return caption;
 }
 
-/* Q, K and V of a core with one head are what was given. Keys come once for each group of heads.
- * The masked scores of a lesson that hides nothing are its scores, and the mask is that of all
- * heads. */
+/* Leaves out repetitions: Q, K and V of a core with one head are the given ones; keys come once for
+ * each group of heads; masked scores equal the scores if nothing is hidden; all heads have one
+ * mask. */
 static bool is_shown(const Lesson *p, const Trace *trace, size_t step, size_t head) {
   const size_t group = p->shape.query_heads / p->shape.kv_heads;
   if (step < 3 && !lesson_is_layer(p) && p->shape.query_heads == 1) return false;

@@ -20,13 +20,13 @@ typedef struct Walk {
 /* The name, the sizes, and what is done to the scores. */
 void walk_title(Walk *walk);
 
-/* What is given. */
+/* The matrices of the lesson. */
 void walk_inputs(Walk *walk);
 
 /* The matrices of the trace in the order in which they arise, one head after the other. */
 void walk_trace(Walk *walk, const Trace *trace);
 
-/* The results of a trace that went on with rounded weights, beside those of the exact one. */
+/* The results with rounded weights, beside the exact ones. */
 void walk_rounded(Walk *walk, const Trace *exact, const Trace *rounded);
 
 #endif

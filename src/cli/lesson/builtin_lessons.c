@@ -1,8 +1,7 @@
 /* builtin_lessons.c - the numbers of the examples.
  *
- * Small whole numbers, so that every step can be followed on paper. They are data: what they lead
- * to is computed by the library like everything else, and tests/test_explain*.sh hold it against
- * figures worked out by hand.
+ * Small whole numbers, so that every step can be followed on paper. The library computes what they
+ * lead to; tests/tool/test_explain*.sh hold it against figures worked out by hand.
  */
 #include "cli/lesson/builtin_lessons.h"
 
@@ -45,7 +44,7 @@ static const Builtin builtins[] = {
         .name = "multi-head",
         .about = "Two heads of dimension 2: head 0 looks at its own token, head 1 at the other",
         .heads = 2,
-        /* Scores of 15 * 15 / sqrt(2) leave the other key a weight of exactly 0 in fp32. */
+        /* A score of 15 * 15 / sqrt(2) gives the other key a weight of exactly 0 in fp32. */
         .matrices =
             {
                 {LESSON_Q, 2, 4, (const float[]){15, 0, 0, 15, 0, 15, 15, 0}},

@@ -1,7 +1,7 @@
 /* builtin_lessons.h - the examples of `attend explain`, whose numbers stand on handouts.
  *
- * A built-in example is a lesson like one from a file; only block-matrix, which is a comparison,
- * has no lesson of its own (block_matrix.h).
+ * A built-in example is a lesson like one from a file. Only block-matrix, a comparison, is none
+ * (block_matrix.h).
  */
 #ifndef ATTEND_SRC_CLI_BUILTIN_LESSONS_H
 #define ATTEND_SRC_CLI_BUILTIN_LESSONS_H

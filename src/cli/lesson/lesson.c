@@ -1,7 +1,8 @@
 /* lesson.c - derives the shape of a lesson from its matrices; refuses what does not fit.
  *
- * Owns the sentences on matrices that do not go together. A matrix is judged against those before
- * it, in the order X, weights, W_o (or Q, K, V, W_o), so that the first one that is wrong is named.
+ * Owns the sentences on matrices that do not go together. Each matrix is judged against those
+ * before it, in the order X, weights, W_o (or Q, K, V, W_o), so that the sentence names the first
+ * wrong one.
  */
 #include "cli/lesson/lesson.h"
 

@@ -57,10 +57,10 @@ typedef struct Lesson {
   float scale; /* 0: 1/sqrt(D) */
   AttendNormalization normalization;
   uint8_t *mask;       /* [Nq, Nk], 1 shows the key to the query; or null */
-  int round;           /* digits of the weights when one goes on by hand, or LESSON_NOT_ROUNDED */
+  int round;           /* digits that weights are rounded to by hand, or LESSON_NOT_ROUNDED */
   LessonLabel *labels; /* [Nk], or null */
 
-  /* A model's layer has these as well; they are random like its other weights. */
+  /* Only a model's layer has these; they are random like its other weights. */
   bool of_model;
   AttendModel model;
   Matrix query_norm, key_norm, sinks;
@@ -83,8 +83,8 @@ void lesson_init(Lesson *lesson);
 void lesson_free(Lesson *lesson);
 
 /* Derives the shape and checks that every matrix fits it. False with the sentence, which begins
- * with the name of the matrix, in error[LESSON_ERROR_SIZE]. The mask and the labels are not looked
- * at: their sizes are the shape's. */
+ * with the name of the matrix, in error[LESSON_ERROR_SIZE]. It does not look at
+ * the mask and the labels, whose sizes follow from the shape. */
 bool lesson_complete(Lesson *lesson, char *error);
 
 /* The options of a library call on it. Points into *lesson. */

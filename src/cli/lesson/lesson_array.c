@@ -1,7 +1,7 @@
 /* lesson_array.c - one matrix or vector of a lesson file: numbers in brackets, or a .npy file.
  *
- * Owns the sentences on ragged rows, on elements that are no finite numbers, and on arrays of the
- * wrong rank. An element is named as a program would: X[1][0].
+ * Owns the sentences on ragged rows, on elements that are not finite numbers, and on arrays of the
+ * wrong rank. A sentence names an element as a program would: X[1][0].
  */
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* lesson_file.c - the fields of a lesson file, and the lesson that they make.
  *
- * Owns the names of the fields and their defaults. A field that is not known is refused: a misspelt
- * "causal" that is skipped would show a student the wrong matrix.
+ * Owns the names of the fields and their defaults. An unknown field is refused: skipping a misspelt
+ * "causal" would show a student the wrong matrix.
  */
 #include "cli/lesson/lesson_file.h"
 
@@ -16,7 +16,7 @@
 
 #define HEADS_MAX 65536
 
-/* Fields that are no matrices. Each reader gets the field's name for its sentence. */
+/* Fields other than matrices. Each reader gets the field's name for its sentence. */
 typedef struct Field {
   const char *name;
   bool (*read)(const LessonReport *report, const char *name, const json_t *value, Lesson *lesson);
@@ -143,7 +143,7 @@ static bool read_label(const LessonReport *report, size_t index, const json_t *v
   return true;
 }
 
-/* tokens and mask need the shape and come after it. */
+/* tokens and mask are read after the shape, which they depend on. */
 static bool read_tokens(const LessonReport *report, const json_t *value, Lesson *lesson) {
   const size_t keys = lesson->key_tokens;
   if (!json_is_array(value)) {

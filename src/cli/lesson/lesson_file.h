@@ -1,15 +1,15 @@
-/* lesson_file.h - a lesson for `attend explain` out of a JSON file.
+/* lesson_file.h - reads a lesson for `attend explain` from a JSON file.
  *
- * docs/lessons.md describes the fields. Nothing in the file is trusted: what cannot be used gives
- * one sentence with the file, the place in it and what would be right.
+ * docs/lessons.md describes the fields. Nothing in the file is trusted: anything
+ * that cannot be used gives one sentence with the file, the place in it and what would be right.
  */
 #ifndef ATTEND_SRC_CLI_LESSON_FILE_H
 #define ATTEND_SRC_CLI_LESSON_FILE_H
 
 #include "cli/lesson/lesson.h"
 
-/* Larger files and deeper brackets are refused before they are parsed. Large arrays are for
- * .npy. */
+/* Larger files and deeper brackets are refused before they are parsed. Large arrays belong in .npy
+ * files. */
 #define LESSON_FILE_BYTES ((size_t)16 << 20)
 #define LESSON_FILE_DEPTH 8
 

@@ -1,4 +1,4 @@
-/* lesson_reader.h - what the parts of the lesson file's reader share.
+/* lesson_reader.h - the parts that read a lesson file, and their common types.
  *
  * lesson_text.c owns the file and its JSON, lesson_array.c a matrix in it, lesson_file.c the
  * fields and the lesson they make. A function that returns false has written the sentence.
@@ -20,7 +20,7 @@ typedef struct LessonReport {
 __attribute__((format(printf, 2, 3))) bool lesson_refuse(const LessonReport *report,
                                                          const char *format, ...);
 
-/* What a value is, in words that can follow "is". */
+/* Describes a value, in words that can follow "is". */
 #define LESSON_VALUE_SIZE 80
 typedef struct LessonValue {
   char text[LESSON_VALUE_SIZE];

@@ -1,8 +1,8 @@
 /* lesson_run.c - calls the library on a lesson and listens to its taps.
  *
- * What taps do not hand out is added here: Q K^T before the scale is the "scores" of a second call
- * whose scale is 1; the mask is what masked_scores differ from scores by; and a core, which has no
- * W_o, is projected by a plain loop.
+ * Adds three matrices that taps do not hand out. Q K^T before the scale is the "scores" of a second
+ * call whose scale is 1. The mask is masked_scores minus scores. A core has no W_o, so a plain loop
+ * projects its output.
  */
 #include "cli/lesson/lesson_run.h"
 
@@ -13,7 +13,7 @@
 
 #include "bench/timer.h"
 
-/* A call is timed by the fastest of so many, or of those that fit into the time. */
+/* The time of a call is the fastest of this many, or of as many as fit into TIMED_SECONDS. */
 #define TIMED_CALLS 20
 #define TIMED_SECONDS 0.5
 
@@ -52,7 +52,7 @@ bool lesson_run_open(const Lesson *lesson, const RunSettings *settings, LessonRu
   *run = (LessonRun){.lesson = lesson, .settings = *settings};
   if (!lesson_is_layer(lesson)) return true;
 
-  /* A layer has a W_o. Where none is given, zeros stand in for it, and no output is shown. */
+  /* The library wants a W_o. Where the lesson has none, zeros stand in and no output is shown. */
   Matrix zeros = {0};
   const AttendLayerShape *const s = &lesson->shape;
   const Matrix *output = &lesson->matrices[LESSON_W_O];
@@ -82,7 +82,7 @@ void lesson_run_close(LessonRun *run) {
   attend_free_weights(&run->weights);
 }
 
-/* What a tap keeps, and under which name. */
+/* Where a tap keeps matrices, and under which names. */
 typedef struct Listener {
   Trace *trace;
   const Lesson *lesson;
@@ -171,7 +171,7 @@ static void time_calls(const LessonRun *run, AttendContext *context, const Atten
   }
 }
 
-/* What a core leaves to the tool: its output is the concat, and W_o comes after it. */
+/* A core ends with the concat; the tool multiplies it by W_o. */
 static void project_core(const Lesson *lesson, Trace *trace, Matrix *out) {
   Matrix output = {0};
   if (lesson_has(lesson, LESSON_W_O)) {

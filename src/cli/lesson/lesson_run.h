@@ -1,4 +1,4 @@
-/* lesson_run.h - a given lesson through the library, with every matrix on the way kept.
+/* lesson_run.h - runs a lesson through the library and keeps every matrix on the way.
  *
  * The calls are attend_layer_forward() and attend_core_forward(), the same that `attend bench`
  * times.
@@ -29,12 +29,12 @@ bool lesson_run_open(const Lesson *lesson, const RunSettings *settings, LessonRu
                      char *error);
 void lesson_run_close(LessonRun *run);
 
-/* Runs the lesson by one path. What the path refuses is in trace->status and reason; false only if
- * memory for the trace is missing. The trace is to be freed in either case. */
+/* Runs the lesson by one path. If the path refuses, trace->status and reason say so. Returns
+ * false only if memory for the trace is missing. The trace is to be freed in either case. */
 bool lesson_run_trace(const LessonRun *run, AttendPath path, AttendNormalization normalization,
                       Trace *trace);
 
-/* Plans the lesson, of which only the shape is looked at. Returns what the library says. */
+/* Plans the lesson, by its shape alone. Returns the library's status. */
 AttendStatus lesson_plan(const Lesson *lesson, const RunSettings *settings, AttendPath path,
                          AttendPlan *plan);
 

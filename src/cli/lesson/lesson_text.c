@@ -1,7 +1,7 @@
 /* lesson_text.c - a lesson file from the file system to a parsed JSON object.
  *
- * Reads through one descriptor whose kind and size have been checked, and looks at the depth of
- * brackets before the parser does, so that neither a gigabyte nor a tower of brackets costs memory.
+ * Checks the kind and size of the open descriptor and the depth of brackets before anything is
+ * parsed, so that neither a gigabyte nor a tower of brackets costs memory.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "cli/lesson/lesson_reader.h"
 #include "cli/util/utf8.h"
 
-/* What is shown of a long path (its end) and of a long string (its beginning). */
+/* Bytes shown of a long path (its end) and of a long string (its beginning). */
 #define SHOWN_PATH 256
 #define SHOWN_STRING 40
 
@@ -53,7 +53,7 @@ LessonValue lesson_describe(const json_t *value) {
   return words;
 }
 
-/* Checks that the open file is one that can be read whole. */
+/* Checks that the open file can be read whole. */
 static bool check_file(const LessonReport *report, int file, size_t *bytes) {
   struct stat facts;
   if (fstat(file, &facts) != 0) {
@@ -92,7 +92,7 @@ static bool read_bytes(const LessonReport *report, int file, char *text, size_t 
 }
 
 bool lesson_read_text(const LessonReport *report, char **text, size_t *length) {
-  /* O_NONBLOCK keeps a named pipe without a writer from holding the tool up. */
+  /* Without O_NONBLOCK, opening a named pipe without a writer would hang. */
   const int file = open(report->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) {
     return lesson_refuse(report, "the file cannot be opened: %s", strerror(errno));
@@ -114,7 +114,7 @@ bool lesson_read_text(const LessonReport *report, char **text, size_t *length) {
   return true;
 }
 
-/* Brackets inside strings do not count. The parser still judges their places. */
+/* Skips brackets inside strings. Whether brackets match is for the parser to judge. */
 static bool check_depth(const LessonReport *report, const char *text, size_t length) {
   size_t depth = 0, line = 1, line_start = 0;
   bool in_string = false;

@@ -1,7 +1,7 @@
-/* matrix.c - memory of the tool's matrices, and the little arithmetic that the library has not.
+/* matrix.c - memory of the tool's matrices, and a little arithmetic.
  *
- * Sizes come from files and options: they are held against the memory that is there, so that a size
- * that is too large is refused rather than granted and killed for.
+ * Sizes come from files and options. They are compared with the memory of the machine, so that a
+ * size that is too large is refused instead of the process being killed for it later.
  */
 #include "cli/lesson/matrix.h"
 

@@ -1,5 +1,5 @@
-/* trace.c - keeps matrices by name and head; one that arises again (keys of a group) is kept
- * once. */
+/* trace.c - keeps matrices by name and head. A matrix that arises again, such as the keys of a
+ * group, is kept once. */
 #include "cli/lesson/trace.h"
 
 #include <math.h>

@@ -1,8 +1,8 @@
 /* trace.h - the matrices that arose on one way through a lesson.
  *
  * Names are those of the library's taps (query, key, value, scores, capped_scores, masked_scores,
- * weights, context, concat, output), and two that the tool adds: unscaled_scores (Q K^T) and mask
- * (what is added to the scores, 0 or -inf where nothing but hiding happens).
+ * weights, context, concat, output), and two that the tool adds: unscaled_scores (Q K^T) and mask,
+ * which is added to the scores: 0 or -inf, or other numbers where a mask holds them.
  */
 #ifndef ATTEND_SRC_CLI_TRACE_H
 #define ATTEND_SRC_CLI_TRACE_H
@@ -15,7 +15,7 @@
 typedef struct TraceMatrix {
   char name[TRACE_NAME_SIZE];
   bool of_head;
-  size_t head; /* query head (key, value: kv head); 0 if it is of no head */
+  size_t head; /* query head, or kv head of key and value; 0 if !of_head */
   Matrix matrix;
 } TraceMatrix;
 
@@ -32,7 +32,7 @@ typedef struct Trace {
   bool out_of_memory; /* a matrix is missing */
 } Trace;
 
-/* Takes over the matrix; where there is one of that name and head already, the new one is freed. */
+/* Takes over the matrix. If there is one of that name and head already, the new one is freed. */
 void trace_add(Trace *trace, const char *name, bool of_head, size_t head, Matrix *matrix);
 
 /* The matrix of that name and head (0 for one that is of no head); null if it did not arise. */

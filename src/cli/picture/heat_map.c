@@ -1,8 +1,7 @@
 /* heat_map.c - the page: maps in a grid, with their tokens, and the scales below them.
  *
  * All maps have the same room, that of the largest. Neighbours of one shade become one box, which
- * keeps large maps small as files; a box of its own is kept for every element that shows its
- * number.
+ * keeps the files of large maps small. An element that shows its number keeps a box of its own.
  */
 #include "cli/picture/heat_map.h"
 
@@ -19,15 +18,15 @@
 #define LEGEND_HEIGHT 34.0
 #define LEAST_WIDTH 560.0
 
-#define SMALL_MAP HEAT_MANY_KEYS /* elements along a side that still show their numbers */
+#define SMALL_MAP HEAT_MANY_KEYS /* larger maps show no numbers */
 #define SMALL_CELL 44.0
-#define MAP_SIDE 340.0 /* of a map without numbers, as near as whole pixels come */
+#define MAP_SIDE 340.0 /* of a map without numbers, rounded to whole pixels per cell */
 #define CELLS_OF_SIDE 128
 #define CELLS_OF_SHEET 65536
 #define SHADES 64
 
 #define MAP_TITLE_SIZE 14.0
-#define BOLD 1.15 /* of the width of a text that is not */
+#define BOLD 1.15 /* times the width of plain text */
 #define LABEL_SIZE 11.0
 #define LABEL_COLUMNS 14
 #define LABEL_STEP 13.0 /* between two labels that can be read */
@@ -76,7 +75,7 @@ static bool labels_stand(const Page *page) {
   return page->column_labels > LABEL_STEP + 4;
 }
 
-/* Cells and labels first, because they decide on the room of a map. */
+/* Cells and labels come first, because they decide how much room a map takes. */
 static void measure_maps(Page *page) {
   const HeatSheet *const sheet = page->sheet;
   size_t rows = 1, columns = 1;
@@ -106,7 +105,7 @@ static void measure_page(Page *page) {
   page->across = (size_t)ceil(sqrt((double)count * page->height / page->width));
   if (page->across > count) page->across = count;
   const size_t down = (count + page->across - 1) / page->across;
-  /* As few as fill these lines, for four maps to make a square. */
+  /* The fewest columns that fill these lines, so that four maps make a square. */
   page->across = (count + down - 1) / down;
   const double wide = (double)page->across * (page->width + GAP) - GAP;
   size_t kinds = 0;
@@ -165,7 +164,7 @@ static void draw_names(const Page *page, const Placed *p) {
   picture_add_text(page->picture, place, "queries");
 }
 
-/* How a cell is filled; two cells that look the same are the same. */
+/* How a cell is filled. Cells that look the same compare equal. */
 typedef struct Shade {
   PictureFill fill;
   uint32_t colour;
@@ -183,7 +182,7 @@ static bool same_shade(Shade a, Shade b) {
 
 static void draw_number(const Page *page, const HeatScale *scale, double x, double y, Shade shade,
                         double value) {
-  /* A hidden element is hatched, and needs no second sign. */
+  /* The hatching of a hidden element is sign enough. */
   if (shade.fill == PICTURE_HATCHED) return;
   const HeatNumber number = heat_number(scale, value);
   PictureText place = label_at(x + page->cell / 2, y + page->cell / 2, PICTURE_CENTRE);

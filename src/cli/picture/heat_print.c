@@ -1,8 +1,8 @@
 /* heat_print.c - heat maps in a terminal.
  *
- * Without colour a cell is two blocks in one of five shades; with it, the cell has the colour. A
+ * Without colour a cell is two blocks in one of five shades; with colour it has the colour. A
  * small map shows its numbers in front of the blocks, or on the colour. Escape sequences are
- * written only with colour, and text from outside only as utf8_copy() makes it.
+ * written only with colour. Text from outside passes through utf8_copy().
  */
 #include "cli/picture/heat_map.h"
 
@@ -11,14 +11,14 @@
 #include "cli/picture/heat_scale.h"
 #include "cli/util/utf8.h"
 
-#define NUMBER_COLUMNS 10 /* elements in a row that still show their numbers */
+#define NUMBER_COLUMNS 10 /* longer rows show no numbers */
 #define NUMBER_WIDTH 6
 #define MOST_CELLS 48 /* on a side, two characters each */
 #define LABEL_COLUMNS 12
 #define SCALE_STEPS 10
 #define BLACK 16u
 #define WHITE 231u
-#define DARK_SHARE 0.55 /* from here on white is better read */
+#define DARK_SHARE 0.55 /* white text from this shade on */
 
 static void put_padded(FILE *file, const char *text, size_t width, bool right) {
   char fit[96];
@@ -48,7 +48,7 @@ static size_t label_width(const char *const *labels, size_t count) {
   return width < LABEL_COLUMNS ? width : LABEL_COLUMNS;
 }
 
-/* Two blocks, of which more ink is more. */
+/* Two blocks; more ink is a larger value. */
 static const char *blocks_of(const HeatScale *scale, double value) {
   static const char *const shades[] = {"  ", "░░", "▒▒", "▓▓", "██"};
   if (isnan(value)) return "??";
@@ -57,11 +57,11 @@ static const char *blocks_of(const HeatScale *scale, double value) {
   return shades[share < 1 ? (size_t)(share * 5) : 4];
 }
 
-/* What the terminal is set to, so that a row of one colour is set once. */
+/* The colours the terminal has now, so that a row of one colour sets them once. */
 typedef struct Pen {
   FILE *file;
   bool colour;
-  unsigned ground; /* 0: as the terminal had it; no shade is 0 */
+  unsigned ground; /* 0: the terminal's own; no shade is 0 */
 } Pen;
 
 static void set_ground(Pen *pen, unsigned ground, bool dark) {

@@ -1,7 +1,7 @@
 /* heat_scale.c - owns the colours of heat maps.
  *
  * They run from a light yellow over green and blue to nearly black, and print well in grey, because
- * every step is darker than the one before. tests/tool/test_pictures.c holds both tables to that.
+ * every step is darker than the one before. tests/tool/test_heat_map.c holds both tables to that.
  */
 #include "cli/picture/heat_scale.h"
 

@@ -1,11 +1,11 @@
-/* heat_scale.h - from a value to a shade, and from elements to the cells that are shown of them. */
+/* heat_scale.h - turns values into shades, and squares of elements into cells. */
 #ifndef ATTEND_SRC_CLI_HEAT_SCALE_H
 #define ATTEND_SRC_CLI_HEAT_SCALE_H
 
 #include "cli/picture/heat_map.h"
 
 /* The values of all maps of a kind. least > most if no element is finite. Weights over many keys
- * are small next to the 1 of a row with a single key; their shade goes with the square root. */
+ * are small beside the 1 of a row with a single key, so their shade goes with the square root. */
 typedef struct HeatScale {
   double least, most;
   bool root;
@@ -13,21 +13,21 @@ typedef struct HeatScale {
   bool hidden, not_a_number; /* some elements are */
 } HeatScale;
 
-#define HEAT_MANY_KEYS 12 /* more than this are many */
+#define HEAT_MANY_KEYS 12 /* more keys than this are many */
 
 HeatScale heat_scale(const HeatSheet *sheet, HeatKind kind);
 
-/* How dark a value is, from 0, the least, to 1, the largest; +inf is 1, and so is everything if all
- * values are equal. For values that are neither hidden nor NaN. */
+/* How dark a value is: 0 for the least, 1 for the largest and for +inf. If all values are equal,
+ * each is 1. The value must be neither hidden nor NaN. */
 double heat_share(const HeatScale *scale, double value);
 
 /* The colour of a share; its lightness falls all the way from 0 to 1. */
 uint32_t heat_colour(double share);
 
-/* The same among the 256 colours of a terminal. */
+/* The nearest of the 256 colours of a terminal. */
 unsigned heat_terminal_colour(double share);
 
-/* Whether white is better read on it than black. */
+/* Whether white text reads better on it than black. */
 bool heat_is_dark(uint32_t colour);
 
 /* Elements along a side of a cell, for a map to have at most `most` cells on a side. */

@@ -1,9 +1,9 @@
 /* layer_drawing.c - the page: four rows, from the input on top to the output at the bottom.
  *
  * W_qkv with the columns of every head; under each column block the product that it makes; wires
- * from there to one panel for each head shown; the heads side by side, W_o and Y. Every row is
- * given its y once, below; everything else follows from the number of heads shown. The page says
- * nothing by colour alone: dashes and names tell Q, K and V apart in print.
+ * from there to one panel for each head shown; the heads side by side, W_o and Y. The y of every
+ * row is set once, below; everything else follows from the number of heads shown. Colour alone says
+ * nothing: dashes and names tell Q, K and V apart in print.
  */
 #include "cli/picture/layer_drawing.h"
 
@@ -23,7 +23,7 @@
 #define WEIGHTS_HEIGHT 56.0
 #define CHUNKS_Y 226.0 /* Q, K and V */
 #define CHUNKS_HEIGHT 44.0
-#define CACHE_Y 282.0 /* what of the past joins them */
+#define CACHE_Y 282.0 /* the part of the past that joins them */
 #define CACHE_HEIGHT 38.0
 #define PANELS_Y 380.0
 #define CONCAT_Y 630.0
@@ -33,7 +33,7 @@
 #define STRIP_ROOM 200.0 /* from the input to W_qkv */
 #define STRIP_CELL_MOST 130.0
 #define INPUT_WIDTH 130.0
-#define INPUT_ROWS 6 /* tokens named one by one; of more the first two and the last */
+#define INPUT_ROWS 6 /* tokens named one by one; of more, only the first two and the last */
 #define OUTPUT_WEIGHTS_WIDTH 150.0
 #define OUTPUT_WIDTH 120.0
 #define SIGN_ROOM 46.0 /* for a sign between two factors */
@@ -333,8 +333,8 @@ static void draw_notes(const Page *page) {
   }
 }
 
-/* Where there is no W_qkv, what was drawn below the title, which has so many texts, moves up into
- * its room. */
+/* Without a W_qkv, all that was drawn below the title moves up into its room. The first
+ * `title_texts` texts are the title. */
 static void lift(Picture *picture, size_t title_texts, double by) {
   for (size_t i = 0; i < picture->boxes.count; i++) picture->boxes.items[i].y -= by;
   for (size_t i = title_texts; i < picture->texts.count; i++) picture->texts.items[i].place.y -= by;

@@ -8,7 +8,7 @@
 #define PAGE_GREY 0x444444u
 #define PAGE_RESULT_COLOUR 0xf2f2f2u
 
-/* What is of Q, of K and of V: told apart by colour on a screen, by dashes in print. */
+/* Parts of Q, K and V differ by colour on a screen, by dashes in print. */
 extern const uint32_t page_part_colours[LAYER_PARTS];
 extern const PictureDash page_part_dashes[LAYER_PARTS];
 

@@ -87,8 +87,8 @@ static LayerWords fixed_words(const char *text) {
   return words;
 }
 
-/* Notes on who reads which keys and values. Returns how many there are; those after the first two
- * groups and before the last become dots. */
+/* Notes on who reads which keys and values. Returns how many there are. Dots stand for
+ * the groups between the first two and the last. */
 static size_t group_notes(const AttendLayerShape *s, LayerWords notes[static LAYER_SLOTS]) {
   if (s->query_heads == 1) return 0;
   if (s->query_heads == s->kv_heads) {

@@ -9,8 +9,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define NEAR 6.0        /* vertical lines closer than this are taken for one */
-#define STRAIGHT 20.0   /* a wire that would be moved by less runs straight down */
+#define NEAR 6.0        /* vertical lines closer than this look like one */
+#define STRAIGHT 20.0   /* a smaller shift is left out: the wire runs straight down */
 #define ARROW_ROOM 14.0 /* below the lowest level */
 #define DOT 4.0
 
@@ -43,7 +43,7 @@ static int by_level(const void *left, const void *right) {
   return (a->x > b->x) == goes_right(a) ? -1 : 1;
 }
 
-/* Moves ends aside that lie below the beginning of another wire. */
+/* Moves aside the ends that lie below the beginning of another wire. */
 static void part(Wires *wires) {
   for (size_t w = 0; w < wires->count; w++) {
     for (size_t e = 0; e < wires->items[w].end_count; e++) {

@@ -23,7 +23,7 @@ typedef struct Wires {
   Wire items[WIRES_MAX];
 } Wires;
 
-/* Adds an end to the wire that begins at x, y, which is new if there is none. */
+/* Adds an end to the wire that begins at x, y. The first end makes the wire. */
 void wires_add(Wires *wires, double x, double y, PictureDash dash, double end);
 
 /* Draws them with their levels between top and bottom, and their arrows at `bottom`. The order of

@@ -1,6 +1,7 @@
 /* picture.c - owns the lists of boxes, lines and texts that a picture is made of.
  *
- * Texts are stored as utf8_copy() makes them, so that no writer meets a byte that it cannot write.
+ * Texts pass through utf8_copy() when they are added, so that no writer meets a byte that it cannot
+ * write.
  */
 #include "cli/picture/picture.h"
 
@@ -38,7 +39,8 @@ void picture_free(Picture *picture) {
   *picture = (Picture){0};
 }
 
-/* The array, with room for one more item; null, and as it was, if memory is short. */
+/* The array with room for one more item; null if memory is short, and the array is then
+ * unchanged. */
 static void *with_room(void *items, size_t count, size_t *capacity, size_t item_bytes) {
   if (count < *capacity) return items;
   const size_t more = *capacity ? 2 * *capacity : 64;

@@ -1,8 +1,8 @@
 /* picture.h - boxes, lines and texts on a page, written as SVG.
  *
  * The unit is a pixel, x goes right and y goes down. Boxes lie below lines and lines below texts,
- * in whatever order they were added; among their own kind later ones lie above. Memory that runs
- * out is remembered, and the picture is then not written.
+ * in whatever order they were added; of one kind, later ones lie above. When memory runs out, the
+ * picture remembers it and is not written.
  */
 #ifndef ATTEND_SRC_CLI_PICTURE_H
 #define ATTEND_SRC_CLI_PICTURE_H
@@ -38,7 +38,7 @@ typedef struct PictureLine {
 
 typedef enum PictureAlign { PICTURE_LEFT, PICTURE_CENTRE, PICTURE_RIGHT } PictureAlign;
 
-/* x, y is where the text begins, has its middle or ends; y is the middle of its height. */
+/* x is where the text begins, has its middle or ends; y is the middle of its height. */
 typedef struct PictureText {
   double x, y, size;
   PictureAlign align;
@@ -69,7 +69,7 @@ typedef struct PictureTexts {
 
 typedef struct Picture {
   double width, height;
-  char *title; /* for those who cannot see it; null: none */
+  char *title; /* for readers who cannot see it; null: none */
   PictureBoxes boxes;
   PictureLines lines;
   PictureTexts texts;
@@ -85,8 +85,7 @@ void picture_add_line(Picture *picture, PictureLine line);
 void picture_add_text(Picture *picture, PictureText place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Width of a text in a sans-serif font, as far as one can know without the font; rather too
- * wide. */
+/* An estimate of the width of a text in a sans-serif font; rather too wide than too narrow. */
 double picture_text_width(const char *text, double size);
 
 /* Writes the picture. The caller looks at ferror(). */

@@ -18,8 +18,8 @@ typedef struct PictureFile {
 /* Whether the name ends in .svg or .png, which decide the form of the picture. */
 bool picture_file_accepts(const char *name);
 
-/* Opens a file of an accepted name. False, with the sentence printed, if it cannot be written, or if
- * it is to be PNG and this tool cannot draw PNG. */
+/* Opens a file of an accepted name. False, with the sentence printed, if it cannot be written,
+ * or if it is to be PNG and this tool cannot draw PNG. */
 bool picture_file_open(PictureFile *file, const char *name);
 
 /* Writes the picture and closes the file. EXIT_SUCCESS, or EXIT_FAILURE with the sentence printed;

@@ -88,8 +88,8 @@ static void write_fill(const PictureBox *box, FILE *file) {
   }
 }
 
-/* Boxes without an outline meet without a seam, because their edges are not smoothed; an outline
- * that is not smoothed would vanish in places on a page that is shown smaller. */
+/* Edges are not smoothed, so that boxes without an outline meet without a seam. Outlines are
+ * smoothed; otherwise parts of them would vanish on a page that is shown smaller. */
 static void write_boxes(const Picture *picture, FILE *file) {
   fputs("<g shape-rendering=\"crispEdges\">\n", file);
   for (size_t i = 0; i < picture->boxes.count; i++) {
@@ -114,8 +114,8 @@ static void write_lines(const Picture *picture, FILE *file) {
   fputs("</g>\n", file);
 }
 
-/* A run of characters at one height, as far as it is not empty: the height moves from *level, which
- * it is left at. */
+/* Characters at one height; none, if the run is empty. *from is the height before, and becomes this
+ * one. */
 static void write_run(const char *text, size_t length, double level, double size, double *from,
                       FILE *file) {
   if (length == 0) return;

@@ -1,8 +1,8 @@
 /* cmd_run.c - `attend run`: one layer of a model on an input, from files to files.
  *
  * Owns the order of events: options, the core of OpenBLAS, the layer, the input, the cache, the
- * call; then what was asked for is written, and a few lines say what ran. The
- * output and the cache are written last, so that a run that fails leaves both as they were.
+ * call, the files, and a few lines on what ran. The output and the cache are written last, so that
+ * a run that fails leaves both as they were.
  */
 #include <math.h>
 #include <stdint.h>
@@ -133,7 +133,7 @@ static int load_layer(Run *run) {
   char error[ATTEND_FILE_ERROR_SIZE] = "";
   AttendTensorFile *file = NULL;
   AttendModel model;
-  /* First, so that of weights that are not there the model is not what is missed. */
+  /* The weights come first: if they are missing, the sentence must not ask for a model. */
   if (options->weights != NULL &&
       attend_open_tensors(options->weights, &file, error, sizeof error) != ATTEND_OK) {
     return failure("%s.", error);
@@ -194,7 +194,7 @@ static double now(void) {
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-/* Has the call show its matrices, and makes the directory for them. */
+/* Sets a tap on the call, and makes the directory for its matrices. */
 static int set_tap(Run *run) {
   if (run->options->intermediates == NULL) return EXIT_SUCCESS;
   if (!saved_matrices_open(&run->saved, run->options->intermediates)) {
@@ -247,7 +247,7 @@ static int write_files(const Run *run) {
   return EXIT_SUCCESS;
 }
 
-/* The root of the mean square, by which two runs can be told apart at a glance. */
+/* The root of the mean square tells two runs apart at a glance. */
 static double output_size(const Run *run) {
   const size_t count = run->batch * run->tokens * run->layer.model.shape.width;
   double sum = 0;

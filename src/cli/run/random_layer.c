@@ -1,8 +1,8 @@
 /* random_layer.c - makes a layer of random weights.
  *
- * Weights are uniform with the variance 1 / in that keeps activations at their size, so that scores
- * and weights look like those of a trained model and no number grows out of range. They lie as
- * Hugging Face stores them, [out, in], which is also how they are written.
+ * Weights are uniform with variance 1 / in, which keeps activations at their size: scores and
+ * weights look like those of a trained model, and no number grows out of range. They are laid out
+ * and saved as Hugging Face stores them, [out, in].
  */
 #include "cli/run/random_layer.h"
 

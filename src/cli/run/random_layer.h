@@ -11,7 +11,8 @@ AttendStatus random_layer(AttendContext *context, const AttendModel *model, size
                           uint64_t seed, AttendStorage storage, const char *save,
                           AttendLayer *layer, char *error);
 
-/* count random activations in [-1, 1), of a stream that no weight has; null if memory is short. */
+/* `count` random activations in [-1, 1), from a stream that no weight uses; null if memory is
+ * short. */
 float *random_activations(uint64_t seed, size_t count);
 
 #endif

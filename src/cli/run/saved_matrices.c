@@ -1,4 +1,4 @@
-/* saved_matrices.c - writes what a tap is shown, matrix by matrix.
+/* saved_matrices.c - writes every matrix that a tap is shown.
  *
  * A tap cannot fail: the first error is kept, and nothing is written after it.
  */

@@ -1,8 +1,7 @@
 /* cmd_shapes.c - `attend shapes`: every matrix of a layer with its shape, elements, bytes and
  * FLOPs.
  *
- * Owns the options and the exit status. It computes nothing that OpenBLAS has a part in and never
- * restarts the tool.
+ * Owns the options and the exit status. It does not use OpenBLAS, so it never restarts the tool.
  */
 #include <stdio.h>
 

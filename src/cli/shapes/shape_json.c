@@ -1,6 +1,6 @@
 /* shape_json.c - a table of shapes as one JSON object, for programs.
  *
- * A size is a number where it is one, else the formula as text; what a quiz leaves out is null.
+ * A size is a number, or a formula as text if it has letters. Blanks of a quiz are null.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* shape_options.c - reads the sizes of `attend shapes`.
  *
- * Letters are numbered in the order batch, tokens, width, heads, dimensions, whatever the order on
- * the command line: that is the order in which textbooks write products.
+ * Letters are numbered in the order batch, tokens, width, heads, dimensions, in which textbooks
+ * write products, whatever the order on the command line.
  */
 #include "cli/shapes/shape_options.h"
 

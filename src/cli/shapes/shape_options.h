@@ -1,7 +1,7 @@
 /* shape_options.h - what `attend shapes` was asked for.
  *
- * Sizes come from a preset, a config.json or the command line, where each may be a letter; in the
- * end they are ShapeSizes in every case, and nothing after this knows where they came from.
+ * Sizes come from a preset, a config.json or the command line, where each may be a letter. They all
+ * end up as ShapeSizes; no later step knows where they came from.
  */
 #ifndef ATTEND_SRC_CLI_SHAPE_OPTIONS_H
 #define ATTEND_SRC_CLI_SHAPE_OPTIONS_H
@@ -22,8 +22,9 @@ typedef struct ShapeOptions {
   bool causal, as_mha, quiz, key, markdown, json;
 } ShapeOptions;
 
-/* Reads the sizes; *model is filled where the options name one, and *sizes point to it. EXIT_SUCCESS;
- * EXIT_USAGE, or EXIT_FAILURE for a config.json that cannot be used, with the sentence printed. */
+/* Reads the sizes; *model is filled where the options name one, and *sizes point to it.
+ * EXIT_SUCCESS; EXIT_USAGE, or EXIT_FAILURE for a config.json that cannot be used, with the
+ * sentence printed. */
 int shape_read_sizes(const ShapeOptions *options, AttendModel *model, ShapeSizes *sizes);
 
 #endif

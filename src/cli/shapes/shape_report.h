@@ -1,8 +1,8 @@
 /* shape_report.h - the forms in which a table of shapes is printed, on stdout.
  *
- * All show the same rows in the same order. A quiz leaves out what a student can work out: sides,
- * elements, bytes, FLOPs, columns, and the notes that would give them away; its key is the whole
- * table. Both number their rows alike, through all sections.
+ * All show the same rows in the same order. A quiz leaves out everything that a student can work
+ * out: sides, elements, bytes, FLOPs, columns, and the notes that would give them away. Its key is
+ * the whole table. Both number their rows alike, through all sections.
  */
 #ifndef ATTEND_SRC_CLI_SHAPE_REPORT_H
 #define ATTEND_SRC_CLI_SHAPE_REPORT_H

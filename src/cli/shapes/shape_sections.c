@@ -1,15 +1,15 @@
 /* shape_sections.c - which matrices attention goes through, and the shape of each.
  *
- * The notation is the textbook's: X [N × d], W_q, W_k, W_v [d × d_k], a score for each query (row) and key
- * (column), A the weights, H the weighted sums of values, Y the layer's output. The layer is the
- * library's: one fused projection W_qkv = [W_q | W_k | W_v], heads as columns of it, side by side
- * again in concat.
+ * The notation is the textbook's: X [N × d], W_q, W_k, W_v [d × d_k], a score for each query (row)
+ * and key (column), A the weights, H the weighted sums of values, Y the layer's output. The layer
+ * is the library's: one fused projection W_qkv = [W_q | W_k | W_v], heads as columns of it, side by
+ * side again in concat.
  */
 #include "cli/shapes/shape_sections.h"
 
 #include <stdio.h>
 
-/* More heads than this are shown by the rule for one of them. */
+/* Of more heads than this only the rule for any one of them is shown. */
 #define CHUNKS_LISTED 256
 
 /* The scores, as one head makes them. */

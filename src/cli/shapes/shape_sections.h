@@ -35,8 +35,8 @@ ShapeRow *shape_add_weight(ShapeBuilder *builder, const char *id, const char *la
 ShapeRow *shape_add_activation(ShapeBuilder *builder, const char *id, const char *label,
                                const char *symbol, ShapeSides sides);
 
-/* Has the row count the FLOPs of a product of which it is the result: 2 for each of its elements
- * and each of `inner`. Null is allowed. */
+/* Counts the FLOPs of the product that makes the row: 2 * inner for each element. Null is
+ * allowed. */
 void shape_count_product(ShapeRow *row, SymbolicSize inner);
 
 /* [a, b] and [a, b, c] */

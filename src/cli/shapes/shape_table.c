@@ -1,8 +1,8 @@
-/* shape_table.c - owns a table of shapes: its sizes that follow from others, its rows and its
+/* shape_table.c - owns a table of shapes: the sizes that follow from others, its rows and its
  * notes.
  *
- * What matrices there are is shape_sections.c's. Nothing here looks at whether a size is a number
- * or a letter, except where a sentence is worded.
+ * shape_sections.c owns which matrices there are. Only the wording of sentences depends on whether
+ * a size is a number or a letter.
  */
 #include "cli/shapes/shape_table.h"
 
@@ -97,7 +97,7 @@ void shape_add_note(ShapeBuilder *builder, bool answers, const char *format, ...
   va_end(arguments);
 }
 
-/* `dim` by the name that it has in textbooks, where it is no letter or width of its own. */
+/* `dim` under its textbook name, unless it is a letter or has a width of its own. */
 static SymbolicSize named_dim(const ShapeSizes *sizes, SymbolicSize dim, const char *name) {
   const bool quotient = !symbolic_equal(dim, sizes->width) &&
                         symbolic_equal(symbolic_times(dim, sizes->heads), sizes->width);
@@ -130,7 +130,7 @@ static void append_title(ShapeTable *table, const char *format, ...) {
   va_end(arguments);
 }
 
-/* What is given, not what follows from it: a quiz shows it too. */
+/* The sizes that were given, which a quiz shows too. */
 static void write_title(const ShapeSizes *sizes, ShapeTable *table) {
   const SizeLetters *const letters = &sizes->letters;
   const bool grouped = !symbolic_equal(sizes->heads, sizes->kv_heads);

@@ -1,8 +1,8 @@
 /* shape_table.h - every matrix of an attention layer with its shape, as rows that a writer prints.
  *
- * One builder makes the rows, whether sizes are numbers or letters (symbolic_size.h). Elements are the
- * product of a row's dimensions and bytes four times that; both are computed by the writers'
- * helpers below and stored nowhere, so they cannot disagree with the shape.
+ * One builder makes the rows, whether sizes are numbers or letters (symbolic_size.h). Elements are
+ * the product of a row's dimensions, bytes four times that. The helpers below compute both and
+ * nothing stores them, so they cannot disagree with the shape.
  */
 #ifndef ATTEND_SRC_CLI_SHAPE_TABLE_H
 #define ATTEND_SRC_CLI_SHAPE_TABLE_H
@@ -16,7 +16,7 @@
 /* A mask of at most this many rows is drawn. */
 #define SHAPE_MASK_MAX 12
 
-/* A set of these says what is wanted: bit 1 << topic. */
+/* A set of topics has bit 1 << topic for each. */
 typedef enum ShapeTopic {
   SHAPE_HEAD,   /* one head, from the input to its share of the output */
   SHAPE_BLOCK,  /* the same with its weights, one product at a time */
@@ -26,7 +26,7 @@ typedef enum ShapeTopic {
 } ShapeTopic;
 #define SHAPE_TOPICS 5
 
-/* "head", "block", "layer", "chunks", "causal"; null for a number that is none. */
+/* "head", "block", "layer", "chunks", "causal"; null beyond. */
 const char *shape_topic_name(size_t topic);
 
 /* The sizes of a layer. They share the letters; without a batch, batch.count is 0. */
@@ -55,7 +55,7 @@ typedef struct ShapeSection {
   size_t count, capacity;
 } ShapeSection;
 
-/* A sentence about the shapes. One that answers what a quiz asks is left out of it. */
+/* A sentence about the shapes. A quiz leaves out those that give an answer away. */
 typedef struct ShapeNote {
   char text[SHAPE_NOTE_SIZE];
   bool answers;

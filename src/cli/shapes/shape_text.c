@@ -1,6 +1,6 @@
 /* shape_text.c - a table of shapes as aligned text or Markdown; owns layout only.
  *
- * A row becomes cells of text first, the same for both forms; widths are counted in characters,
+ * A row becomes cells of text first, the same for both forms. Widths are counted in columns,
  * because the notation is not ASCII.
  */
 #include <inttypes.h>
@@ -170,7 +170,7 @@ void shape_print_text(const ShapeTable *table, ShapePurpose purpose) {
       print_wrapped(stdout, table->notes[n].text, 0, NOTE_WIDTH);
 }
 
-/* Notation is code, in which only the bar needs an escape. */
+/* Notation is set as code, in which only the bar needs an escape. */
 static void print_markdown_cell(const char *text, bool code) {
   fputs(code && *text ? " `" : " ", stdout);
   for (; *text; text++) {

@@ -104,7 +104,8 @@ SymbolicSize symbolic_add(SymbolicSize a, SymbolicSize b) {
 }
 
 static bool multiply_terms(const SizeTerm *a, const SizeTerm *b, SizeTerm *product) {
-  /* Crosswise first, so that a product in range is not lost to factors that cancel. */
+  /* Cancels crosswise before multiplying, so that a product in range does not overflow on the
+   * way. */
   SizeTerm one = {.top = a->top, .bottom = b->bottom};
   SizeTerm other = {.top = b->top, .bottom = a->bottom};
   if (!reduce(&one) || !reduce(&other)) return false;
@@ -165,8 +166,8 @@ static void append(SizeText *to, const char *text) {
   snprintf(to->text + used, sizeof to->text - used, "%s", text);
 }
 
-/* Factors of one side of a quotient, those with a positive power or those with a negative one; a
- * number of 1 is left out where anything else stands. Returns how many were written. */
+/* Writes the factors above or below the bar: letters of positive or of negative power. A number
+ * of 1 is left out beside letters. Returns how many were written. */
 static size_t write_factors(const SizeTerm *term, const SizeLetters *letters, int64_t number,
                             int sign, SizeText *to) {
   static const char *const raised[] = {"", "", "²", "³", "⁴"};

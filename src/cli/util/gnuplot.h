@@ -1,6 +1,6 @@
 /* gnuplot.h - gnuplot as a child process that reads a script and draws a picture.
  *
- * No shell is involved, and no text from outside may reach a script but through gnuplot_quote().
+ * No shell is involved. Text from outside reaches a script only through gnuplot_quote().
  */
 #ifndef BENCH_GNUPLOT_H
 #define BENCH_GNUPLOT_H
@@ -17,9 +17,9 @@ typedef enum PlotOutcome {
 /* Writes text as a string of a script. Control characters become spaces. */
 void gnuplot_quote(FILE *script, const char *text);
 
-/* Runs gnuplot on a script that was just written and can be read again (a tmpfile()). `image` is
- * the file that the script draws into, under whatever name, open for reading too if it is a regular
- * one; if it does not end as a picture does, it was not drawn. */
+/* Runs gnuplot on a script that was just written and can be read again (a tmpfile()). The script
+ * draws into `image`, which must be open for reading if it is a regular file: unless it ends as
+ * an SVG or a PNG does, the outcome is PLOT_FAILED. */
 PlotOutcome gnuplot_run(FILE *script, FILE *image);
 
 #endif

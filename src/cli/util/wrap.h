@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Prints the words of `text` on lines of at most `width` columns. Lines begin at column `indent`; the
- * caller has brought the first one there. */
+/* Prints the words of `text` on lines of at most `width` columns. Lines begin at column
+ * `indent`; the caller has brought the first one there. */
 void print_wrapped(FILE *stream, const char *text, size_t indent, size_t width);
 
 #endif
