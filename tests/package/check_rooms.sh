@@ -26,7 +26,7 @@ kernels:         public kernels/simd
 kernels/simd:    public kernels
 storage:         public size.h kernels
 platform:        public size.h
-problem:         public size.h fault.h
+problem:         public size.h fault.h profile.h
 plan:            public size.h fault.h context.h profile.h problem
 paths:           public size.h fault.h context.h profile.h problem plan platform kernels storage
 tiled:           public size.h fault.h context.h profile.h problem plan platform kernels storage cache paths
@@ -62,6 +62,9 @@ problem/options.c         cache/kvcache.h          options name sequences of a c
 cache/kvcache.c           problem/shape.h          checks shapes and views with the core
 cache/kvcache_rows.c      problem/shape.h          checks shapes and views with the core
 plan/path.h               layer/linear.h           a path projects if a layer asks it to
+plan/path.h               paths/path_blas.h        PathFit holds what one of them computed
+plan/path.h               paths/path_naive.h       PathFit holds what one of them computed
+plan/path.h               tiled/tiling.h           PathFit holds what one of them computed
 paths/path_naive.c        layer/project.h          a path projects if a layer asks it to
 paths/path_blas.c         layer/project.h          a path projects if a layer asks it to
 tiled/path_tiled.c        layer/project.h          a path projects if a layer asks it to
@@ -90,6 +93,9 @@ bench/warnings.c          cli/util/units.h         a warning with the units of t
 # MODULE MODULE REASON: modules, a .c with the .h of its name, that include each other all the same.
 loops='
 problem/problem           problem/options          a problem is filled from options
+plan/path                 paths/path_blas          the header of a path says what its fits() computes
+plan/path                 paths/path_naive         the header of a path says what its fits() computes
+plan/path                 tiled/tiling             the header of a path says what its fits() computes
 '
 
 # STEM REASON: a stem that two folders use.
@@ -100,6 +106,7 @@ yardstick                 the kernel in kernels/, its measurement in bench/
 
 # FILE REASON: a file of more than 400 lines.
 long_files='
+src/paths/path_blas.c     its fits(), explain() and run() share the layout of its scratch
 '
 
 # list_files TOP: the sources, relative to it.
