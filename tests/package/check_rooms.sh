@@ -21,11 +21,11 @@ profile.h:       public
 context.h:       public size.h fault.h profile.h kernels platform
 context.c:       public size.h fault.h profile.h kernels platform
 attend.c:        public context.h size.h fault.h profile.h problem plan layer
-.:               public context.h fault.h profile.h
+.:               public context.h fault.h profile.h kernels/isas.def
 kernels:         public kernels/simd
 kernels/simd:    public kernels
 storage:         public size.h kernels
-platform:        public size.h
+platform:        public size.h kernels/isas.def
 problem:         public size.h fault.h profile.h
 plan:            public size.h fault.h context.h profile.h problem
 paths:           public size.h fault.h context.h profile.h problem plan platform kernels storage
