@@ -9,7 +9,7 @@
 #include "context.h"
 #include "layer/layer.h"
 #include "plan/plan.h"
-#include "problem/problem.h"
+#include "problem/problem_check.h"
 #include "size.h"
 
 /* Adds the bytes that alignment may take. */

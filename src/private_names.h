@@ -97,6 +97,9 @@
 #define output_file_discard attend_private_output_file_discard
 #define output_file_open attend_private_output_file_open
 #define output_file_write attend_private_output_file_write
+#define output_commit attend_private_output_commit
+#define output_open attend_private_output_open
+#define output_write attend_private_output_write
 #define path_blas attend_private_path_blas
 #define path_get attend_private_path_get
 #define path_list attend_private_path_list
@@ -110,6 +113,7 @@
 #define plan_choose attend_private_plan_choose
 #define plan_explain attend_private_plan_explain
 #define plan_run attend_private_plan_run
+#define problem_check_arrays attend_private_problem_check_arrays
 #define problem_copy_key attend_private_problem_copy_key
 #define problem_copy_value attend_private_problem_copy_value
 #define problem_longest attend_private_problem_longest
@@ -155,6 +159,7 @@
 #define sequence_plan_block_rows attend_private_sequence_plan_block_rows
 #define sequence_plan_of attend_private_sequence_plan_of
 #define sequence_plans_sort attend_private_sequence_plans_sort
+#define sequence_check attend_private_sequence_check
 #define shape_check_apart attend_private_shape_check_apart
 #define shape_check_heads attend_private_shape_check_heads
 #define shape_check_layer attend_private_shape_check_layer

@@ -6,7 +6,7 @@
  */
 #include "layer/layer.h"
 #include "plan/plan.h"
-#include "problem/options.h"
+#include "problem/problem_check.h"
 #include "size.h"
 
 AttendStatus layer_set_problem(const AttendLayerShape *shape, const AttendOptions *options,
@@ -86,7 +86,7 @@ AttendStatus layer_check_buffers(const AttendWeights *weights, const LayerCall *
   const Span x = {"x", call->x, floats}, y = {"y", call->y, floats};
   if (shape_check_pointer(x, fault) || shape_check_pointer(y, fault)) return fault->status;
   if (shape_check_apart(y, x, fault)) return fault->status;
-  if (options_check_arrays(&call->problem, y, (Span){"lse", NULL, 0}, fault)) return fault->status;
+  if (problem_check_arrays(&call->problem, y, (Span){"lse", NULL, 0}, fault)) return fault->status;
   return check_positions(&weights->rope, call, fault);
 }
 

@@ -1,6 +1,6 @@
 /* problem.h - one core problem, checked: what every path is given.
  *
- * The rule of visibility stands here and nowhere else. In a problem that problem.c accepted, every
+ * The rule of visibility stands here and nowhere else. In a problem that problem_check.c accepted, every
  * product of sizes and strides fits, pointers are aligned and the output overlaps nothing.
  *
  * A batch is a list of sequences, each with its own numbers of queries and keys and its own place
@@ -152,24 +152,5 @@ typedef struct LongestSequence {
 } LongestSequence;
 
 LongestSequence problem_longest(const Problem *problem);
-
-/* What a problem is made of, before its views. cache may be null, and is then taken to hold `past`
- * tokens of every sequence if has_cache. */
-typedef struct ProblemSizes {
-  AttendShape shape; /* key_tokens is not used with a cache */
-  bool has_cache, appended;
-  const AttendCache *cache;
-  size_t past;
-} ProblemSizes;
-
-/* Checks sizes and options (not the views), options null for the defaults, and fills `problem`
- * except for its views. */
-AttendStatus problem_set_sizes(Problem *problem, const ProblemSizes *sizes,
-                               const AttendOptions *options, Fault *fault);
-
-/* Checks the views, their strides and overlaps, and puts them in. Of a problem with a cache, key
- * and value are not looked at. */
-AttendStatus problem_set_views(Problem *problem, AttendView query, AttendView key, AttendView value,
-                               AttendOutputView out, float *lse, Fault *fault);
 
 #endif
