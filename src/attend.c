@@ -8,6 +8,7 @@
 
 #include "context.h"
 #include "layer/layer.h"
+#include "layer/layer_check.h"
 #include "plan/plan.h"
 #include "problem/problem_check.h"
 #include "size.h"
@@ -133,9 +134,14 @@ AttendStatus attend_plan_layer(AttendContext *context, const AttendLayerShape *s
   Fault *const fault = &context->fault;
   fault_clear(fault);
   if (check_plan_arguments(shape, plan, fault)) return fault->status;
-  LayerCall call = {.batch = batch, .tokens = tokens, .past = past, .has_cache = has_cache};
-  if (layer_set_problem(shape, options, &call, fault) ||
-      layer_explain(context, shape, &call, plan, fault)) {
+  const LayerRequest request = {.shape = *shape,
+                                .batch = batch,
+                                .tokens = tokens,
+                                .options = options,
+                                .has_cache = has_cache,
+                                .past = past};
+  LayerCall call;
+  if (layer_check(&request, &call, fault) || layer_explain(context, &call, plan, fault)) {
     return fault->status;
   }
   if (add_alignment(&plan->workspace_bytes, fault)) plan->path = ATTEND_PATH_AUTO;
@@ -149,22 +155,27 @@ AttendStatus attend_layer_forward(AttendContext *context, const AttendWeights *w
   Fault *const fault = &context->fault;
   fault_clear(fault);
   if (!weights) return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "weights is null");
-  PlanChoice choice;
-  size_t bytes = 0;
-  LayerCall call = {.batch = batch, .tokens = tokens, .cache = cache, .x = x, .y = y};
-  const AttendLayerShape shape = attend_weights_shape(weights);
+  const LayerRequest request = {.shape = attend_weights_shape(weights),
+                                .batch = batch,
+                                .tokens = tokens,
+                                .options = options,
+                                .has_cache = cache != NULL,
+                                .cache = cache,
+                                .weights = weights,
+                                .x = x,
+                                .y = y};
+  LayerCall call;
+  LayerChoice choice;
   void *workspace = NULL;
-  if (layer_set_problem(&shape, options, &call, fault) ||
-      layer_check_buffers(weights, &call, fault) ||
-      layer_choose(context, &shape, &call, &choice, &bytes, fault) ||
-      add_alignment(&bytes, fault)) {
+  if (layer_check(&request, &call, fault) || layer_choose(context, &call, &choice, fault) ||
+      add_alignment(&choice.workspace_bytes, fault)) {
     return fault->status;
   }
   if (tokens == 0) return ATTEND_OK;
-  if (context_workspace(context, bytes, &workspace, fault)) return fault->status;
+  if (context_workspace(context, choice.workspace_bytes, &workspace, fault)) return fault->status;
 
   profile_begin_call(&context->profiler);
-  layer_run(context, weights, &choice, &call, workspace);
+  layer_run(context, &call, &choice, workspace);
   profile_end_call(&context->profiler);
   return ATTEND_OK;
 }

@@ -70,15 +70,12 @@
 #define kvcache_store_pairs attend_private_kvcache_store_pairs
 #define kvcache_widen_key attend_private_kvcache_widen_key
 #define kvcache_widen_value attend_private_kvcache_widen_value
-#define layer_append attend_private_layer_append
-#define layer_check_buffers attend_private_layer_check_buffers
+#define layer_check attend_private_layer_check
 #define layer_choose attend_private_layer_choose
 #define layer_explain attend_private_layer_explain
 #define layer_find_tensors attend_private_layer_find_tensors
-#define layer_first_row attend_private_layer_first_row
 #define layer_read_matrices attend_private_layer_read_matrices
 #define layer_run attend_private_layer_run
-#define layer_set_problem attend_private_layer_set_problem
 #define linear_at attend_private_linear_at
 #define linear_bytes attend_private_linear_bytes
 #define linear_fill attend_private_linear_fill

@@ -1,4 +1,4 @@
-/* layer.c - the order of a layer: project, norm, turn, append, attend, project.
+/* layer.c - the order of a layer: project, norm, rotate, append, attend, project.
  *
  *   x [rows, E] -- W_qkv --> qkv [rows, Hq*D + Hk*D + Hk*Dv]
  *                            each head is a chunk of columns, read in place through strides
@@ -7,8 +7,8 @@
  *   qkv, cache -- core --> context [rows, Hq*Dv]   heads side by side
  *   context -- W_o --> y [rows, E]
  *
- * A row is a token of any sequence: B*N of them, or all tokens of a ragged batch. Everything is
- * checked before layer_run(), which cannot fail.
+ * A row is a token of any sequence: B*N of them, or all tokens of a ragged batch. Everything has
+ * been checked (layer_check.c) and laid out (layer_plan.c), so nothing here can fail.
  */
 #include "layer/layer.h"
 
@@ -16,7 +16,8 @@
 #include "platform/parallel.h"
 #include "size.h"
 
-/* Rows that one thread norms and turns at a time. So few are also stored without waking another. */
+/* Rows that a thread norms and rotates at a time. Appends of at most this many rows run on one
+ * thread. */
 #define ROWS_AT_ONCE 8
 
 static void project(AttendContext *context, const Path *path, AttendPhase phase,
@@ -32,17 +33,16 @@ static void project(AttendContext *context, const Path *path, AttendPhase phase,
 
 /* ---- QK-norm and RoPE ---- */
 
-typedef struct TurnJob {
-  const AttendWeights *weights;
+typedef struct RotateJob {
   const LayerCall *call;
   float *qkv;
   float *scratch; /* [threads, scratch_floats], a row of cosines and sines for each */
   size_t scratch_floats;
-} TurnJob;
+} RotateJob;
 
 /* The sequence of a row: the last one of those that begin at or before it. */
 static size_t sequence_of_row(const LayerCall *call, size_t row) {
-  size_t low = 0, high = call->batch;
+  size_t low = 0, high = call->problem.shape.batch;
   while (high - low > 1) {
     const size_t middle = low + (high - low) / 2;
     if (layer_first_row(call, middle) <= row) {
@@ -62,7 +62,7 @@ static int64_t position_of_row(const LayerCall *call, size_t row) {
   return problem_position(&sequence, row - layer_first_row(call, b));
 }
 
-/* Norms and turns `count` heads that lie side by side. */
+/* Norms and rotates `count` heads that lie side by side. */
 static void rotate_heads(const AttendWeights *weights, const float *norm, RopeRow row, size_t count,
                          float *heads) {
   const size_t D = weights->shape.head_dim;
@@ -73,9 +73,9 @@ static void rotate_heads(const AttendWeights *weights, const float *norm, RopeRo
 }
 
 static void rotate_rows(void *argument, size_t index, size_t thread) {
-  const TurnJob *const job = argument;
-  const AttendWeights *const weights = job->weights;
-  const LayerColumns *const c = &weights->columns;
+  const RotateJob *const job = argument;
+  const AttendWeights *const weights = job->call->weights;
+  const LayerColumns *const c = &job->call->columns;
   const size_t end = size_min(job->call->rows, (index + 1) * ROWS_AT_ONCE);
   RopeRow row = {NULL, NULL};
   for (size_t r = index * ROWS_AT_ONCE; r < end; r++) {
@@ -89,19 +89,18 @@ static void rotate_rows(void *argument, size_t index, size_t thread) {
   }
 }
 
-/* Norms and turns Q and K where they lie. The rows are independent of each other. */
-static void rotate(AttendContext *context, const AttendWeights *weights, const LayerCall *call,
-                   float *qkv, float *scratch) {
-  const bool turns = weights->rope.pairing != ATTEND_ROPE_NONE;
-  if (!weights->query_norm && !turns) return;
+/* Norms and rotates Q and K where they lie. The rows are independent of each other. */
+static void rotate(AttendContext *context, const LayerCall *call, float *qkv, float *scratch) {
+  const AttendWeights *const weights = call->weights;
+  if (!weights->query_norm && weights->rope.pairing == ATTEND_ROPE_NONE) return;
   const double clock = profile_start(&context->profiler);
-  const size_t D = weights->shape.head_dim;
-  TurnJob job = {weights, call, qkv, scratch, size_round_up(D, SIZE_ALIGNMENT / sizeof(float))};
+  const size_t D = call->shape.head_dim;
+  RotateJob job = {call, qkv, scratch, size_round_up(D, SIZE_ALIGNMENT / sizeof(float))};
   parallel_for(context->settings.threads, size_ceil_divide(call->rows, ROWS_AT_ONCE), rotate_rows,
                &job);
   profile_add_whole(&context->profiler, ATTEND_PHASE_QK_NORM_ROPE, clock);
-  /* Of an element 2 FLOPs for its square and 2 for its norm, and 6 for a pair that turns. */
-  const double heads = (double)(weights->shape.query_heads + weights->shape.kv_heads);
+  /* An element takes 2 FLOPs for its square and 2 for its norm, and a pair 6 to rotate. */
+  const double heads = (double)(call->shape.query_heads + call->shape.kv_heads);
   const double norm = weights->query_norm ? 4.0 * (double)D : 0.0;
   const double pairs = (double)(weights->rope.dims / 2);
   const double moved = weights->query_norm ? (double)D : 2.0 * pairs;
@@ -115,55 +114,58 @@ static void rotate(AttendContext *context, const AttendWeights *weights, const L
 typedef struct StoreJob {
   const Kernels *kernels;
   const LayerCall *call;
+  const Problem *core;
   const float *key, *value; /* of the first row and kv head */
 } StoreJob;
 
 static void store_head(void *argument, size_t index, size_t thread) {
   const StoreJob *const job = argument;
   const LayerCall *const call = job->call;
-  const AttendCache *const cache = call->cache;
+  AttendCache *const cache = call->cache;
   const size_t b = index / cache->kv_heads, g = index % cache->kv_heads;
   const size_t at = layer_first_row(call, b) * call->columns.qkv;
-  const Sequence s = problem_sequence(&call->problem, b);
+  const Sequence s = problem_sequence(job->core, b);
   const CacheRows rows = {job->key + at + g * cache->head_dim,
                           job->value + at + g * cache->value_dim, call->columns.qkv,
                           call->columns.qkv};
   (void)thread;
-  kvcache_store(call->cache, job->kernels, s.slot, g, (size_t)s.q_start, s.query_tokens, rows);
+  kvcache_store(cache, job->kernels, s.slot, g, (size_t)s.q_start, s.query_tokens, rows);
 }
 
-static void append_to_cache(AttendContext *context, LayerCall *call, const float *qkv) {
+static void append_to_cache(AttendContext *context, const LayerCall *call, const float *qkv,
+                            Problem *core) {
   const double clock = profile_start(&context->profiler);
   const CacheAppend append = layer_append(call);
   kvcache_grow(call->cache, &append);
-  call->problem.appended = true;
+  core->appended = true;
   const float *const key = qkv + call->columns.query;
-  StoreJob job = {context->kernels, call, key, key + call->columns.key};
+  StoreJob job = {context->kernels, call, core, key, key + call->columns.key};
   const size_t threads = call->rows > ROWS_AT_ONCE ? context->settings.threads : 1;
-  parallel_for(threads, call->batch * call->cache->kv_heads, store_head, &job);
+  parallel_for(threads, core->shape.batch * call->cache->kv_heads, store_head, &job);
   profile_add_whole(&context->profiler, ATTEND_PHASE_PACKING, clock);
 }
 
 /* ---- the layer ---- */
 
-/* Q, K and V as chunks of the fused product; the core takes K and V from a cache where there is
- * one. A ragged batch has no batch stride: its sequences begin at their offsets. */
-static void set_views(LayerCall *call, const float *qkv, float *context) {
+/* The core's problem with its views: Q, K and V are chunks of the fused product, and K and V those
+ * of a cache where there is one. A ragged batch has no batch stride: its sequences begin at their
+ * offsets. */
+static Problem core_problem(const LayerCall *call, const float *qkv, float *context) {
   const LayerColumns *const c = &call->columns;
-  Problem *const p = &call->problem;
-  const size_t D = p->shape.head_dim, Dv = p->shape.value_dim, N = call->tokens;
-  p->query = (AttendView){qkv, N * c->qkv, c->qkv, D};
-  p->out = attend_output_bnhd(context, N, p->shape.query_heads, Dv);
-  if (call->cache) return;
-  p->key = (AttendView){qkv + c->query, N * c->qkv, c->qkv, D};
-  p->value = (AttendView){qkv + c->query + c->key, N * c->qkv, c->qkv, Dv};
+  Problem core = call->problem;
+  const size_t D = core.shape.head_dim, Dv = core.shape.value_dim, N = core.shape.query_tokens;
+  core.query = (AttendView){qkv, N * c->qkv, c->qkv, D};
+  core.out = attend_output_bnhd(context, N, core.shape.query_heads, Dv);
+  if (call->cache) return core;
+  core.key = (AttendView){qkv + c->query, N * c->qkv, c->qkv, D};
+  core.value = (AttendView){qkv + c->query + c->key, N * c->qkv, c->qkv, Dv};
+  return core;
 }
 
 /* The two matrices that only a layer has, one sequence after the other. */
-static void show(const AttendContext *context, const LayerCall *call, size_t width,
-                 const float *heads) {
-  const size_t columns = call->columns.context;
-  for (size_t b = 0; b < call->batch; b++) {
+static void show(const AttendContext *context, const LayerCall *call, const float *heads) {
+  const size_t columns = call->columns.context, width = call->shape.width;
+  for (size_t b = 0; b < call->problem.shape.batch; b++) {
     const size_t first = layer_first_row(call, b);
     const size_t N = problem_sequence(&call->problem, b).query_tokens;
     const AttendMatrix concat = {"concat", b, 0, 0, N, columns, columns, heads + first * columns};
@@ -173,19 +175,20 @@ static void show(const AttendContext *context, const LayerCall *call, size_t wid
   }
 }
 
-void layer_run(AttendContext *context, const AttendWeights *weights, const PlanChoice *choice,
-               LayerCall *call, void *workspace) {
-  const Path *const path = choice->path;
-  float *const qkv = layout_at(workspace, call->qkv_at);
-  float *const heads = layout_at(workspace, call->context_at);
-  void *const scratch = layout_at(workspace, call->scratch_at);
+void layer_run(AttendContext *context, const LayerCall *call, const LayerChoice *choice,
+               void *workspace) {
+  const Path *const path = choice->core.path;
+  const AttendWeights *const weights = call->weights;
+  float *const qkv = layout_at(workspace, choice->layout.qkv);
+  float *const heads = layout_at(workspace, choice->layout.context);
+  void *const scratch = layout_at(workspace, choice->layout.scratch);
   project(context, path, ATTEND_PHASE_QKV_PROJECTION, &weights->qkv, call->rows, call->x, scratch,
           qkv);
-  rotate(context, weights, call, qkv, layout_at(workspace, call->rotate_at));
-  set_views(call, qkv, heads);
-  if (call->cache) append_to_cache(context, call, qkv);
-  plan_run(context, &call->problem, choice, scratch);
+  rotate(context, call, qkv, layout_at(workspace, choice->layout.rotate));
+  Problem core = core_problem(call, qkv, heads);
+  if (call->cache) append_to_cache(context, call, qkv, &core);
+  plan_run(context, &core, &choice->core, scratch);
   project(context, path, ATTEND_PHASE_OUTPUT_PROJECTION, &weights->output, call->rows, heads,
           scratch, call->y);
-  if (context->tap) show(context, call, weights->shape.width, heads);
+  if (context->tap) show(context, call, heads);
 }
