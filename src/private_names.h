@@ -88,15 +88,10 @@
 #define naive_normalize_row attend_private_naive_normalize_row
 #define npy_read_header attend_private_npy_read_header
 #define options_check attend_private_options_check
-#define options_check_arrays attend_private_options_check_arrays
-#define options_check_sequences attend_private_options_check_sequences
 #define output_file_commit attend_private_output_file_commit
 #define output_file_discard attend_private_output_file_discard
 #define output_file_open attend_private_output_file_open
 #define output_file_write attend_private_output_file_write
-#define output_commit attend_private_output_commit
-#define output_open attend_private_output_open
-#define output_write attend_private_output_write
 #define path_blas attend_private_path_blas
 #define path_get attend_private_path_get
 #define path_list attend_private_path_list
