@@ -148,10 +148,10 @@
 #define scores_avx2 attend_private_scores_avx2
 #define scores_avx512 attend_private_scores_avx512
 #define scores_scalar attend_private_scores_scalar
+#define sequence_check attend_private_sequence_check
 #define sequence_plan_block_rows attend_private_sequence_plan_block_rows
 #define sequence_plan_of attend_private_sequence_plan_of
 #define sequence_plans_sort attend_private_sequence_plans_sort
-#define sequence_check attend_private_sequence_check
 #define shape_check_apart attend_private_shape_check_apart
 #define shape_check_heads attend_private_shape_check_heads
 #define shape_check_layer attend_private_shape_check_layer

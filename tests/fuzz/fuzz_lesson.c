@@ -1,7 +1,7 @@
-/* fuzz_lesson.c - any bytes as a lesson file of `attend explain`, and what was read is run.
+/* fuzz_lesson.c - reads any bytes as a lesson file of `attend explain`, and runs the lesson.
  *
- * A lesson that was read must be one that runs: lesson_complete() has judged its shapes, so that
- * the library refuses it for its path or its options at most. A refusal must have a sentence.
+ * A lesson that was read must run: lesson_complete() has judged its shapes, so the library refuses
+ * it for its path or its options at most. A refusal must have a sentence.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "cli/lesson/lesson_file.h"
 #include "cli/lesson/lesson_run.h"
 
-/* Larger lessons say nothing new and take time. */
+/* Larger lessons take time and find nothing new. */
 #define ELEMENTS_MAX 4096
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -36,7 +36,7 @@ static void run(const Lesson *lesson) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  /* The parser gets a copy of exactly this size, so that a read past its end is seen. */
+  /* The copy has exactly this size, so that AddressSanitizer sees a read past its end. */
   char *const text = malloc(size > 0 ? size : 1);
   if (text == NULL) return 0;
   if (size > 0) memcpy(text, data, size);

@@ -1,4 +1,4 @@
-/* picture_check.c - pages as text, on which everything stands and which a foreign parser reads. */
+/* picture_check.c - checks a page: everything stands on it, and a foreign parser reads its SVG. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

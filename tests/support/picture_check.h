@@ -1,8 +1,7 @@
-/* picture_check.h - what the tests of pictures share: a writer's text, and what is asked of every
- * page.
+/* picture_check.h - what every page must be, and a writer's text.
  *
- * A page is good if everything stands on it and its SVG is XML for a parser that is not ours. Each
- * check ends the test that calls it; nothing is returned to be looked at.
+ * A page is good if everything stands on it and its SVG is XML to a parser that is not ours. A
+ * check that fails ends the test that calls it.
  */
 #ifndef ATTEND_TESTS_PICTURE_CHECK_H
 #define ATTEND_TESTS_PICTURE_CHECK_H
@@ -34,7 +33,7 @@ bool has_command(const char *check);
 /* The page as SVG, after it was checked; to be freed. */
 char *checked_svg(const Picture *picture);
 
-/* Words that would end an element, a string or a line, and bytes that are no UTF-8. */
+/* Words that would end an element, a string or a line, and bytes that are not UTF-8. */
 #define NASTY_WORDS 6
 extern const char *const nasty_words[NASTY_WORDS];
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tests/tool/test_explain.sh TOOL JSON_CHECK - `attend explain`: the figures of the handouts as the tool
-# prints them, worked out by hand here; paths against each other; files written. Lesson files that
-# are wrong are tests/tool/test_lesson_file.sh's to check, the example by-hand is test_explain_by_hand.sh's.
+# prints them, worked out by hand here; paths against each other; files written. test_lesson_file.sh
+# checks wrong lesson files, test_explain_by_hand.sh the example by-hand.
 set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 . "$here/explain_tool.sh"
@@ -87,7 +87,7 @@ block_matrix() {
   [ "$(grep -cE '^     [QKV]  .* of [0-9]+ ' "$out")" -eq 6 ] || disagree 'six products'
 }
 
-# The largest differences are of fp32's rounding, and what was compared is not zero.
+# The largest differences are fp32's rounding, and the matrices compared are not zero.
 block_matrix_at_a_models_width() {
   local path
   for path in naive blas tiled; do
@@ -206,7 +206,7 @@ pictures() {
   grep -q '<svg' "$scratch/layer.svg" && grep -q '</svg>' "$scratch/layer.svg" &&
     grep -q 'small' "$scratch/heat.svg" && grep -q 'masked_scores' "$scratch/heat.svg" &&
     grep -q '</svg>' "$scratch/heat.svg" || disagree 'two pictures' || return
-  # Where nothing is masked, no map is said to be of masked scores.
+  # Where nothing is masked, no map has masked scores for a title.
   explains multi-head --heatmap "$scratch/heat.svg" --draw text && out_has 'W_o' && out_has 'H_1' || return
   grep -q '>scores, head 1<' "$scratch/heat.svg" && ! grep -q masked "$scratch/heat.svg" ||
     disagree 'maps of scores and weights'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # tests/tool/test_explain_by_hand.sh TOOL JSON_CHECK - `attend explain by-hand`: weights by sum beside weights by
-# softmax, other queries, and queries that are looked for. The figures are worked out by hand here.
+# softmax, other queries, and queries that are sought. The figures are worked out by hand here.
 set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 . "$here/explain_tool.sh"
@@ -73,8 +73,8 @@ seek_refused() {
 }
 
 # A key in the middle of the others can never have all of the weight: (0,0) among (1,0), (-1,1),
-# (-1,-1). One on a side of their hull comes close to an equal share with the two ends of that side, here
-# (1,0) and (-1,0), the farther the longer the query is.
+# (-1,-1). A key on a side of their hull comes close to an equal share with the two ends of that side, here
+# (1,0) and (-1,0); a longer query comes closer.
 seek_beyond_reach() {
   cat >"$scratch/middle.json" <<'JSON'
 {"Q": [[1, 1]], "K": [[0, 0], [1, 0], [-1, 1], [-1, -1]], "V": [[1], [2], [3], [4]], "scale": 1,

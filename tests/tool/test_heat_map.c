@@ -1,7 +1,7 @@
 /* test_heat_map.c - heat maps, as a page and in the terminal: numbers, hidden elements, scales and
  * labels.
  *
- * How a map looks no test can say; that the scales only grow darker one can.
+ * No test can say how a map looks, but one can say that the scales only grow darker.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -105,7 +105,7 @@ static void titles_have_room(void **state) {
   picture_free(&picture);
 }
 
-/* One cell; all equal; nothing but hidden; every kind of number that is none. */
+/* One cell; all equal; all hidden; infinities and NaN. */
 static void heat_maps_at_the_edges(void **state) {
   (void)state;
   const float one[] = {1}, equal[] = {3, 3, 3, 3, 3, 3}, none[] = {-INFINITY, -INFINITY};
@@ -191,7 +191,7 @@ static void scales_only_grow_darker(void **state) {
   assert_true(heat_is_dark(heat_colour(1)) && !heat_is_dark(heat_colour(0)));
 }
 
-/* Maps of one kind share a scale, weights begin at 0, and what is not finite does not count. */
+/* Maps of one kind share a scale, weights begin at 0, and only finite values count. */
 static void scale_of_a_sheet(void **state) {
   (void)state;
   const float first[] = {0.25f, 0.5f}, second[] = {0.75f, -INFINITY, NAN, INFINITY};
@@ -199,7 +199,7 @@ static void scale_of_a_sheet(void **state) {
                           {"b", HEAT_WEIGHTS, 2, 1, 2, second, NULL, NULL},
                           {"c", HEAT_SCORES, 2, 2, 2, second, NULL, NULL}};
   const HeatSheet sheet = {"", 3, maps};
-  /* Of the second only the first column is looked at: its rows stand two apart. */
+  /* The second map is one column of two: its rows stand two apart. */
   const HeatScale weights = heat_scale(&sheet, HEAT_WEIGHTS);
   const HeatScale scores = heat_scale(&sheet, HEAT_SCORES);
   assert_true(weights.least == 0 && weights.most == 0.75 && !weights.hidden);

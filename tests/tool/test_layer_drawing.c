@@ -1,7 +1,7 @@
 /* test_layer_drawing.c - drawings of layers, as a page and as text: the shapes and columns in them,
  * which heads read what, and that words from outside stay words.
  *
- * How a picture looks no test can say.
+ * No test can say how a picture looks.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,7 +55,7 @@ static void layer_has_its_shapes(void **state) {
   require(text, "head 13 reads Q_13 [50 × 64], K_1 [50 × 64], V_1 [50 × 64]");
   require(text, "A_13 = softmax(mask(S_13)) [50 × 50]");
   require(text, "Heads 0–6 read K_0 and V_0.\n Heads 7–13 read K_1 and V_1.\n");
-  /* The third head is left out, in favour of dots. */
+  /* Dots stand for the third head. */
   assert_null(strstr(text, "Q_2"));
   assert_int_equal(count_of(text, "head 1 reads"), 1);
   free(svg);
@@ -96,7 +96,7 @@ static void heads_of_every_kind(void **state) {
   }
 }
 
-/* Without W_qkv there is no room for it: Q, K and V follow the title. */
+/* Without W_qkv, Q, K and V follow the title at once. */
 static void a_core_has_no_empty_room(void **state) {
   (void)state;
   LayerDrawing core = qwen;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tests/tool/test_lesson_file.sh TOOL JSON_CHECK - lesson files of `attend explain` that are wrong:
+# tests/tool/test_lesson_file.sh TOOL JSON_CHECK - wrong lesson files of `attend explain`:
 # each gives one sentence with the file, the place in it and what would be right, and exit status 1.
 set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
@@ -21,8 +21,7 @@ wrong() {
   says "$1"
 }
 
-# with PATTERN MEMBERS: a lesson that is right but for the members, which replace those of their
-# name.
+# with PATTERN MEMBERS: a right lesson, in which the members replace those of their name.
 with() {
   wrong "$1" "{\"K\": [[1, 0], [0, 1]], \"V\": [[1], [2]], $2}"
 }
@@ -158,7 +157,7 @@ too_deep() {
   exits 0
 }
 
-# A gigabyte of brackets, of which the disk holds no block but the first.
+# A gigabyte of brackets; the disk holds only its first block.
 too_large() {
   printf '[[[[' >"$file" && truncate -s 1G "$file" &&
     says 'the file has 1073741824 bytes; at most 16777216 are read, and larger arrays .* \.npy'

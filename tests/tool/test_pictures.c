@@ -1,5 +1,5 @@
-/* test_pictures.c - pictures as files: the form that a name asks for, that a file is whole or not
- * there, and text that is made fit for a page.
+/* test_pictures.c - pictures as files. A name decides the form, a file is whole or not there, and
+ * text from outside is fit for a page.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -163,8 +163,8 @@ a_failed_run_leaves_the_cache() {
     same "$scratch/cache.safetensors" "$scratch/before"
 }
 
-# A limit of 4 KiB stands for a disk that is full after so many: the reason is named, what was there
-# stays, and nothing is left beside it.
+# A limit of 4 KiB stands for a disk that is full after as many. The reason is named, the file that was
+# there stays, and nothing is left beside it.
 a_file_that_grows_too_large() {
   local before
   echo before >"$scratch/large.npy"

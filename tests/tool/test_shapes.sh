@@ -104,8 +104,8 @@ batched_block_of_numbers() {
     row 'scores before scaling' '2 × 3 × 3' '18 +72 +144' && row 'output +Y W_o' '2 × 3 × 4' '24 +96 +192'
 }
 
-# Letters are the same table: with the numbers put in, each formula gives the number. Sums and products of
-# the formulas are awk's, powers its ^.
+# The table of letters is the table of numbers: with the numbers put in, each formula gives the same. awk
+# computes the formulas, with its ^ for powers.
 letters_agree_with_numbers() {
   local formula number
   run --batch B --tokens N --d-model d --heads h --kv-heads g --head-dim k --json
@@ -114,7 +114,7 @@ letters_agree_with_numbers() {
   run --batch 3 --tokens 7 --d-model 40 --heads 6 --kv-heads 2 --head-dim 5 --section head,block,layer --json
   exits 0 || return
   grep -E '"(elements|bytes|flops)":' "$out" >"$scratch/numbers"
-  # Chunks, which come last, have another number of rows.
+  # Chunks come last and have another number of rows.
   head -n "$(wc -l <"$scratch/numbers")" "$scratch/letters" | paste -d'|' - "$scratch/numbers" >"$scratch/both"
   [ "$(wc -l <"$scratch/both")" -gt 60 ] || disagree 'rows of both' || return
   while IFS='|' read -r formula number; do
