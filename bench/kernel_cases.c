@@ -10,6 +10,7 @@
 
 #include "bench/allocation.h"
 #include "bench/yardstick.h"
+#include "bench/yardstick_kernels.h"
 #include "size.h"
 
 #define EXP2_FLOPS 17 /* 6 multiply-adds, 2 subtractions, addition, maximum, product */
@@ -272,12 +273,13 @@ static KernelWork exp2_of_weights(const KernelCase *self, const Kernels *kernels
 
 static KernelWork peak(const KernelCase *self, const Kernels *kernels, KernelData *data) {
   (void)self;
-  return (KernelWork){.flops = kernels->peak(PEAK_ROUNDS, data->near->sums)};
+  return (KernelWork){.flops =
+                          yardstick_kernels(kernels->isa)->peak(PEAK_ROUNDS, data->near->sums)};
 }
 
 static KernelWork read_streams(const KernelCase *self, const Kernels *kernels, KernelData *data) {
   const float *const piece = next_piece(data, READ_FLOATS);
-  data->near->sums[0] = kernels->read(piece, READ_FLOATS, self->streams);
+  data->near->sums[0] = yardstick_kernels(kernels->isa)->read(piece, READ_FLOATS, self->streams);
   return (KernelWork){.bytes = (double)(READ_FLOATS * sizeof(float))};
 }
 
@@ -350,6 +352,16 @@ static const KernelCase cases[] = {
     {"read", "4 streams", read_streams, .streams = 4},
     {"read", "8 streams", read_streams, .streams = 8},
 };
+
+const char *timed_family_at(size_t index) {
+#define NAME_OF(name, result, arguments) #name,
+  static const char *const yardsticks[] = {YARDSTICK_KERNELS(NAME_OF)};
+#undef NAME_OF
+  const char *const *family = kernels_families();
+  for (; *family; family++, index--)
+    if (index == 0) return *family;
+  return index < sizeof yardsticks / sizeof *yardsticks ? yardsticks[index] : NULL;
+}
 
 size_t kernel_case_count(void) {
   return sizeof cases / sizeof *cases;

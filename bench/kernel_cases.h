@@ -65,8 +65,12 @@ typedef struct KernelCase {
   size_t streams;      /* of read */
 } KernelCase;
 
-/* The cases, those of a family side by side: index 0 .. kernel_case_count() - 1. A family of the
- * manifest without a case fails the tests and shows as a row without figures. */
+/* What is timed: the families of the library's manifest in its order, then the yardsticks; null
+ * behind the last. */
+const char *timed_family_at(size_t index);
+
+/* The cases, those of a family side by side: index 0 .. kernel_case_count() - 1. A timed family
+ * without a case fails the tests and shows as a row without figures. */
 size_t kernel_case_count(void);
 const KernelCase *kernel_case_at(size_t index);
 

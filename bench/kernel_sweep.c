@@ -42,8 +42,9 @@ static size_t list_family(const char *family, const AttendIsa *isas, size_t isa_
 
 static size_t list_rows(const KernelRun *run, KernelRow *rows) {
   size_t count = 0;
-  for (const char *const *family = kernels_families(); *family; family++)
-    count += list_family(*family, run->isas, run->isa_count, rows ? rows + count : NULL);
+  const char *family;
+  for (size_t f = 0; (family = timed_family_at(f)); f++)
+    count += list_family(family, run->isas, run->isa_count, rows ? rows + count : NULL);
   return count;
 }
 

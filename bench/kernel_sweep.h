@@ -1,6 +1,6 @@
-/* kernel_sweep.h - times every kernel family of the manifest by itself, on one thread.
+/* kernel_sweep.h - times every kernel family and the yardsticks by themselves, on one thread.
  *
- * A run is a list of rows, one for each case (kernel_cases.h) and ISA, in the manifest's order; the
+ * A run is a list of rows, one for each case (kernel_cases.h) and ISA, in the order of timed_family_at(); the
  * ISAs of a case are sampled in turns. A family without a case has one row without samples, so that
  * it cannot be overlooked. What a kernel computes is for the tests to check and is not looked at
  * here.

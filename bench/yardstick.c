@@ -1,4 +1,4 @@
-/* yardstick.c - measures the machine's limits with the kernels that the library is made of.
+/* yardstick.c - measures the machine's limits, with kernels of their own and with OpenBLAS.
  *
  * Owns the buffers of the measurements while they run. Each figure is the best of several
  * repetitions, because a disturbance by other programs can only make a repetition slower. Memory is
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "bench/timer.h"
+#include "bench/yardstick_kernels.h"
 #include "kernels/kernels.h"
 #include "platform/blas.h"
 #include "platform/memory.h"
@@ -33,14 +34,14 @@
 #define PEAK_SECONDS 2e-3
 
 /* Null if the ISA is not in this build or not allowed here. */
-static const Kernels *usable_kernels(AttendIsa isa) {
+static const YardstickKernels *usable_kernels(AttendIsa isa) {
   AttendMachine machine;
   attend_describe_machine(&machine);
-  return machine.isa_usable[isa] ? kernels_get(isa) : NULL;
+  return machine.isa_usable[isa] ? yardstick_kernels(isa) : NULL;
 }
 
 /* One repetition of the peak: every thread does `rounds` rounds. Returns the FLOPs of all. */
-static double run_peak(const Kernels *kernels, size_t threads, size_t rounds) {
+static double run_peak(const YardstickKernels *kernels, size_t threads, size_t rounds) {
   double flops = 0;
 #pragma omp parallel num_threads((int)threads) reduction(+ : flops)
   {
@@ -52,7 +53,7 @@ static double run_peak(const Kernels *kernels, size_t threads, size_t rounds) {
 
 /* Rounds that keep one thread busy for PEAK_SECONDS. The least of three tries counts, so that a
  * try that another program interrupts does not pass for a long one. */
-static size_t count_rounds(const Kernels *kernels) {
+static size_t count_rounds(const YardstickKernels *kernels) {
   for (size_t rounds = 1024;; rounds *= 2) {
     double least = INFINITY;
     for (size_t i = 0; i < 3; i++) {
@@ -66,7 +67,7 @@ static size_t count_rounds(const Kernels *kernels) {
 }
 
 double yardstick_peak(AttendIsa isa, size_t threads, double seconds) {
-  const Kernels *const kernels = usable_kernels(isa);
+  const YardstickKernels *const kernels = usable_kernels(isa);
   if (!kernels) return 0;
   const size_t rounds = count_rounds(kernels);
   const double begin = timer_seconds();
@@ -132,7 +133,7 @@ static bool open_buffer(size_t threads, size_t bytes, ReadBuffer *buffer) {
 }
 
 /* Every thread reads slice number `index` of its part. Returns bytes per second. */
-static double run_read(const Kernels *kernels, const ReadBuffer *buffer, size_t index,
+static double run_read(const YardstickKernels *kernels, const ReadBuffer *buffer, size_t index,
                        size_t streams) {
   const float *const data = buffer->data + index % READ_SLICES * buffer->slice;
   const double start = timer_seconds();
@@ -156,7 +157,8 @@ double yardstick_read(size_t threads, double seconds) {
   for (size_t i = 0; i < REPETITIONS_LEAST || timer_seconds() - begin < seconds; i++) {
     for (int isa = ATTEND_ISA_SCALAR; isa < ATTEND_ISA_COUNT; isa++) {
       for (size_t s = 0; machine.isa_usable[isa] && s < sizeof streams / sizeof *streams; s++) {
-        best = fmax(best, run_read(kernels_get((AttendIsa)isa), &buffer, slice++, streams[s]));
+        best =
+            fmax(best, run_read(yardstick_kernels((AttendIsa)isa), &buffer, slice++, streams[s]));
       }
     }
   }

@@ -135,11 +135,6 @@
  * exp2: y = 2^x for x <= 0, the function that softmax uses. Exactly 1 at 0, exactly 0 for
  *   x < -126.5 and -inf, NaN for NaN. Largest error and its witness: docs/numerics.md and
  *   tests/kernels/kernel_exp2.c.
- *
- * peak: `rounds` rounds of independent multiply-adds in registers; returns the FLOPs done and
- *   leaves something in *sink that depends on all of them.
- * read: sums `count` floats as `streams` (1, 2, 4 or 8) equal contiguous parts read side by side;
- *   what does not divide evenly is left out. Returns the sum.
  */
 /* The name of a family's member for an ISA. It has the private prefix, so that private_names.h need
  * not list members. */

@@ -25,6 +25,8 @@ static void for_each_isa(void (*check)(const Kernels *kernels)) {
     for_each_isa(check_##family);                                                                  \
   }
 CHECKED_FAMILIES(DEFINE_TEST)
+DEFINE_TEST(peak)
+DEFINE_TEST(read)
 
 static void every_family_of_the_manifest_is_checked(void **state) {
   (void)state;
@@ -89,7 +91,7 @@ int main(int argc, char **argv) {
                                      cmocka_unit_test(tiles_multiply_as_emulated),
                                      cmocka_unit_test(emulated_dots_are_as_defined),
                                      cmocka_unit_test(tiles_of_the_processor_have_the_same_bits),
-                                     CHECKED_FAMILIES(TEST_OF)};
+                                     CHECKED_FAMILIES(TEST_OF) TEST_OF(peak) TEST_OF(read)};
 #undef TEST_OF
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);

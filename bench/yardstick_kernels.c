@@ -1,12 +1,15 @@
-/* yardstick.c - what the processor does at best: multiply-adds in registers, and reading.
+/* yardstick_kernels.c - what a processor does at best: multiply-adds in registers, and reading.
  *
- * The peak keeps PEAK_CHAINS independent chains going, enough to hide the latency of a multiply-add
- * on every processor in use. One stream does not show the bandwidth of the memory (the prefetchers
- * follow several at once), so read takes the number of streams and the caller keeps the best.
+ * Compiled once for each ISA, as a family of the library's kernels is. The peak keeps PEAK_CHAINS
+ * independent chains going, enough to hide the latency of a multiply-add on every processor in use.
+ * One stream does not show the bandwidth of the memory, because the prefetchers follow several at
+ * once; so read takes the number of streams, and the caller keeps the best.
  */
+#include "bench/yardstick_kernels.h"
+
 #include "kernels/member.h"
 
-double MEMBER(peak)(size_t rounds, float *sink) {
+static double peak(size_t rounds, float *sink) {
   const vfloat factor = v_set1(0.999f), step = v_set1(0.001f);
   vfloat chain[PEAK_CHAINS];
   UNROLL for (size_t i = 0; i < PEAK_CHAINS; i++) chain[i] = v_set1((float)i);
@@ -33,7 +36,7 @@ KERNEL_INLINE float read_streams(const float *data, size_t count, const size_t s
   return v_reduce_add(sum[0]);
 }
 
-float MEMBER(read)(const float *data, size_t count, size_t streams) {
+static float read_floats(const float *data, size_t count, size_t streams) {
   switch (streams) {
   case 1:
     return read_streams(data, count, 1);
@@ -45,3 +48,6 @@ float MEMBER(read)(const float *data, size_t count, size_t streams) {
     return read_streams(data, count, 8);
   }
 }
+
+extern const YardstickKernels MEMBER(yardsticks);
+const YardstickKernels MEMBER(yardsticks) = {.peak = peak, .read = read_floats};
