@@ -97,9 +97,6 @@
 #define path_list attend_private_path_list
 #define path_naive attend_private_path_naive
 #define path_tiled attend_private_path_tiled
-#define peak_avx2 attend_private_peak_avx2
-#define peak_avx512 attend_private_peak_avx512
-#define peak_scalar attend_private_peak_scalar
 #define pipeline_attend_tiles attend_private_pipeline_attend_tiles
 #define pipeline_pays attend_private_pipeline_pays
 #define plan_choose attend_private_plan_choose
@@ -127,9 +124,6 @@
 #define query_tile_attend attend_private_query_tile_attend
 #define query_tile_attend_split attend_private_query_tile_attend_split
 #define query_tile_finish attend_private_query_tile_finish
-#define read_avx2 attend_private_read_avx2
-#define read_avx512 attend_private_read_avx512
-#define read_scalar attend_private_read_scalar
 #define release_amx attend_private_release_amx
 #define release_avx2 attend_private_release_avx2
 #define release_avx512 attend_private_release_avx512

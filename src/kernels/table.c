@@ -13,7 +13,7 @@ _Static_assert(KERNEL_PANEL % BLOCK_COLUMNS == 0, "a panel is a whole number of 
 #ifdef ISA_BORROWS
 #  define BORROWED(family) MEMBER_OF(family, ISA_BORROWS)
 #  define ATTEND_KERNEL(family, result, arguments) result BORROWED(family) arguments;
-#  define ATTEND_KERNEL_OF_PAIRS(family, result, arguments)
+#  define ATTEND_KERNEL_BF16(family, result, arguments)
 #  include "kernels/kernels.def"
 #  undef ATTEND_KERNEL
 #else
@@ -31,7 +31,7 @@ const Kernels MEMBER(kernels) = {
     .has_bf16_dot = true,
 #endif
 #define ATTEND_KERNEL(family, result, arguments) .family = BORROWED(family),
-#define ATTEND_KERNEL_OF_PAIRS(family, result, arguments) .family = MEMBER(family),
+#define ATTEND_KERNEL_BF16(family, result, arguments) .family = MEMBER(family),
 #include "kernels/kernels.def"
 #undef ATTEND_KERNEL
 };
