@@ -110,7 +110,9 @@ const SequencePlan *tiling_place_plans(const AttendContext *context, const Tilin
   SequencePlan *const plans = (SequencePlan *)(void *)layout_at(workspace, t->plans_at);
   const size_t heads = p->shape.batch * p->shape.kv_heads;
   bool overflow = false;
-  for (size_t b = 0; b < p->shape.batch; b++)
+  plans[0] = t->first;
+  plans[0].sequence = problem_sequence(p, 0); /* a layer's views are set after its tiling */
+  for (size_t b = 1; b < p->shape.batch; b++)
     plans[b] = sequence_plan_of(context, p, b, heads, &overflow);
   sequence_plans_sort(plans, p->shape.batch);
   size_t pieces = 0, packs = 0, merges = 0, packed = 0, partials = 0;
