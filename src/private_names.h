@@ -136,6 +136,7 @@
 #define rope_rotate attend_private_rope_rotate
 #define rope_row attend_private_rope_row
 #define rope_set_frequencies attend_private_rope_set_frequencies
+#define rotate_heads attend_private_rotate_heads
 #define score_mod_avx2 attend_private_score_mod_avx2
 #define score_mod_avx512 attend_private_score_mod_avx512
 #define score_mod_scalar attend_private_score_mod_scalar

@@ -12,13 +12,12 @@
  */
 #include "layer/layer.h"
 
-#include "layer/head_norm.h"
+#include "layer/rotate.h"
 #include "platform/parallel.h"
 #include "size.h"
 
-/* Rows that a thread norms and rotates at a time. Appends of at most this many rows run on one
- * thread. */
-#define ROWS_AT_ONCE 8
+/* Appends of at most this many rows run on one thread. */
+#define ROWS_OF_ONE_THREAD 8
 
 static void project(AttendContext *context, const Path *path, AttendPhase phase,
                     const Linear *linear, size_t rows, const float *x, void *scratch, float *y) {
@@ -30,86 +29,6 @@ static void project(AttendContext *context, const Path *path, AttendPhase phase,
   profile_count(&context->profiler, phase, 2.0 * (double)rows * weights,
                 linear_bytes(linear) + sizeof(float) * activations);
 }
-
-/* ---- QK-norm and RoPE ---- */
-
-typedef struct RotateJob {
-  const LayerCall *call;
-  float *qkv;
-  float *scratch; /* [threads, scratch_floats], a row of cosines and sines for each */
-  size_t scratch_floats;
-} RotateJob;
-
-/* The sequence of a row: the last one of those that begin at or before it. */
-static size_t sequence_of_row(const LayerCall *call, size_t row) {
-  size_t low = 0, high = call->problem.shape.batch;
-  while (high - low > 1) {
-    const size_t middle = low + (high - low) / 2;
-    if (layer_first_row(call, middle) <= row) {
-      low = middle;
-    } else {
-      high = middle;
-    }
-  }
-  return low;
-}
-
-/* The position that RoPE gives a row. */
-static int64_t position_of_row(const LayerCall *call, size_t row) {
-  if (call->problem.options.positions) return call->problem.options.positions[row];
-  const size_t b = sequence_of_row(call, row);
-  const Sequence sequence = problem_sequence(&call->problem, b);
-  return problem_position(&sequence, row - layer_first_row(call, b));
-}
-
-/* Norms and rotates `count` heads that lie side by side. */
-static void rotate_heads(const AttendWeights *weights, const float *norm, RopeRow row, size_t count,
-                         float *heads) {
-  const size_t D = weights->shape.head_dim;
-  for (size_t h = 0; h < count; h++) {
-    if (norm) head_norm(norm, weights->norm_epsilon, D, heads + h * D);
-    rope_rotate(&weights->rope, row, heads + h * D);
-  }
-}
-
-static void rotate_rows(void *argument, size_t index, size_t thread) {
-  const RotateJob *const job = argument;
-  const AttendWeights *const weights = job->call->weights;
-  const LayerColumns *const c = &job->call->columns;
-  const size_t end = size_min(job->call->rows, (index + 1) * ROWS_AT_ONCE);
-  RopeRow row = {NULL, NULL};
-  for (size_t r = index * ROWS_AT_ONCE; r < end; r++) {
-    if (weights->rope.pairing != ATTEND_ROPE_NONE) {
-      row = rope_row(&weights->rope, position_of_row(job->call, r),
-                     job->scratch + thread * job->scratch_floats);
-    }
-    float *const query = job->qkv + r * c->qkv, *const key = query + c->query;
-    rotate_heads(weights, weights->query_norm, row, weights->shape.query_heads, query);
-    rotate_heads(weights, weights->key_norm, row, weights->shape.kv_heads, key);
-  }
-}
-
-/* Norms and rotates Q and K where they lie. The rows are independent of each other. */
-static void rotate(AttendContext *context, const LayerCall *call, float *qkv, float *scratch) {
-  const AttendWeights *const weights = call->weights;
-  if (!weights->query_norm && weights->rope.pairing == ATTEND_ROPE_NONE) return;
-  const double clock = profile_start(&context->profiler);
-  const size_t D = call->shape.head_dim;
-  RotateJob job = {call, qkv, scratch, size_round_up(D, SIZE_ALIGNMENT / sizeof(float))};
-  parallel_for(context->settings.threads, size_ceil_divide(call->rows, ROWS_AT_ONCE), rotate_rows,
-               &job);
-  profile_add_whole(&context->profiler, ATTEND_PHASE_QK_NORM_ROPE, clock);
-  /* An element takes 2 FLOPs for its square and 2 for its norm, and a pair 6 to rotate. */
-  const double heads = (double)(call->shape.query_heads + call->shape.kv_heads);
-  const double norm = weights->query_norm ? 4.0 * (double)D : 0.0;
-  const double pairs = (double)(weights->rope.dims / 2);
-  const double moved = weights->query_norm ? (double)D : 2.0 * pairs;
-  profile_count(&context->profiler, ATTEND_PHASE_QK_NORM_ROPE,
-                (double)call->rows * heads * (norm + 6.0 * pairs),
-                (double)call->rows * heads * 2.0 * moved * sizeof(float));
-}
-
-/* ---- cache ---- */
 
 typedef struct StoreJob {
   const Kernels *kernels;
@@ -140,12 +59,10 @@ static void append_to_cache(AttendContext *context, const LayerCall *call, const
   core->appended = true;
   const float *const key = qkv + call->columns.query;
   StoreJob job = {context->kernels, call, core, key, key + call->columns.key};
-  const size_t threads = call->rows > ROWS_AT_ONCE ? context->settings.threads : 1;
+  const size_t threads = call->rows > ROWS_OF_ONE_THREAD ? context->settings.threads : 1;
   parallel_for(threads, core->shape.batch * call->cache->kv_heads, store_head, &job);
   profile_add_whole(&context->profiler, ATTEND_PHASE_PACKING, clock);
 }
-
-/* ---- the layer ---- */
 
 /* The core's problem with its views: Q, K and V are chunks of the fused product, and K and V those
  * of a cache where there is one. A ragged batch has no batch stride: its sequences begin at their
@@ -184,7 +101,7 @@ void layer_run(AttendContext *context, const LayerCall *call, const LayerChoice 
   void *const scratch = layout_at(workspace, choice->layout.scratch);
   project(context, path, ATTEND_PHASE_QKV_PROJECTION, &weights->qkv, call->rows, call->x, scratch,
           qkv);
-  rotate(context, call, qkv, layout_at(workspace, choice->layout.rotate));
+  rotate_heads(context, call, qkv, layout_at(workspace, choice->layout.rotate));
   Problem core = core_problem(call, qkv, heads);
   if (call->cache) append_to_cache(context, call, qkv, &core);
   plan_run(context, &core, &choice->core, scratch);
