@@ -16,6 +16,7 @@
 #define blas_end attend_private_blas_end
 #define blas_gemm attend_private_blas_gemm
 #define blas_gemv attend_private_blas_gemv
+#define blas_head_run attend_private_blas_head_run
 #define blas_threading attend_private_blas_threading
 #define blas_threads attend_private_blas_threads
 #define config_find attend_private_config_find
