@@ -44,8 +44,8 @@ static inline double profile_add(Profiler *profiler, size_t thread, AttendPhase 
   return now;
 }
 
-/* A phase that the calling thread runs while the others wait or work for it (projections): counts
- * in full. */
+/* Adds the time since `start` to a phase that is timed by the calling thread alone (projections). It
+ * is no mean over threads. */
 static inline void profile_add_whole(Profiler *profiler, AttendPhase phase, double start) {
   if (profiler->on) profiler->totals.phases[phase].seconds += profile_seconds() - start;
 }

@@ -1,7 +1,7 @@
-/* size.h - sizes that cannot wrap, and the layout of one block of memory.
+/* size.h - arithmetic on sizes that notices overflow, and the layout of one piece of memory.
  *
- * Sizes are multiplied and added here while a problem is checked or planned; a result that does not
- * fit sets a flag that stays set. Code that runs later uses plain arithmetic on sizes known to fit.
+ * Checks and plans use it; a result that does not fit sets a flag that stays set. Code that runs
+ * later uses plain arithmetic on sizes known to fit.
  */
 #ifndef ATTEND_SRC_SIZE_H
 #define ATTEND_SRC_SIZE_H
@@ -12,7 +12,7 @@
 
 #define SIZE_ALIGNMENT 64
 
-/* Blocks and extents stay below this many bytes, so that pointer differences are defined. */
+/* Buffers stay below this many bytes, so that pointer differences are defined. */
 #define SIZE_LIMIT ((size_t)PTRDIFF_MAX)
 
 static inline size_t size_multiply(size_t a, size_t b, bool *overflow) {
@@ -43,7 +43,7 @@ static inline size_t size_max(size_t a, size_t b) {
   return a > b ? a : b;
 }
 
-/* Parts of one block: each part begins at a multiple of SIZE_ALIGNMENT. */
+/* Parts of one piece of memory. Each begins at a multiple of SIZE_ALIGNMENT. */
 typedef struct Layout {
   size_t bytes;
   bool overflow;

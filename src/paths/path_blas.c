@@ -86,8 +86,7 @@ static size_t beyond_blas(const Problem *p, const BlasScratch *scratch) {
   return 0;
 }
 
-/* Whether rows of an operand lie in one another (stride 0 repeats one), which makes it no matrix to
- * the BLAS. */
+/* Whether rows of an operand share elements (stride 0 repeats one row). The BLAS wants matrices. */
 static bool rows_overlap(const Problem *p) {
   const size_t D = p->shape.head_dim, Dv = p->shape.value_dim;
   const Strides strides = strides_of(p);

@@ -18,18 +18,18 @@
 /* Why a path does not run a problem. */
 typedef enum PathRefusal {
   PATH_FITS,
-  PATH_NOT_COUNTABLE, /* its scratch, in bytes */
+  PATH_NOT_COUNTABLE, /* the bytes of its scratch do not fit in a size_t */
   PATH_OTHER_NORMALIZATION,
   PATH_OTHER_PRECISION,
   PATH_BEYOND_BLAS,      /* a size or stride that the BLAS cannot count to */
-  PATH_ROWS_OVERLAP,     /* which makes operands no matrices to the BLAS */
+  PATH_ROWS_OVERLAP,     /* of an operand, which the BLAS cannot read then */
   PATH_OVER_SCORE_LIMIT, /* the settings' score_memory_limit_bytes */
 } PathRefusal;
 
 /* What a path found out about a problem. run() computes none of it again. */
 typedef struct PathFit {
   PathRefusal refusal;
-  size_t workspace_bytes;      /* as far as they are known; 0 where a refusal came first */
+  size_t workspace_bytes;      /* 0 if the path refused before it counted them */
   size_t score_bytes;          /* whole score matrices, part of the former */
   size_t query_tile, key_tile; /* 0 in a path without tiles */
   union {

@@ -1,7 +1,6 @@
-/* problem.c - says what the sequences of a core problem are, and copies their keys and values.
+/* problem.c - measures the sequences of a checked problem, and copies their keys and values.
  *
- * The problem has been checked (problem_check.c), so that sizes are multiplied without a second
- * look.
+ * A sequence is measured in constant time. Nothing here checks anything: problem_check.c did.
  */
 #include "problem/problem.h"
 

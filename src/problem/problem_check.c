@@ -1,6 +1,7 @@
 /* problem_check.c - makes a core problem out of what a caller asks, or refuses it.
  *
- * What passes here is known to be countable in bytes: the paths use plain arithmetic afterwards.
+ * Products of sizes that pass here fit in a size_t as bytes, so the paths multiply them without
+ * looking.
  * Nothing here computes attention, allocates or remembers.
  */
 #include "problem/problem_check.h"
@@ -78,18 +79,29 @@ AttendStatus problem_set_sizes(Problem *problem, const ProblemSizes *sizes,
   return sequence_check(problem, fault);
 }
 
-/* Elements that a view [B, Hq, Nq, Nk] with these strides spans; 0 if it has none. */
-static size_t pairs_extent(const Problem *p, const size_t strides[4], size_t covered,
-                           bool *overflow) {
+/* Elements from the first to the last of a view [B, Hq, Nq, Nk] with these strides; 0 if it is
+ * empty. `covered` is the key at which mask or bias end, 0 for none. */
+static size_t pairs_span(const Problem *p, const size_t strides[4], size_t covered,
+                         bool *overflow) {
   const LongestSequence longest = problem_longest(p);
   const size_t keys = covered ? size_min(covered, longest.key_tokens) : longest.key_tokens;
   const size_t counts[4] = {p->shape.batch, p->shape.query_heads, longest.query_tokens, keys};
-  size_t extent = 1;
+  size_t span = 1;
   for (size_t a = 0; a < 4; a++) {
     if (counts[a] == 0) return 0;
-    extent = size_add(extent, size_multiply(counts[a] - 1, strides[a], overflow), overflow);
+    span = size_add(span, size_multiply(counts[a] - 1, strides[a], overflow), overflow);
   }
-  return extent;
+  return span;
+}
+
+/* A mask is of bytes, so its span is not one of floats. */
+static AttendStatus check_mask_apart(const uint8_t *mask, size_t bytes, Span written,
+                                     Fault *fault) {
+  const uintptr_t from = (uintptr_t)written.data, at = (uintptr_t)mask;
+  const uintptr_t end = from + written.floats * sizeof(float);
+  if (!bytes || !written.floats || at >= end || from >= at + bytes) return ATTEND_OK;
+  return fault_set(fault, ATTEND_STATUS_OVERLAP, "%s overlaps options.mask (%zu bytes from %p)",
+                   written.name, bytes, (const void *)mask);
 }
 
 AttendStatus problem_check_arrays(const Problem *p, Span out, Span lse, Fault *fault) {
@@ -99,10 +111,8 @@ AttendStatus problem_check_arrays(const Problem *p, Span out, Span lse, Fault *f
   const size_t mask_strides[4] = {o->mask.batch_stride, o->mask.head_stride, o->mask.query_stride,
                                   o->mask.key_stride};
   bool overflow = false;
-  const size_t bias =
-      o->bias.data ? pairs_extent(p, bias_strides, o->bias.key_tokens, &overflow) : 0;
-  const size_t mask =
-      o->mask.data ? pairs_extent(p, mask_strides, o->mask.key_tokens, &overflow) : 0;
+  const size_t bias = o->bias.data ? pairs_span(p, bias_strides, o->bias.key_tokens, &overflow) : 0;
+  const size_t mask = o->mask.data ? pairs_span(p, mask_strides, o->mask.key_tokens, &overflow) : 0;
   size_multiply(bias, sizeof(float), &overflow);
   if (overflow) {
     return fault_set(fault, ATTEND_STATUS_OVERFLOW,
@@ -119,13 +129,9 @@ AttendStatus problem_check_arrays(const Problem *p, Span out, Span lse, Fault *f
       return fault->status;
     }
   }
-  const Span written[] = {out, lse};
-  for (size_t i = 0; i < 2 && mask; i++) {
-    const uintptr_t from = (uintptr_t)written[i].data, at = (uintptr_t)o->mask.data;
-    if (written[i].floats && at < from + written[i].floats * sizeof(float) && from < at + mask) {
-      return fault_set(fault, ATTEND_STATUS_OVERLAP, "%s overlaps options.mask (%zu bytes from %p)",
-                       written[i].name, mask, (const void *)o->mask.data);
-    }
+  if (check_mask_apart(o->mask.data, mask, out, fault) ||
+      check_mask_apart(o->mask.data, mask, lse, fault)) {
+    return fault->status;
   }
   return ATTEND_OK;
 }

@@ -1,7 +1,7 @@
 /* sequence_check.c - checks offsets, lengths and starts of sequences against the sizes of a problem.
  *
- * The caller says them in the options, or a cache says them itself; they must not contradict each
- * other.
+ * They come from the options or, in a call with a cache, from the cache; options that contradict the
+ * cache are refused.
  */
 #include "problem/sequence_check.h"
 

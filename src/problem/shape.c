@@ -1,7 +1,7 @@
-/* shape.c - checks sizes, strides and pointers, once, before anything is computed.
+/* shape.c - checks sizes, strides and pointers once, before anything is computed.
  *
- * What passes here is known to be countable in bytes: the paths use plain arithmetic afterwards.
- * Nothing here computes, allocates or remembers.
+ * Products of sizes that pass here fit in a size_t as bytes, so the paths multiply them without
+ * looking. Nothing here computes, allocates or remembers.
  */
 #include "problem/shape.h"
 

@@ -16,7 +16,7 @@ typedef struct LayerColumns {
  * enough for the integers of the BLAS. Fills *columns on success. */
 AttendStatus shape_check_layer(const AttendLayerShape *shape, LayerColumns *columns, Fault *fault);
 
-/* Checks that heads >= 1 divide. */
+/* BAD_HEADS unless query_heads is a multiple of kv_heads, which is at least 1. */
 AttendStatus shape_check_heads(size_t query_heads, size_t kv_heads, Fault *fault);
 
 typedef struct NamedSize {
@@ -34,7 +34,8 @@ typedef struct Span {
   size_t floats;
 } Span;
 
-/* NULL_POINTER or MISALIGNED if the span is not empty and its pointer is null or odd. */
+/* Of a span that is not empty: NULL_POINTER if its pointer is null, MISALIGNED if it is no address
+ * of a float. */
 AttendStatus shape_check_pointer(Span span, Fault *fault);
 
 /* The span of a view [batch, tokens, heads, row] of an argument: OVERFLOW, NULL_POINTER,
@@ -42,8 +43,8 @@ AttendStatus shape_check_pointer(Span span, Fault *fault);
 AttendStatus shape_span_of_view(const char *name, AttendView view, const size_t counts[3],
                                 size_t row, Span *span, Fault *fault);
 
-/* BAD_STRIDE unless the rows of an output [counts[0], counts[1], counts[2], row] lie apart: ordered
- * by stride, each dimension must step over everything inside it. */
+/* BAD_STRIDE if rows of an output [counts[0], counts[1], counts[2], row] share an element. Sorted by
+ * stride, each dimension must step over everything inside it. */
 AttendStatus shape_check_rows_apart(const char *name, AttendOutputView out, const size_t counts[3],
                                     size_t row, Fault *fault);
 

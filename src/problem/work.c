@@ -1,7 +1,7 @@
 /* work.c - counts visible pairs in closed form.
  *
- * The ends of the keys that a row sees rise by one from row to row, clipped to the keys that there
- * are, so their sum over all rows is that of an arithmetic series between two flat parts.
+ * From row to row, the first and the last key that a row sees rise by one, within the keys of the
+ * sequence. A sum over all rows is therefore an arithmetic series between two flat parts.
  */
 #include "problem/work.h"
 

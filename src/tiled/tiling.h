@@ -23,7 +23,7 @@ typedef struct Tiling {
   size_t pieces, packs, merges;            /* work of the three phases */
   double pairs;                            /* of rows and keys, about */
   size_t scratch_tiles;                    /* packed tiles for which a thread has room */
-  SequencePlan first;                      /* of sequence 0, for texts */
+  SequencePlan first;                      /* of sequence 0 */
 
   size_t plans_at, packed_at, partials_at; /* byte offsets */
   size_t partial_bytes;                    /* of one state */

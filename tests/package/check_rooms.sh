@@ -58,7 +58,8 @@ exceptions='
 platform/cpu.c            kernels/kernels.h        an ISA is usable if kernels are compiled for it
 platform/machine.c        kernels/kernels.h        says for which ISAs there are kernels
 problem/problem.c         cache/kvcache.h          lengths of cached sequences are part of what is asked
-problem/options.c         cache/kvcache.h          options name sequences of a cache
+problem/problem_check.c   cache/kvcache.h          a cache must have the shape of the call
+problem/sequence_check.c  cache/kvcache.h          options name sequences of a cache
 cache/kvcache.c           problem/shape.h          checks shapes and views with the core
 cache/kvcache_rows.c      problem/shape.h          checks shapes and views with the core
 plan/path.h               layer/linear.h           a path projects if a layer asks it to
@@ -94,7 +95,6 @@ bench/warnings.c          cli/util/units.h         a warning with the units of t
 
 # MODULE MODULE REASON: modules, a .c with the .h of its name, that include each other all the same.
 loops='
-problem/problem           problem/options          a problem is filled from options
 '
 
 # STEM REASON: a stem that two folders use.
@@ -105,7 +105,6 @@ yardstick                 the kernel in kernels/, its measurement in bench/
 
 # FILE REASON: a file of more than 400 lines.
 long_files='
-src/paths/path_blas.c     its fits(), explain() and run() share the layout of its scratch
 src/cli/option_pages.c    every page about options is made of one table
 '
 
