@@ -52,8 +52,8 @@ static void print_option(const Option *option) {
            value ? option->argument : "");
   option_describe(option, text);
   print_entry(left, text);
-  if (choices == NULL || choices->about == NULL) return;
-  for (int word = 0; word < choices->count; word++) {
+  for (int word = 0; choices != NULL && choices->about != NULL && word < choices->count; word++) {
+    if (choices->name(word) == NULL) continue;
     printf("%*s%-*s", TEXT_COLUMN, "", WORD_WIDTH, choices->name(word));
     print_wrapped(stdout, choices->about(word), TEXT_COLUMN + WORD_WIDTH, PAGE_WIDTH);
   }

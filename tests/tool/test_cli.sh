@@ -100,6 +100,19 @@ bad_numbers() {
   done
 }
 
+bytes_have_units() {
+  local bad
+  for bad in '' GiB 2GB 1.5GiB -1; do
+    refuses "--memory-limit: \"$bad\" is not a number of bytes" bench --memory-limit "$bad" || return
+  done
+  for bad in 0 0KiB 18446744073709551616 17179869184GiB; do
+    refuses "--memory-limit: $bad is out of range" bench --memory-limit "$bad" || return
+  done
+  run bench --model class-2x32 --tokens 32 --paths naive,blas --memory-limit 3KiB --yardstick-time 0.01 --no-restart \
+    --json
+  exits 0 && json_has options.memory_limit_bytes=3072
+}
+
 bad_lists() {
   refuses '--tokens: item 2 of the list is empty' bench --tokens 512,,2048 &&
     refuses '--tokens: item 1 of the list is empty' bench --tokens '' &&
@@ -329,6 +342,7 @@ check 'unknown commands are refused' unknown_command
 check 'unknown options are refused' unknown_option
 check 'misused options are refused' misused_option
 check 'bad numbers are refused' bad_numbers
+check 'bytes have units' bytes_have_units
 check 'bad lists are refused' bad_lists
 check 'unknown models and paths are refused' bad_names
 check 'a full disk is an error' full_disk

@@ -1,5 +1,7 @@
-/* bench_options.c - the options that `attend bench` and `attend compare` share, and what no table
- * can say of them: which files and models meet, and what stands where none was given. */
+/* bench_options.c - the options that `attend bench` and `attend compare` share.
+ *
+ * Owns the checks that compare values, which no table can express, and the defaults that depend on
+ * other options. Measures nothing and opens no file. */
 #include "cli/bench/bench_options.h"
 
 #include <limits.h>
@@ -30,10 +32,10 @@ const Option bench_measuring_options[] = {
     {"time-limit", "S", SECONDS(config.time_limit_seconds), .initial = "10",
      .help = "seconds that a row may take"},
     {"memory-limit", "BYTES", BYTES(config.score_memory_limit_bytes), .initial = "2GiB",
-     .help = "most that score matrices may take"},
+     .help = "memory that score matrices may take, in bytes or with KiB, MiB, GiB"},
     {"yardstick-time", "S", SECONDS(config.yardstick_seconds), .initial = "0.25",
-     .help = "seconds for each limit of the machine; below 0.05 on smaller operands"},
-    {"seed", "SEED", SIZE(seed, 0, INT64_MAX), .initial = "1", .help = "of the random inputs"},
+     .help = "seconds to measure each limit of the machine; below 0.05 it uses smaller operands"},
+    {"seed", "SEED", SIZE(seed, 0, INT64_MAX), .initial = "1", .help = "seed of the random inputs"},
     {0},
 };
 

@@ -9,8 +9,6 @@
 #include "cli/cli.h"
 #include "cli/util/model_choice.h"
 
-typedef enum Form { FORM_TABLE, FORM_CSV, FORM_JSON } Form;
-
 typedef struct BenchOptions {
   CommonOptions common;
   DimensionOptions dimensions; /* bench: of one more model */

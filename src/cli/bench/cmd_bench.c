@@ -19,6 +19,8 @@
 #include "cli/util/blas_core.h"
 #include "cli/util/score_options.h"
 
+typedef enum Form { FORM_TABLE, FORM_CSV, FORM_JSON } Form;
+
 /* Remembers the file beside its model; `field` is all of the options. */
 static int read_config(const Option *option, const char *text, void *field) {
   BenchOptions *const options = field;
@@ -43,15 +45,15 @@ static const Option options_table[] = {
      .derived = BENCH_PREFILL_TOKENS "; with --decode " BENCH_DECODE_TOKENS,
      .help = "tokens of a prefill, or keys that a decode step sees"},
     {"paths", "PATH,...", CHOICES(paths, path_choices), .initial = "tiled,blas,naive",
-     .help = "how each is computed"},
+     .help = "paths to time"},
     {"threads", "T,...", SIZES(threads, 1, THREADS_MAX), .derived = "OpenMP's number",
      .help = "threads"},
     {"isa", "ISA", CHOICE(config.isa, isa_choices), .initial = "auto",
      .help = "kernels of the tiled path"},
     {"precision", "PREC,...", CHOICES(precisions, precision_choices), .initial = "fp32",
-     .help = "of the tiled path's products, the other paths having fp32"},
+     .help = "of the tiled path's products; the other paths use fp32"},
     {"storage", "STORAGE", CHOICE(config.storage, storage_choices), .initial = "auto",
-     .help = "of weights and caches, auto being as the precision reads them"},
+     .help = "of weights and caches; auto stores them as the precision reads them"},
     {"batch", "B", SIZE(config.batch, 1, BATCH_MAX), .initial = "1", .help = "sequences"},
     {"prefill", NULL, FLAG(prefill), .help = "all tokens at once (the default)",
      .rules = {{NOT_WITH, "decode", "they are two modes"}}},
@@ -61,9 +63,9 @@ static const Option options_table[] = {
      .rules = {{NOT_WITH, "decode", "a decode step is one token"},
                {NOT_WITH, "bidirectional", "a chunk cannot see the tokens of later ones"}}},
     {"part", "PART", CHOICE(config.part, bench_parts), .initial = "layer",
-     .help = "what runs, core being attention without the projections"},
+     .help = "the whole layer, or its core: attention without the projections"},
     {"layer", "L", SIZE(config.layer, 0, ATTEND_MODEL_LAYERS - 1), .initial = "0",
-     .help = "layer of each model, whose window it has"},
+     .help = "layer of each model, counted from 0; its window is used"},
     {"bidirectional", NULL, FLAG(bidirectional), .help = "no causal mask"},
     GROUP(config.scores, score_options),
     {"kernels", NULL, FLAG(kernels),

@@ -1,4 +1,6 @@
-/* explain_options.c - the options of `attend explain`; refuses contradictions. */
+/* explain_options.c - the options of `attend explain`.
+ *
+ * Owns the table, what the argument names, and the checks that depend on it. Reads no lesson. */
 #include "cli/explain/explain_options.h"
 
 #include <math.h>
@@ -62,44 +64,44 @@ const Option explain_options[] = {
     HEADING("A model's layer on random data"),
     GROUP(choice, model_options),
     {"tokens", "N", SIZE(tokens, 1, TOKENS_MAX), .initial = "50", .help = "tokens"},
-    {"seed", "SEED", SIZE(seed, 0, INT64_MAX), .initial = "1", .help = "of the random data"},
+    {"seed", "SEED", SIZE(seed, 0, INT64_MAX), .initial = "1", .help = "seed of the random data"},
     HEADING("What is computed"),
     {"head", "H", SIZE(head, 0, DIMENSION_MAX - 1), .derived = "all; of a model 0",
      .help = "show this query head, counted from 0"},
     {"path", "PATH", CHOICE(path_or_all, paths), .initial = "naive",
-     .help = "naive shows every matrix; all shows how far the paths are apart and how long each "
-             "takes"},
+     .help = "path that computes; naive shows every matrix, all compares results and times"},
     {"threads", "T", SIZE(threads, 1, THREADS_MAX), .derived = "OpenMP's number",
      .help = "threads"},
     {"isa", "ISA", CHOICE(isa, isa_choices), .initial = "auto",
      .help = "kernels of the tiled path"},
-    {"causal", NULL, FLAG(causal), .help = "in place of what the lesson says",
+    {"causal", NULL, FLAG(causal), .help = "mask later tokens, whatever the lesson says",
      .rules = {{NOT_WITH, "bidirectional", "they exclude each other"}}},
-    {"bidirectional", NULL, FLAG(bidirectional), .help = "in place of what the lesson says"},
+    {"bidirectional", NULL, FLAG(bidirectional),
+     .help = "no causal mask, whatever the lesson says"},
     {"scale", "S", READ(scale, float, read_scale),
-     .help = "in place of 1/sqrt(D), or of what the lesson says"},
+     .help = "factor of the scores, in place of 1/sqrt(D) or of the lesson's"},
     {"round", "DIGITS", SIZE(digits, 0, LESSON_ROUND_MAX),
-     .help = "also go on by hand with weights rounded to so many digits"},
+     .help = "also compute the rest from weights rounded to so many digits"},
     {"query", "Q0,Q1,...", TEXT(query),
-     .help = "another query, in a lesson of one query such as by-hand",
+     .help = "use this query, in a lesson of one query such as by-hand",
      .rules = {{NOT_WITH, "seek", "both set the query"}}},
     {"seek", "GOAL", TEXT(seek),
-     .help = "find a query: for TOKEN=WEIGHT one that gives the token at least that weight, for "
-             "TOKEN~TOKEN one that gives both the same"},
+     .help = "find a query: TOKEN=WEIGHT gives the token at least that weight, TOKEN~TOKEN gives "
+             "both the same"},
     {"plan", NULL, FLAG(plan_only),
      .help = "only the plan: path, kernels, tiles, bytes, FLOPs, and the reason against each path "
              "not taken",
      .rules = {{NOT_WITH, "heatmap", "a plan has no scores; leave out --plan"},
                {NOT_WITH, "draw", "a drawing goes with a run; leave out --plan"}}},
     HEADING("Output"),
-    {"json", NULL, FLAG(json), .help = "in place of the text"},
+    {"json", NULL, FLAG(json), .help = "JSON in place of the text"},
     {"save", "DIR", NAME(save), .help = "write every matrix as .npy into this directory"},
     {"draw", "FILE.svg|.png", READ(draw, const char *, read_drawing),
-     .help = "draw the layer with the shapes of the lesson; text: print it"},
+     .help = "draw the layer with the shapes of the lesson; text prints it"},
     {"heatmap", "FILE.svg|.png", READ(heat, const char *, read_heat),
      .help = "draw scores and weights of the heads that are shown"},
     {"color", "WHEN", CHOICE(colour, colours), .initial = "auto",
-     .help = "blocks and colour by size, auto being on a terminal"},
+     .help = "show sizes by blocks and colour; auto does so on a terminal"},
     GROUP(common, common_options),
     {0},
 };

@@ -1,8 +1,8 @@
 /* cmd_info.c - `attend info`: the processor, the kernels, OpenBLAS, and what is wrong with them.
  *
  * Owns the command's options and what it measures. A plain run measures nothing and ends at once. A
- * core that is merely low is a finding of the doctor here and not also a warning on stderr; apart
- * from that the core is settled as in every command.
+ * low core is a finding of the doctor here, and no warning on stderr repeats it; apart from that the
+ * core is settled as in every command.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -27,7 +27,7 @@ static const Option options_table[] = {
      .help = "measure FMA peak, sgemm and memory bandwidth, and what a low core of OpenBLAS costs "
              "(a few seconds)"},
     {"seconds", "S", SECONDS(seconds), .initial = "0.2",
-     .help = "time of each of those measurements; below 0.05 on smaller operands"},
+     .help = "time of each measurement; below 0.05 it uses smaller operands"},
     {"threads", "T", SIZE(threads, 1, THREADS_MAX), .derived = "OpenMP's number",
      .help = "threads to measure with, beside 1"},
     {"models", NULL, FLAG(models), .help = "list the models that --model of other commands knows"},

@@ -18,7 +18,7 @@ typedef struct InspectOptions {
 
 #define OPTIONS InspectOptions
 static const Option options_table[] = {
-    {"json", NULL, FLAG(json), .help = "print it as JSON"},
+    {"json", NULL, FLAG(json), .help = "JSON in place of the text"},
     HEADING("The model, if it is not that of the config.json beside the weights"),
     GROUP(model, model_options),
     GROUP(common, common_options),

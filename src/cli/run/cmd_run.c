@@ -45,8 +45,8 @@ static const Option options_table[] = {
      .rules = {{NOT_WITH, "tokens", "--input has its own length"}}},
     {"output", "FILE", NAME(output), .help = "write the layer's output there, as .npy"},
     {"kv-cache", "FILE", NAME(cache),
-     .help = "continue after the keys and values in this file, if it is there, and write it anew "
-             "with those of the input behind them"},
+     .help = "continue after the keys and values in this file, if it exists, and add those of the "
+             "input to it"},
     {"save-intermediates", "DIR", NAME(intermediates),
      .help = "write every matrix on the way there, as .npy; with --path auto the naive path runs, "
              "which shows all of them"},
@@ -59,12 +59,13 @@ static const Option options_table[] = {
      .help = "write the random weights there, as .safetensors",
      .rules = {{NEEDS, "random", "it writes random weights"}}},
     {"path", "PATH", CHOICE(path, any_path_choices), .initial = "auto",
-     .help = "how it is computed"},
-    {"isa", "ISA", CHOICE(isa, isa_choices), .initial = "auto", .help = "kernels"},
+     .help = "path that computes"},
+    {"isa", "ISA", CHOICE(isa, isa_choices), .initial = "auto",
+     .help = "kernels of the tiled path"},
     {"precision", "PREC", CHOICE(precision, precision_choices), .initial = "fp32",
      .help = "of the tiled path's products"},
     {"storage", "STORAGE", CHOICE(storage, storage_choices), .initial = "auto",
-     .help = "of the weights and the cache, auto being as the precision reads them"},
+     .help = "of the weights and the cache; auto stores them as the precision reads them"},
     {"threads", "T", SIZE(threads, 1, THREADS_MAX), .derived = "OpenMP's number",
      .help = "threads"},
     HEADING("The model, if it is not that of the config.json beside the weights"),

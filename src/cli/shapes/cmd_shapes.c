@@ -26,12 +26,21 @@ static const char *section_about(int topic) {
 
 static const Choices sections = {"section", section_name, section_about, SHAPE_TOPICS};
 
+/* Adds to what was given before. */
+static int read_sections(const Option *option, const char *text, void *field) {
+  ChoiceList list;
+  const int status = read_choices(option, text, &list);
+  if (status != EXIT_SUCCESS) return status;
+  for (size_t i = 0; i < list.count; i++) *(unsigned *)field |= 1u << list.items[i];
+  return EXIT_SUCCESS;
+}
+
 #define OF_DIMENSIONS                                                                              \
   .rules = {{NEEDS, "d-model", "a layer given by its dimensions needs the model's width"}}
 
 #define OPTIONS ShapeOptions
 static const Option options_table[] = {
-    HEADING("What layer (every size but a model's own may be a letter, as in --tokens N)"),
+    HEADING("Layer (every size but a model's own may be a letter, as in --tokens N)"),
     {"model", "NAME", MODEL(model), .help = "a preset; `attend info --models` lists them",
      .rules = {{NOT_WITH, "config " DIMENSION_NAMES, "each says which sizes; give one of them"}}},
     {"config", "FILE", NAME(config), .help = "a model's Hugging Face config.json",
@@ -49,20 +58,20 @@ static const Option options_table[] = {
     {"batch", "B", TEXT(texts.batch), .derived = "one, without a dimension of its own",
      .help = "sequences"},
     {"as-mha", NULL, FLAG(as_mha),
-     .help = "a model with fewer key/value heads as plain multi-head attention",
+     .help = "show a model with fewer key/value heads as plain multi-head attention",
      .rules = {{NEEDS, "model config", "with dimensions, leave out --kv-heads"}}},
-    HEADING("What of it"),
-    {"section", "LIST", CHOICES(sections, sections),
+    HEADING("What is shown"),
+    {"section", "LIST", READ(topics, unsigned, read_sections), .choices = &sections,
      .derived = "head,layer,chunks for a model; block too for dimensions, and alone for one head",
-     .help = "parts, separated by commas"},
-    {"causal", NULL, FLAG(causal), .help = "the section causal"},
+     .help = "sections, separated by commas"},
+    {"causal", NULL, FLAG(causal), .help = "add the section causal"},
     HEADING("Output"),
     {"markdown", NULL, FLAG(markdown), .help = "Markdown in place of aligned text",
      .rules = {{NOT_WITH, "json", "both are forms of one table"}}},
     {"json", NULL, FLAG(json), .help = "JSON in place of aligned text"},
-    {"quiz", NULL, FLAG(quiz), .help = "with blanks to fill in, rows numbered",
+    {"quiz", NULL, FLAG(quiz), .help = "leave blanks to fill in, and number the rows",
      .rules = {{NOT_WITH, "key", "one has the questions, the other the answers"}}},
-    {"key", NULL, FLAG(key), .help = "the answers, rows numbered alike"},
+    {"key", NULL, FLAG(key), .help = "print the answers, with the rows numbered alike"},
     HEADING("Other"),
     {0},
 };
@@ -77,8 +86,7 @@ static unsigned default_topics(const ShapeSizes *sizes) {
 }
 
 static unsigned chosen_topics(const ShapeOptions *options, const ShapeSizes *sizes) {
-  unsigned topics = options->causal ? 1u << SHAPE_CAUSAL : 0;
-  for (size_t i = 0; i < options->sections.count; i++) topics |= 1u << options->sections.items[i];
+  const unsigned topics = options->topics | (options->causal ? 1u << SHAPE_CAUSAL : 0);
   return topics != 0 ? topics : default_topics(sizes);
 }
 

@@ -18,7 +18,7 @@ typedef struct ShapeOptions {
   ShapeTexts texts;
   const AttendModel *model; /* --model, or null */
   const char *config;       /* --config, or null */
-  ChoiceList sections;      /* ShapeTopic */
+  unsigned topics;          /* bits of ShapeTopic; 0: not given */
   bool causal, as_mha, quiz, key, markdown, json;
 } ShapeOptions;
 

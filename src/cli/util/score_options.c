@@ -1,6 +1,7 @@
 /* score_options.c - windows, caps, slopes, masks and sinks on the command line.
  *
- * Owns the forms of their values and the sentences on wrong ones; what they mean is the library's.
+ * Owns the forms of their values and the sentences on wrong ones. The library says what they
+ * mean.
  */
 #include "cli/util/score_options.h"
 
@@ -99,12 +100,12 @@ static const Choices masks = {"mask", mask_word, .count = BENCH_MASK_BIAS + 1};
 #define OPTIONS BenchScores
 const Option score_options[] = {
     {"window", "LEFT[,RIGHT]", read_window,
-     .help = "keys seen before and after the query's own; none: no limit"},
-    {"softcap", "X", read_softcap, .help = "scores are X tanh(score / X); 0: none"},
-    {"alibi", NULL, FLAG(alibi), .help = "lowered with distance, by slopes 2^(-8h/HQ)"},
+     .help = "keys that a query sees before and after its own; none: no limit"},
+    {"softcap", "X", read_softcap, .help = "replace scores by X tanh(score / X); 0: leave them"},
+    {"alibi", NULL, FLAG(alibi), .help = "lower scores with distance, by slopes 2^(-8h/HQ)"},
     {"mask", "KIND", read_mask, .choices = &masks, .derived = "none",
      .help = "random:P (bytes that hide a share P of the pairs), bias (a random number added to "
              "each), or none"},
-    {"sinks", NULL, FLAG(sinks), .help = "one more logit per head, random"},
+    {"sinks", NULL, FLAG(sinks), .help = "add one random logit per head to the softmax"},
     {0},
 };
