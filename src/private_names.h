@@ -50,7 +50,6 @@
 #define json_read_file attend_private_json_read_file
 #define kernels_families attend_private_kernels_families
 #define kernels_get attend_private_kernels_get
-#define kernels_scalar attend_private_kernels_scalar
 #define kv_source_cached attend_private_kv_source_cached
 #define kv_source_converted attend_private_kv_source_converted
 #define kv_source_gathered attend_private_kv_source_gathered
@@ -125,11 +124,6 @@
 #define query_tile_attend attend_private_query_tile_attend
 #define query_tile_attend_split attend_private_query_tile_attend_split
 #define query_tile_finish attend_private_query_tile_finish
-#define release_amx attend_private_release_amx
-#define release_avx2 attend_private_release_avx2
-#define release_avx512 attend_private_release_avx512
-#define release_avx512bf16 attend_private_release_avx512bf16
-#define release_scalar attend_private_release_scalar
 #define rope_attention_factor attend_private_rope_attention_factor
 #define rope_check attend_private_rope_check
 #define rope_check_positions attend_private_rope_check_positions
@@ -180,12 +174,6 @@
 #define tiling_partial attend_private_tiling_partial
 #define tiling_place_plans attend_private_tiling_place_plans
 #define tiling_scratch attend_private_tiling_scratch
-#define unpacked_scores_avx2 attend_private_unpacked_scores_avx2
-#define unpacked_scores_avx512 attend_private_unpacked_scores_avx512
-#define unpacked_scores_scalar attend_private_unpacked_scores_scalar
-#define unpacked_sum_avx2 attend_private_unpacked_sum_avx2
-#define unpacked_sum_avx512 attend_private_unpacked_sum_avx512
-#define unpacked_sum_scalar attend_private_unpacked_sum_scalar
 #define visible_values_are_finite attend_private_visible_values_are_finite
 #define visible_values_copy attend_private_visible_values_copy
 #define visit_begin attend_private_visit_begin
@@ -194,7 +182,6 @@
 #define visit_weighted_sum attend_private_visit_weighted_sum
 #define weights_begin attend_private_weights_begin
 #define widen_numbers attend_private_widen_numbers
-#define widen_scalar attend_private_widen_scalar
 #define work_count_score_matrices attend_private_work_count_score_matrices
 #define work_of attend_private_work_of
 

@@ -1,4 +1,4 @@
-/* block_sums.h - what the kernels that multiply pairs have in common: sums in registers.
+/* block_sums.h - the sums of a register block, which the kernels that multiply pairs share.
  *
  * v_dot adds the two products of each lane's pairs to its sum: where the ISA has no instruction for
  * it, the first product's multiply-add and then the second's, in fp32.

@@ -1,18 +1,18 @@
 /* gemm_bf16.c - products of bf16 pairs, summed in fp32: scores, weighted sums and projections.
  *
- *              columns of a tile (BLOCK_COLUMNS wide, inside a panel of KERNEL_PANEL)
+ *              columns of a block (BLOCK_COLUMNS wide, inside a panel of KERNEL_PANEL)
  *    pair i    [ bb bb bb bb | bb bb bb bb ]   VECTORS loads, a lane is a pair
  *   a row 0 aa    acc acc                      one broadcast a row,
  *   a row 1 aa    acc acc                      VECTORS dot products each
  *      ...
  *
- * Order 1 keeps its sums in registers from the first pair to the last. Orders 2 and 3 begin anew
- * for each KERNEL_CHAIN pairs, with sums of their own for each level p + q of terms, so that small
- * products round little; the levels are added up, the smallest first, and then all is added to c,
- * which stays in L1. So the sum of three products rounds no more often at its full size than fp32
- * does, and that of six neither.
+ * With one term the sums stay in registers from the first pair to the last. With two or three each
+ * KERNEL_CHAIN pairs are summed on their own, with a sum for each level p + q of terms, so that
+ * small products round little. Then the levels are added up, the smallest first, and the total is
+ * added to c, which stays in L1. So a sum of three or six products rounds no more often at its full
+ * size than a sum in fp32.
  *
- * The levels share the registers: a block has BLOCK_ROWS / order rows. A pair of each term is loaded
+ * The levels share the registers: a block has BLOCK_ROWS / bf16_terms rows. A pair of each term is loaded
  * once for all its products, so that terms come from memory side by side, each as a stream, and a
  * row that is alone has as many chains of dot products under way as there are levels.
  */
@@ -54,7 +54,7 @@ KERNEL_INLINE void add_levels(const size_t rows, const size_t bf16_terms, const 
   }
 }
 
-/* One tile of c, whose columns b.pairs points to. */
+/* One register block of c, whose columns b.pairs points to. */
 KERNEL_INLINE void gemm_one_term(const size_t rows, size_t pairs, KernelPairs a, KernelPairs b,
                                  const float *rescale, float *c, size_t c_stride) {
   vfloat sum[1][BLOCK_ROWS][VECTORS];
@@ -63,7 +63,7 @@ KERNEL_INLINE void gemm_one_term(const size_t rows, size_t pairs, KernelPairs a,
   store_sums(rows, c, c_stride, sum[0]);
 }
 
-/* One tile of c with more than one term, and no more pairs than a chain has. */
+/* The same with several terms, for no more pairs than a chain has. */
 KERNEL_INLINE void gemm_terms(const size_t rows, const size_t bf16_terms, const size_t terms,
                               size_t pairs, KernelPairs a, KernelPairs b, bool add,
                               const float *rescale, float *c, size_t c_stride) {

@@ -1,4 +1,5 @@
-/* gemm_bf16_amx.c - products of bf16 pairs on a unit of tiles: 32 rows by a panel at once.
+/* gemm_bf16_amx.c - gemm_bf16 on AMX tiles: 32 rows by a panel of columns at once. Compiled in place of
+ * gemm_bf16.c.
  *
  *                       b: 16 pairs x 16 columns   b: 16 pairs x 16 columns
  *                              tile 6                     tile 7
@@ -23,8 +24,8 @@
 
 #include "kernels/member.h"
 
-_Static_assert(KERNEL_STEP == 16 && KERNEL_PANEL == 32, "a tile is a step by half a panel");
-_Static_assert(KERNEL_MAX_ROWS == 32, "two tiles hold all rows");
+_Static_assert(KERNEL_STEP == 16 && KERNEL_PANEL == 32, "an AMX tile is a step by half a panel");
+_Static_assert(KERNEL_MAX_ROWS == 32, "two AMX tiles hold all rows");
 
 #define AMX_TILE_ROWS 16
 #define PANEL_BYTES (KERNEL_PANEL * 4)

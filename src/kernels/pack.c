@@ -1,4 +1,4 @@
-/* pack.c - operands into the order in which the tile kernels read them.
+/* pack.c - puts operands into the order in which kernels over register blocks read them.
  *
  *   keys:    row-major [keys][depth]  ->  one panel [depth][P], transposed in LANES x LANES
  *            blocks held in registers
@@ -59,7 +59,7 @@ void MEMBER(pack_values)(size_t keys, size_t columns, const float *value, size_t
   }
 }
 
-_Static_assert(BLOCK_ROWS <= LANES, "pack_queries turns one block of LANES rows");
+_Static_assert(BLOCK_ROWS <= LANES, "pack_queries transposes one block of LANES rows");
 
 KERNEL_INLINE void pack_queries_of(const size_t rows, size_t depth, const float *const *query,
                                    float scale, float *packed) {

@@ -125,7 +125,7 @@ KERNEL_INLINE void pair_rows(const KernelNumber number, size_t rows, size_t dept
   for (size_t r = 0; r < rows; r++) {
     for (size_t d = 0; d < whole_steps(depth); d += LANES) {
       vfloat x = v_mul(factor, load_some(row[r], d, depth));
-      /* Whatever the scale, what there is none of stays zero. */
+      /* Padding stays zero even if scale is Inf or NaN. */
       if (d + LANES > depth) x = v_first(d < depth ? depth - d : 0, x, v_set1(0.0f));
       for (size_t p = 0; p < terms; p++) {
         v_store_halves(pairs + p * term_stride + r * row_stride + d / 2, take_term(number, &x));

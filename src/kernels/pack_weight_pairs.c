@@ -1,7 +1,7 @@
 /* pack_weight_pairs.c - the weights of softmax as pairs of bf16, on their way to the weighted sum.
  *
- * Every weight of a call passes here, between exponential and product, so it pays that they are
- * NaN or lie in 0 .. 1: no term of theirs is infinite. An ISA that multiplies bf16 also rounds to
+ * Every weight of a call passes here, between the exponential and the product. Weights are NaN or
+ * lie in 0 .. 1, so no term is infinite, which saves a test for each. An ISA that multiplies bf16 also rounds to
  * it (v_store_term); in the others rounding is some nine operations on integers.
  */
 #include "kernels/member.h"

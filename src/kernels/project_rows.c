@@ -6,7 +6,7 @@
  *        W   i ───────────────────▶   STEP rows of W side by side: STEP streams of reads, while the
  *            i+1 ─────────────────▶   STEP rows behind them are prefetched
  *            ...
- *        strip of y [rows, strip]      stays in L1 over all of i
+ *        copy of y [rows, strip]      stays in L1 over all of i
  *
  * W is [in, out], so one column is a walk with the stride of whole rows; a strip makes of it runs
  * of one to four KiB. y and x are copied into dense scratch, because rows that lie a power of two

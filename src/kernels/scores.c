@@ -1,6 +1,6 @@
 /* scores.c - scores of up to BLOCK_ROWS query rows against panels of keys.
  *
- *              keys of a tile (BLOCK_COLUMNS wide, inside a panel of KERNEL_PANEL)
+ *              keys of a block (BLOCK_COLUMNS wide, inside a panel of KERNEL_PANEL)
  *        d     [ k k k k k k k k | k k k k k k k k ]   VECTORS loads
  *   q rows  ┌
  *    [d][0] │  acc acc                                 one broadcast a row,

@@ -8,7 +8,7 @@
 
 _Static_assert(KERNEL_MIN_ROWS <= BLOCK_ROWS && BLOCK_ROWS <= KERNEL_MAX_ROWS,
                "mend the bounds in kernels.h");
-_Static_assert(KERNEL_PANEL % BLOCK_COLUMNS == 0, "a panel is a whole number of register tiles");
+_Static_assert(KERNEL_PANEL % BLOCK_COLUMNS == 0, "a panel is a whole number of register blocks");
 
 #ifdef ISA_BORROWS
 #  define BORROWED(family) MEMBER_OF(family, ISA_BORROWS)

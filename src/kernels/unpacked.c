@@ -1,6 +1,6 @@
 /* unpacked.c - scores and weighted sums straight from row-major keys and values.
  *
- * For few query rows nothing is worth packing: every key and value is used once. Keys are turned in
+ * For few query rows nothing is worth packing: every key and value is used once. Keys are transposed in
  * registers, LANES x LANES at a time, so that a score is the same chain of multiply-adds over d as
  * in scores.c, and a weighted sum is the same chain over keys as in weighted_sum.c: prefill and
  * decode give the same bits.

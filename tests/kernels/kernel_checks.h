@@ -1,7 +1,7 @@
 /* kernel_checks.h - the checks of test_kernels: one for each family of the manifest, by its
  * contract.
  *
- * The expected values are computed in double from the sentences of src/kernels/kernels.h; where the
+ * The expected values are computed in double from the contracts in src/kernels/kernels.def; where the
  * contract says more than a tolerance, bits are compared. Sources are allocated to the exact size,
  * so that a sanitizer, or a page without access, sees reads beyond them, and destinations lie
  * between guard zones. The checks stand in kernel_<subject>.c and run once for each instruction
@@ -46,12 +46,12 @@ CHECKED_FAMILIES(DECLARE_CHECK)
 void check_peak(const Kernels *kernels);
 void check_read(const Kernels *kernels);
 
-/* The body of AMX's `gemm_bf16`, on tiles that are emulated; and their dot product, by the
+/* AMX's `gemm_bf16` on tiles that are emulated; and their dot product, by the
  * manual. */
 void check_emulated_tiles(void);
 void check_emulated_dots(void);
 
-/* The bits of AMX's `gemm_bf16` against those of its body on emulated tiles; nothing for other
+/* The bits of AMX's `gemm_bf16` against those on emulated tiles; nothing for other
  * kernels. */
 void check_tiles_of_processor(const Kernels *kernels);
 

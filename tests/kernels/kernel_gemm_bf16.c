@@ -227,7 +227,7 @@ static void check_range(const Kernels *kernels, size_t bf16_terms) {
   }
 }
 
-/* Ending may come at any time and changes no sum. */
+/* release may come at any time and changes no sum. */
 void check_release(const Kernels *kernels) {
   GemmCall call = gemm_call_new(17, 3 * KERNEL_STEP, KERNEL_PANEL, 1, 1, 1);
   kernels->release();

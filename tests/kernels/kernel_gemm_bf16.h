@@ -1,7 +1,7 @@
 /* kernel_gemm_bf16.h - a call of `gemm_bf16` as its checks make it.
  *
  * Operands end where a page without access begins, so that no row, pair or panel is read that does
- * not exist; terms that the order does not use are NaN.
+ * not exist; terms that the product does not use are NaN.
  */
 #ifndef ATTEND_TESTS_KERNEL_MULTIPLY_H
 #define ATTEND_TESTS_KERNEL_MULTIPLY_H

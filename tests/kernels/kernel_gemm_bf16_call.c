@@ -12,7 +12,7 @@ uint32_t *pair_of_column(const GemmCall *call, size_t term, size_t j, size_t i) 
          j / KERNEL_PANEL * call->b.stride + i * KERNEL_PANEL + j % KERNEL_PANEL;
 }
 
-/* Writes the terms of x with `pair_at`, those from `order` on as NaN. */
+/* Writes the terms of x with `pair_at`, those from bf16_terms on as NaN. */
 static void store_number(const GemmCall *call, const KernelPairs *to,
                          uint32_t *(*pair_at)(const GemmCall *, size_t, size_t, size_t),
                          size_t line, size_t element, float x) {

@@ -1,4 +1,4 @@
-/* kernel_pairs.c - rounds to bf16 and fp16 in double, and makes numbers that are hard to split. */
+/* kernel_pairs.c - rounds to bf16 and fp16 in double, and makes numbers that are hard to make terms of. */
 #include "tests/kernels/kernel_pairs.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* kernel_tiles.c - checks the body of AMX's `gemm_bf16` on emulated tiles, on any machine, the
+/* kernel_tiles.c - checks AMX's `gemm_bf16` on emulated tiles, on any machine, the
  * emulated tiles against the manual, and both against the tiles of a processor that has some.
  */
 #include <math.h>

@@ -48,7 +48,7 @@ static size_t round_up(size_t count, size_t step) {
 /* One block of packed queries against row-major keys, and the scores that packing the keys
  * gives. */
 typedef struct ScoreCall {
-  size_t depth, width, stride; /* width: the keys rounded up to whole register tiles */
+  size_t depth, width, stride; /* width: the keys rounded up to whole register blocks */
   Rows keys;
   float *query, *expected;
 } ScoreCall;
@@ -120,7 +120,7 @@ void check_unpacked_scores(const Kernels *kernels) {
 /* Weights of all rows against row-major values, and the sums that packing the values gives. */
 typedef struct SumCall {
   size_t width, weight_stride,
-      sum_stride; /* width: the columns rounded up to whole register tiles */
+      sum_stride; /* width: the columns rounded up to whole register blocks */
   Rows values;
   float *weights, *before, *expected;
   float rescale[KERNEL_MAX_ROWS];
@@ -164,7 +164,7 @@ static void sum_call_free(SumCall *call) {
   rows_free(&call->values);
 }
 
-/* Rows that are not of the call, and columns behind the last register tile, stay as they were. */
+/* Rows that are not of the call, and columns behind the last register block, stay as they were. */
 static void compare_direct_sums(const Kernels *kernels, const SumCall *call, size_t rows,
                                 const float *sums) {
   for (size_t r = 0; r < kernels->block_rows; r++) {
@@ -193,7 +193,7 @@ static void check_sum_call(const Kernels *kernels, const SumCall *call) {
   }
 }
 
-/* Every number of columns around the vectors and register tiles, and those around whole strips of
+/* Every number of columns around the vectors and register blocks, and those around whole strips of
  * them. */
 void check_unpacked_sum(const Kernels *kernels) {
   static const size_t counts[] = {0, 1, 2, 3, 7, 33, 64, 128};

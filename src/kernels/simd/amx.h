@@ -1,5 +1,5 @@
 /* simd/amx.h - the vocabulary of AVX-512 with bf16, which every processor with AMX has, and the
- * tiles that gemm_bf16_tiles.c is written in.
+ * AMX tiles that gemm_bf16_amx.c is written in.
  *
  * A tile is up to 16 rows of 64 bytes, named by a literal from 0 to 7. TDPBF16PS adds to each sum
  * of tile c what a step of pairs gives: the first products of all pairs in one chain, the second

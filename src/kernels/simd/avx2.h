@@ -1,7 +1,7 @@
 /* simd/avx2.h - the vector vocabulary of AVX2 with FMA and F16C: eight floats. See simd/scalar.h
- * for what each name means; the bodies use these names alone.
+ * for what each name means; families use these names alone.
  *
- * Register tile: 6 query rows x 2 vectors, 12 accumulators, 2 key vectors and 1 broadcast in 16
+ * Register block: 6 query rows x 2 vectors, 12 accumulators, 2 key vectors and 1 broadcast in 16
  * registers: 8 loads for 12 multiply-adds, 2 a cycle of each.
  */
 #ifndef ATTEND_SRC_KERNELS_SIMD_AVX2_H

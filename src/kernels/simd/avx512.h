@@ -1,7 +1,7 @@
 /* simd/avx512.h - the vector vocabulary of AVX-512 (F, VL, DQ, BW): sixteen floats. See
- * simd/scalar.h for what each name means; the bodies use these names alone.
+ * simd/scalar.h for what each name means; families use these names alone.
  *
- * Register tile: 12 query rows x 2 vectors, 24 accumulators, 2 key vectors and 1 broadcast in 32
+ * Register block: 12 query rows x 2 vectors, 24 accumulators, 2 key vectors and 1 broadcast in 32
  * registers: 14 loads for 24 multiply-adds, 2 a cycle of each at best, and a panel of 32 keys of
  * D = 128 (16 KiB) leaves half of the smallest L1 to the query block and the scores.
  */

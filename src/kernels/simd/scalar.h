@@ -5,7 +5,7 @@
  * bits do not depend on the compiler. The other vocabularies define the same names; families use
  * nothing else.
  *
- * Register tile: 4 query rows x 2 vectors, 8 accumulators beside 2 key vectors and a product in the
+ * Register block: 4 query rows x 2 vectors, 8 accumulators beside 2 key vectors and a product in the
  * 16 registers of the baseline.
  */
 #ifndef ATTEND_SRC_KERNELS_SIMD_SCALAR_H
