@@ -50,7 +50,6 @@ typedef struct OracleScoring {
   OracleWindow left, right;
   OracleBias bias;
   OracleMask mask;
-  bool by_sum; /* weights are scores divided by their sum, and there is no LSE */
 } OracleScoring;
 
 /* Sequences of different lengths. Each null or [B], offsets [B + 1]; with query_offsets the

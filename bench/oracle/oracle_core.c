@@ -158,7 +158,7 @@ static double score_slack(const Row *row, size_t j, double capped) {
 /* What a row's scores have in common once they are weights. */
 typedef struct Total {
   double max;         /* the sink included */
-  double sum;         /* of exp(score - max), the sink included; by_sum: of the scores */
+  double sum;         /* of exp(score - max), the sink included */
   double sink_weight; /* 0 without one */
   bool empty;         /* there is no key with a weight */
 } Total;
@@ -196,25 +196,6 @@ void oracle_core_weigh(const OracleCore *core, size_t head, double *scores, size
   weigh_scores(scores, count, sinks ? (double)sinks[head] : -INFINITY);
 }
 
-/* The same for weights that are scores over their sum; hidden keys, at -inf, have none. */
-static Total weigh_by_sum(double *scores, size_t count) {
-  Total total = {.max = -INFINITY, .empty = true};
-  for (size_t j = 0; j < count; j++) {
-    if (scores[j] == -INFINITY) continue;
-    total.empty = false;
-    total.sum += scores[j];
-  }
-  for (size_t j = 0; j < count; j++)
-    scores[j] = scores[j] == -INFINITY ? 0.0 : scores[j] / total.sum;
-  return total;
-}
-
-static Total weigh(const Row *row, double *scores) {
-  const size_t count = row->sequence.key_limit;
-  return row->core->scoring.by_sum ? weigh_by_sum(scores, count)
-                                   : weigh_scores(scores, count, row_sink(row));
-}
-
 /* Final scores of the keys below the limit, and, unless slack is null, what each may be off by.
  * Returns how many the row sees. */
 static size_t fill_scores(const Row *row, double *scores, double *slack) {
@@ -241,9 +222,7 @@ static double weight_error(const Row *row, double slack, double distance) {
  * double, below e^-745, has none, unless the slack reaches so far that it bounds nothing. */
 static void spread_slack(const Row *row, const Total *total, const double *weights, double *slack) {
   for (size_t j = 0; j < row->sequence.key_limit; j++) {
-    if (row->core->scoring.by_sum)
-      slack[j] = 2.0 * slack[j] / fabs(total->sum);
-    else if (weights[j] > 0.0)
+    if (weights[j] > 0.0)
       slack[j] = weights[j] * weight_error(row, slack[j], log(weights[j] * total->sum));
     else if (slack[j] < MOST_SLACK)
       slack[j] = 0.0;
@@ -285,7 +264,7 @@ OracleRow oracle_core_row(const OracleCore *core, size_t batch, size_t token, si
   if (spread) memset(spread, 0, core->value_dim * sizeof *spread);
 
   result.visible = fill_scores(&row, scores, slack);
-  const Total total = weigh(&row, scores);
+  const Total total = weigh_scores(scores, row.sequence.key_limit, row_sink(&row));
   if (total.empty) return result;
   result.lse = total.max + log(total.sum);
 
@@ -313,7 +292,7 @@ void oracle_core_steps(const OracleCore *core, size_t batch, size_t token, size_
     if (steps->masked) steps->masked[j] = final;
     if (steps->weights) steps->weights[j] = final;
   }
-  if (steps->weights) weigh(&row, steps->weights);
+  if (steps->weights) weigh_scores(steps->weights, row.sequence.key_limit, row_sink(&row));
   for (size_t j = row.sequence.key_limit; steps->weights && j < row.sequence.key_tokens; j++)
     steps->weights[j] = 0.0;
 }

@@ -293,12 +293,6 @@ typedef struct AttendMask {
   size_t key_tokens;
 } AttendMask;
 
-/* How the scores that a row sees become weights. */
-typedef enum AttendNormalization {
-  ATTEND_NORMALIZE_SOFTMAX = 0, /* w_j = exp(s_j) / sum exp(s) */
-  ATTEND_NORMALIZE_SUM = 1,     /* w_j = s_j / sum s, as one does by hand; naive path only */
-} AttendNormalization;
-
 /* Options of a core or layer call. Fill with attend_default_options(). The score of query i, which
  * stands at position p = q_start + i, and key j goes through these steps, in this order:
  *
@@ -323,7 +317,6 @@ typedef struct AttendOptions {
                          (Xiao et al. 2024; gpt-oss). It is part of the LSE. -inf: none. */
   AttendBias bias;
   AttendMask mask;
-  AttendNormalization normalization; /* default softmax. SUM wants neither sinks nor an LSE. */
 
   /* Sequences of different lengths. Null (default): all are as long as the shape says.
    * Keys beyond key_lengths[b] (right padding) are hidden. q_starts replaces q_start.

@@ -95,7 +95,6 @@ static bool rows_overlap(const Problem *p) {
 
 static PathRefusal refusal_of(const AttendContext *context, const Problem *p, const PathFit *fit) {
   if (fit->blas.scratch.overflow) return PATH_NOT_COUNTABLE;
-  if (p->options.normalization != ATTEND_NORMALIZE_SOFTMAX) return PATH_OTHER_NORMALIZATION;
   if (context->settings.precision != ATTEND_PRECISION_FP32) return PATH_OTHER_PRECISION;
   if (beyond_blas(p, &fit->blas.scratch)) return PATH_BEYOND_BLAS;
   if (rows_overlap(p)) return PATH_ROWS_OVERLAP;
@@ -118,11 +117,6 @@ static void explain_refusal(const AttendContext *context, const Problem *p, cons
   case PATH_NOT_COUNTABLE:
     snprintf(text, ATTEND_REASON_SIZE, "%zu score matrices of %zu x %zu cannot be counted in bytes",
              fit->blas.threads, scratch->rows, scratch->score_stride);
-    return;
-  case PATH_OTHER_NORMALIZATION:
-    snprintf(text, ATTEND_REASON_SIZE,
-             "its weights are a softmax; scores divided by their sum "
-             "(ATTEND_NORMALIZE_SUM) are for the naive path");
     return;
   case PATH_OTHER_PRECISION:
     snprintf(text, ATTEND_REASON_SIZE,

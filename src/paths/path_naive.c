@@ -110,14 +110,13 @@ void naive_mask_row(const Problem *p, const Sequence *s, size_t h, size_t i, con
   }
 }
 
-/* Pass 5. weights: each row of masked scores, normalised. */
+/* Pass 5. weights: the softmax of each row of masked scores. */
 static void normalize(Head *x) {
-  const bool softmax = x->problem->options.normalization == ATTEND_NORMALIZE_SOFTMAX;
   for (size_t i = 0; i < x->Nq; i++) {
     const NaiveRow row = naive_normalize_row(x->problem, &x->sequence, x->h,
                                              x->masked_scores + i * x->Nk, x->weights + i * x->Nk);
     float *const lse = problem_lse(&x->sequence, i, x->h);
-    if (lse && softmax) *lse = row.lse;
+    if (lse) *lse = row.lse;
     x->sums[i] = row.sum;
   }
 }
@@ -143,20 +142,10 @@ static NaiveRow softmax_row(size_t Nk, float sink, const float *s, float *w) {
   return (NaiveRow){.sum = any ? l : 0.0f, .lse = l == 0.0f ? -INFINITY : m + logf(l)};
 }
 
-/* The other normalisation, as one does it by hand: w_j = s_j / sum s over the scores that are above
- * minus infinity. Scores whose sum is 0 make no weights. */
-static NaiveRow divide_row_by_sum(size_t Nk, const float *s, float *w) {
-  float sum = 0.0f;
-  for (size_t j = 0; j < Nk; j++) sum += s[j] == -INFINITY ? 0.0f : s[j];
-  for (size_t j = 0; j < Nk; j++) w[j] = s[j] == -INFINITY || sum == 0.0f ? 0.0f : s[j] / sum;
-  return (NaiveRow){.sum = sum};
-}
-
 NaiveRow naive_normalize_row(const Problem *p, const Sequence *s, size_t h, const float *from,
                              float *to) {
-  const AttendOptions *const o = &p->options;
-  if (o->normalization == ATTEND_NORMALIZE_SUM) return divide_row_by_sum(s->key_tokens, from, to);
-  return softmax_row(s->key_tokens, o->sinks ? o->sinks[h] : -INFINITY, from, to);
+  const float *const sinks = p->options.sinks;
+  return softmax_row(s->key_tokens, sinks ? sinks[h] : -INFINITY, from, to);
 }
 
 /* Pass 6. context = weights V: each row is a mean of the visible values. Only they are added up,

@@ -21,7 +21,7 @@ void naive_mask_row(const Problem *p, const Sequence *s, size_t h, size_t i, con
 /* What became of a row of masked scores. */
 typedef struct NaiveRow {
   float sum; /* that its weights were divided by; 0 if it has no weights, and they are all 0 */
-  float lse; /* of the scores and the sink; not set by a normalisation other than softmax */
+  float lse; /* of the scores and the sink */
 } NaiveRow;
 
 /* Masked scores to weights. */

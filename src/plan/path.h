@@ -19,7 +19,6 @@
 typedef enum PathRefusal {
   PATH_FITS,
   PATH_NOT_COUNTABLE, /* the bytes of its scratch do not fit in a size_t */
-  PATH_OTHER_NORMALIZATION,
   PATH_OTHER_PRECISION,
   PATH_BEYOND_BLAS,      /* a size or stride that the BLAS cannot count to */
   PATH_ROWS_OVERLAP,     /* of an operand, which the BLAS cannot read then */
@@ -86,7 +85,6 @@ static inline AttendStatus path_status(PathRefusal refusal) {
     return ATTEND_STATUS_OVERFLOW;
   case PATH_OVER_SCORE_LIMIT:
     return ATTEND_STATUS_MEMORY_LIMIT;
-  case PATH_OTHER_NORMALIZATION:
   case PATH_OTHER_PRECISION:
   case PATH_BEYOND_BLAS:
   case PATH_ROWS_OVERLAP:

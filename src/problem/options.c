@@ -44,18 +44,5 @@ AttendStatus options_check(const AttendOptions *options, Fault *fault) {
                      "options.softcap is %g; it must be finite and positive, or 0 for none",
                      (double)options->softcap);
   }
-  if (options->normalization != ATTEND_NORMALIZE_SOFTMAX &&
-      options->normalization != ATTEND_NORMALIZE_SUM) {
-    return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
-                     "options.normalization is %d; it must be ATTEND_NORMALIZE_SOFTMAX or "
-                     "ATTEND_NORMALIZE_SUM",
-                     (int)options->normalization);
-  }
-  if (options->normalization == ATTEND_NORMALIZE_SUM && options->sinks) {
-    return fault_set(
-        fault, ATTEND_STATUS_BAD_OPTION,
-        "options.sinks is set together with ATTEND_NORMALIZE_SUM; a sink is a logit of "
-        "a softmax");
-  }
   return ATTEND_OK;
 }

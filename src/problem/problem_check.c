@@ -160,10 +160,6 @@ AttendStatus problem_set_views(Problem *problem, AttendView query, AttendView ke
   const AttendShape *const s = &problem->shape;
   Span spans[4];
   if (check_operands(problem, query, key, value, out, spans, fault)) return fault->status;
-  if (lse && problem->options.normalization == ATTEND_NORMALIZE_SUM) {
-    return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
-                     "lse is asked for together with ATTEND_NORMALIZE_SUM, which has none");
-  }
   const size_t sequences = problem_is_ragged(problem) ? 1 : s->batch;
   const Span lse_span = {"lse", lse, lse ? sequences * s->query_heads * s->query_tokens : 0};
   if (shape_check_pointer(lse_span, fault)) return fault->status;

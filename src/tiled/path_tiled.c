@@ -56,10 +56,6 @@ static void describe_numbers(const Problem *p, const Tiling *t, char *text, size
 
 static void fits(const AttendContext *context, const Problem *p, PathFit *fit) {
   Tiling *const t = &fit->tiled;
-  if (p->options.normalization != ATTEND_NORMALIZE_SOFTMAX) {
-    *fit = (PathFit){.refusal = PATH_OTHER_NORMALIZATION};
-    return;
-  }
   *t = tiling_of(context, p);
   const ShowNeeds show = rows_are_shown(context) ? show_scores_needs(context, p) : (ShowNeeds){0};
   fit->workspace_bytes = size_max(t->bytes, show.bytes);
@@ -73,27 +69,20 @@ static void explain(const AttendContext *context, const Problem *p, const PathFi
                     char text[ATTEND_REASON_SIZE]) {
   const Tiling *const t = &fit->tiled;
   char numbers[64];
-  switch (fit->refusal) {
-  case PATH_OTHER_NORMALIZATION:
-    snprintf(text, ATTEND_REASON_SIZE,
-             "its tiles keep the state of a softmax; only the naive path divides scores by "
-             "their sum%s",
-             context->settings.precision == ATTEND_PRECISION_FP32 ? "" : ", in fp32");
-    return;
-  case PATH_NOT_COUNTABLE:
+  (void)context;
+  if (fit->refusal == PATH_NOT_COUNTABLE) {
     snprintf(text, ATTEND_REASON_SIZE,
              "packed keys and values of %zu sequences x %zu heads x %zu keys cannot be "
              "counted in bytes",
              p->shape.batch, p->shape.kv_heads, p->shape.key_tokens);
     return;
-  default:
-    describe_numbers(p, t, numbers, sizeof numbers);
-    snprintf(text, ATTEND_REASON_SIZE,
-             "online softmax in tiles of %zu rows x %d keys, no score matrix; %s%s%s%s",
-             t->query_tile, KEY_TILE, t->first.source->description, numbers,
-             t->first.by_split ? ", keys split over threads" : "",
-             problem_is_ragged(p) ? " (first sequence)" : "");
   }
+  describe_numbers(p, t, numbers, sizeof numbers);
+  snprintf(text, ATTEND_REASON_SIZE,
+           "online softmax in tiles of %zu rows x %d keys, no score matrix; %s%s%s%s",
+           t->query_tile, KEY_TILE, t->first.source->description, numbers,
+           t->first.by_split ? ", keys split over threads" : "",
+           problem_is_ragged(p) ? " (first sequence)" : "");
 }
 
 /* The plan that entry `index` of a list of work belongs to: the last one that begins at or before

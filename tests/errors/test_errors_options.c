@@ -82,26 +82,6 @@ static void numbers_outside_their_range(void **state) {
   refused(&call, true, ATTEND_STATUS_BAD_OPTION, "softcap");
   call.options.struct_size--;
   refused(&call, true, ATTEND_STATUS_BAD_OPTION, "struct_size");
-  call.options.normalization = (AttendNormalization)2;
-  refused(&call, true, ATTEND_STATUS_BAD_OPTION, "normalization");
-  call_free(&call);
-}
-
-static void sums_with_what_only_a_softmax_has(void **state) {
-  (void)state;
-  static const float sinks[4] = {0};
-  Call call = call_new();
-  call.options.normalization = ATTEND_NORMALIZE_SUM;
-  call.options.sinks = sinks;
-  refused(&call, true, ATTEND_STATUS_BAD_OPTION, "sinks");
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_NAIVE, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
-  call.options.normalization = ATTEND_NORMALIZE_SUM;
-  require_refusal(context, run_call(context, &call), ATTEND_STATUS_BAD_OPTION, "lse", "an LSE");
-  for (size_t r = 0; r < call.rows; r++) assert_true(is_untouched(call.lse + r));
-  call.without_lse = true;
-  assert_ok(context, run_call(context, &call));
-  attend_close(&context);
   call_free(&call);
 }
 
@@ -176,7 +156,6 @@ static void outputs_over_options(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(numbers_outside_their_range),
-      cmocka_unit_test(sums_with_what_only_a_softmax_has),
       cmocka_unit_test(lengths_and_offsets),
       cmocka_unit_test(arrays_of_floats),
       cmocka_unit_test(outputs_over_options),

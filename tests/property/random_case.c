@@ -138,8 +138,6 @@ static CaseOptions draw_options(Draw *d, const AttendShape *s) {
   o.key_lengths = chance(d, 4);
   o.q_starts = chance(d, 4);
   o.ragged = chance(d, 4);
-  o.sum = chance(d, 50);
-  if (o.sum) o.sinks = false;
   return o;
 }
 
@@ -191,7 +189,6 @@ static const Field fields[] = {
     {FIELD(BOOL, options.mask.used, 0)},
     {FIELD(BOOL, options.alibi, 0)},
     {FIELD(BOOL, options.sinks, 0)},
-    {FIELD(BOOL, options.sum, 0)},
     {FIELD(BOOL, options.key_lengths, 0)},
     {FIELD(BOOL, options.q_starts, 0)},
     {FIELD(BOOL, options.left.limited, 0)},
@@ -256,8 +253,7 @@ static void simplify_field(const Field *field, size_t way, CoreCase *spec) {
 static bool is_valid(const CoreCase *spec) {
   const AttendShape *const s = &spec->shape;
   return s->query_heads % s->kv_heads == 0 &&
-         (spec->layout != LAYOUT_FUSED || s->query_tokens == s->key_tokens) &&
-         !(spec->options.sum && spec->options.sinks);
+         (spec->layout != LAYOUT_FUSED || s->query_tokens == s->key_tokens);
 }
 
 bool case_simplify(const CoreCase *from, size_t step, CoreCase *simpler) {

@@ -41,14 +41,8 @@ static uint64_t number_from_environment(const char *name, uint64_t otherwise) {
   return value;
 }
 
-/* A path may only refuse what its plan refuses too, and only the sum is to be refused. */
-static bool is_refused_rightly(const Trial *trial) {
-  return trial->spec.options.sum && trial->engine.path != ATTEND_PATH_NAIVE;
-}
-
 /* Runs the trial from the start, in a context of its own. */
 static bool trial_fails(const Trial *trial, char difference[static DIFFERENCE_SIZE]) {
-  if (is_refused_rightly(trial)) return false;
   CoreProblem problem = problem_new(&trial->spec);
   AttendContext *context = engine_open(trial->engine, trial->threads);
   problem.precision = trial->engine.precision;
@@ -111,7 +105,6 @@ static void check_trial(const Bench *bench, const CoreProblem *problem, size_t k
   const Trial trial = {*spec, bench->engines[k], 1 + case_draw(spec->seed, k, MAX_THREADS)};
   AttendContext *const context = bench->contexts[k][trial.threads - 1];
   char difference[DIFFERENCE_SIZE];
-  if (is_refused_rightly(&trial)) return;
   if (!problem_matches(problem, context, difference)) fail_trial(&trial, difference);
 }
 

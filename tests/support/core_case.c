@@ -51,7 +51,6 @@ static void append_options(Line *line, const CaseOptions *options) {
   append_float(line, ".softcap", options->softcap);
   append_flag(line, ".alibi", options->alibi);
   append_flag(line, ".sinks", options->sinks);
-  append_flag(line, ".sum", options->sum);
   append_grid(line, ".bias", &options->bias);
   append_grid(line, ".mask", &options->mask);
   append_flag(line, ".key_lengths", options->key_lengths);

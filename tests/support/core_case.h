@@ -50,7 +50,7 @@ typedef struct CaseGrid {
 typedef struct CaseOptions {
   CaseWindow left, right;
   float softcap;
-  bool alibi, sinks, sum;
+  bool alibi, sinks;
   CaseGrid bias, mask;
   bool key_lengths; /* a length for each sequence, 0 and Nk among them */
   bool q_starts;    /* a first position for each sequence, q_start at the least and a few more */

@@ -16,8 +16,7 @@
 static bool has_large_scores(const CoreProblem *problem) {
   const AttendOptions *const o = &problem->options;
   return problem->precision != ATTEND_PRECISION_FP32 || problem->spec.bound > 1.0f ||
-         fabsf(problem->spec.scale) > 1.0f || o->bias.data || o->alibi_slopes ||
-         o->normalization == ATTEND_NORMALIZE_SUM;
+         fabsf(problem->spec.scale) > 1.0f || o->bias.data || o->alibi_slopes;
 }
 
 static double tighter(const CoreProblem *problem, double derived, double expected) {
@@ -121,11 +120,10 @@ static bool rows_match(const CoreProblem *problem, const Run *run,
 bool problem_matches(const CoreProblem *problem, AttendContext *context,
                      char text[static DIFFERENCE_SIZE]) {
   const AttendShape *const s = &problem->spec.shape;
-  const bool has_lse = problem->options.normalization == ATTEND_NORMALIZE_SOFTMAX;
   const size_t rows = s->batch * s->query_heads * s->query_tokens;
   Run run = {0};
   run.buffer = problem_new_output(problem, &run.out, &run.extent);
-  run.lse = has_lse ? guarded_new(rows * sizeof *run.lse, 4) : NULL;
+  run.lse = guarded_new(rows * sizeof *run.lse, 4);
   const AttendStatus status =
       attend_core_forward(context, s, problem->query, problem->key, problem->value,
                           &problem->options, run.out, run.lse);
@@ -182,12 +180,8 @@ void problem_check_all(CoreProblem *problem, size_t threads) {
   Engine engines[MAX_ENGINES];
   const size_t count = list_engines(engines);
   problem_expect(problem);
-  for (size_t k = 0; k < count; k++)
-    if (problem->options.normalization == ATTEND_NORMALIZE_SOFTMAX ||
-        engines[k].path == ATTEND_PATH_NAIVE)
-      problem_check_engine(problem, engines[k], threads);
-  if (problem->options.normalization == ATTEND_NORMALIZE_SOFTMAX && !problem->fp32_only)
-    problem_check_precisions(problem, threads);
+  for (size_t k = 0; k < count; k++) problem_check_engine(problem, engines[k], threads);
+  if (!problem->fp32_only) problem_check_precisions(problem, threads);
   problem_free(problem);
 }
 

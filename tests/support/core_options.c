@@ -138,7 +138,6 @@ OptionData option_data_new(const CoreCase *spec, AttendOptions *options) {
   options->softcap = o->softcap;
   if (o->left.limited) options->window_left = o->left.keys;
   if (o->right.limited) options->window_right = o->right.keys;
-  if (o->sum) options->normalization = ATTEND_NORMALIZE_SUM;
   if (o->alibi) data.alibi_slopes = new_random(stream(spec, STREAM_ALIBI), 0.5f, heads);
   if (o->sinks) data.sinks = new_random(stream(spec, STREAM_SINKS), 2.0f, heads);
   if (o->sinks && spec->seed % 4 == 1) data.sinks[spec->seed % heads] = -INFINITY;
@@ -181,7 +180,6 @@ OracleScoring oracle_scoring(const AttendOptions *o) {
                o->bias.key_stride, o->bias.key_tokens},
       .mask = {o->mask.data, o->mask.batch_stride, o->mask.head_stride, o->mask.query_stride,
                o->mask.key_stride, o->mask.key_tokens},
-      .by_sum = o->normalization == ATTEND_NORMALIZE_SUM,
   };
 }
 

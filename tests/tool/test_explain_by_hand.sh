@@ -31,6 +31,38 @@ by_hand_query() {
     refuses 2 'lesson of one query' single-head --query 1,2
 }
 
+# Scores 1, 3 are weights 1/4, 3/4, and so are -2, -6; scores of 0, and 2 beside -2, add up to 0; the
+# mask hides the second key from the fourth row, and everything from the last.
+whole_problems_by_sum() {
+  cat >"$scratch/sums.json" <<'JSON'
+{"Q": [[1, 0], [-2, 0], [0, 0], [1, 0], [-1, 1], [1, 1]], "K": [[1, 3], [3, 1]], "V": [[8], [4]], "heads": 1,
+ "scale": 1, "normalization": "sum", "mask": [[1, 1], [1, 1], [1, 1], [1, 0], [1, 1], [0, 0]]}
+JSON
+  explains "$scratch/sums.json" && out_has 'weights by sum$' && out_has '^Path naive$' &&
+    matrix_is ' weights  A: each row of scores divided by its sum' '0.2500 0.7500 sum 1.0000' \
+      '0.2500 0.7500 sum 1.0000' '0.0000 0.0000 sum 0.0000' '1.0000 0.0000 sum 1.0000' \
+      '0.0000 0.0000 sum 0.0000' '0.0000 0.0000 sum 0.0000' &&
+    matrix_is ' context  H:' 5 5 0 8 0 0
+}
+
+# Two heads that share V: scores 1, 3 and 3, 1. --head keeps one of them; the output is of both.
+heads_and_layers_by_sum() {
+  cat >"$scratch/heads.json" <<'JSON'
+{"Q": [[1, 1]], "K": [[1, 3], [3, 1]], "V": [[8, 8], [4, 0]], "heads": 2, "kv_heads": 2, "scale": 1,
+ "normalization": "sum", "W_o": [[1, 0], [1, 1]]}
+JSON
+  explains "$scratch/heads.json" --head 1 &&
+    matrix_is ' weights  A_1:' '0.7500 0.2500 sum 1.0000' && ! grep -q 'A_0' "$out" &&
+    matrix_is ' concat  H:' '5 | 6' && matrix_is ' output  Y' '11 6' || return
+  cat >"$scratch/layer.json" <<'JSON'
+{"X": [[1], [3]], "W_qkv": [[1, 1, 4]], "b_qkv": [0, 0, 1], "W_o": [[2]], "b_o": [1], "scale": 1,
+ "normalization": "sum", "causal": true}
+JSON
+  explains "$scratch/layer.json" &&
+    matrix_is ' weights  A:' '1.0000 0.0000 sum 1.0000' '0.2500 0.7500 sum 1.0000' &&
+    matrix_is ' output  Y' 11 23
+}
+
 by_hand_rounded() {
   explains by-hand --round 1 && out_has 'rounded to 1 digits: \[2\.4 1\.2\]$' &&
     out_has 'rounded to 1 digits: \[3 1\.5\]$'
@@ -93,6 +125,8 @@ JSON
 
 check 'by-hand: scores, both weights, outputs, bars' by_hand
 check 'by-hand: another query' by_hand_query
+check 'weights by sum of whole problems' whole_problems_by_sum
+check 'weights by sum of several heads, and of a layer' heads_and_layers_by_sum
 check 'by-hand: rounded' by_hand_rounded
 check 'a query for a weight is found' seek_weight
 check 'a query for an equal split is found' seek_split

@@ -219,64 +219,6 @@ static void sinks_beside_scores_of_minus_infinity(void **state) {
   }
 }
 
-/* ---- weights that are scores over their sum ---- */
-
-/* All scores are positive, as one takes them by hand. */
-static CoreProblem positive_problem(const CoreCase *spec) {
-  CoreProblem problem = problem_new(spec);
-  const AttendShape *const s = &spec->shape;
-  for (size_t b = 0; b < s->batch; b++) {
-    for (size_t i = 0; i < s->query_tokens; i++)
-      for (size_t h = 0; h < s->query_heads; h++)
-        for (size_t d = 0; d < s->head_dim; d++)
-          problem_row(&problem.query, b, i, h)[d] =
-              fabsf(problem_row(&problem.query, b, i, h)[d]) + 0.01f;
-    for (size_t j = 0; j < s->key_tokens; j++)
-      for (size_t g = 0; g < s->kv_heads; g++)
-        for (size_t d = 0; d < s->head_dim; d++)
-          problem_row(&problem.key, b, j, g)[d] =
-              fabsf(problem_row(&problem.key, b, j, g)[d]) + 0.01f;
-  }
-  return problem;
-}
-
-static void normalization_by_sum(void **state) {
-  (void)state;
-  for (size_t way = 0; way < 4; way++) {
-    CoreCase spec = case_of_three_tiles();
-    spec.poison = POISON_NONE;
-    spec.options.sum = true;
-    spec.bidirectional = way % 2 != 0;
-    if (way / 2) spec.options.mask = (CaseGrid){.used = true, .hidden = 40};
-    if (way == 1) spec.q_start = -5;
-    CoreProblem problem = positive_problem(&spec);
-    problem_check_all(&problem, 2);
-  }
-}
-
-static void only_the_naive_path_divides_by_sums(void **state) {
-  (void)state;
-  Engine engines[MAX_ENGINES];
-  const size_t count = list_engines(engines);
-  const AttendShape shape = shape_of(3, 5);
-  AttendOptions options;
-  attend_default_options(&options);
-  options.normalization = ATTEND_NORMALIZE_SUM;
-  for (size_t k = 0; k < count; k++) {
-    if (engines[k].path == ATTEND_PATH_NAIVE) continue;
-    AttendContext *context = engine_open(engines[k], 1);
-    AttendPlan plan = {.struct_size = sizeof plan};
-    require_refusal(context, attend_plan_core(context, &shape, &options, &plan),
-                    ATTEND_STATUS_PATH_REFUSED, "sum", attend_path_name(engines[k].path));
-    attend_close(&context);
-  }
-  const AttendPlan plan =
-      plan_of((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, &shape, &options);
-  assert_int_equal(plan.path, ATTEND_PATH_NAIVE);
-  assert_int_equal(plan.verdicts[ATTEND_PATH_TILED].status, ATTEND_STATUS_PATH_REFUSED);
-  assert_int_equal(plan.verdicts[ATTEND_PATH_BLAS].status, ATTEND_STATUS_PATH_REFUSED);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(rows_that_see_no_key),
@@ -289,8 +231,6 @@ int main(void) {
       cmocka_unit_test(alibi_slopes),
       cmocka_unit_test(sinks_of_all_sizes),
       cmocka_unit_test(sinks_beside_scores_of_minus_infinity),
-      cmocka_unit_test(normalization_by_sum),
-      cmocka_unit_test(only_the_naive_path_divides_by_sums),
   };
   return cmocka_run_group_tests_name("options", tests, NULL, NULL);
 }

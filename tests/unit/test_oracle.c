@@ -144,16 +144,6 @@ static void rows_of_sinks_alone(void **state) {
   check_row("a sink alone", &core, 0, 0, (double[]){0, 0, 0, 0}, 2.5);
 }
 
-static void scores_over_their_sum(void **state) {
-  (void)state;
-  static const float scores[KEYS] = {1.0f, 3.0f, 4.0f, 2.0f};
-  OracleCore core = core_of(scores);
-  core.scoring.by_sum = true;
-  check_row("sum", &core, 0, 0, (double[]){.1, .3, .4, .2}, -INFINITY);
-  core.q_start = 1;
-  check_row("sum of two", &core, 0, 0, (double[]){.25, .75, 0, 0}, -INFINITY);
-}
-
 static void steps_of_a_row(void **state) {
   (void)state;
   static const float scores[KEYS] = {0.0f, 0.761500052f, -0.761500052f, 5.0f};
@@ -207,10 +197,10 @@ static void bounds_hold_and_are_near(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(weights_of_the_visible),  cmocka_unit_test(lengths_and_offsets),
-      cmocka_unit_test(masks_biases_and_slopes), cmocka_unit_test(caps_and_sinks),
-      cmocka_unit_test(rows_of_sinks_alone),     cmocka_unit_test(scores_over_their_sum),
-      cmocka_unit_test(steps_of_a_row),          cmocka_unit_test(bounds_hold_and_are_near),
+      cmocka_unit_test(weights_of_the_visible),   cmocka_unit_test(lengths_and_offsets),
+      cmocka_unit_test(masks_biases_and_slopes),  cmocka_unit_test(caps_and_sinks),
+      cmocka_unit_test(rows_of_sinks_alone),      cmocka_unit_test(steps_of_a_row),
+      cmocka_unit_test(bounds_hold_and_are_near),
   };
   return cmocka_run_group_tests_name("oracle", tests, NULL, NULL);
 }

@@ -278,27 +278,6 @@ static void memory_limits(void **state) {
   problem_free(&problem);
 }
 
-/* Sums instead of a softmax are for the naive path alone: where its limit is in the way, AUTO says
- * so and does not repeat why the others never run them. */
-static void auto_names_the_limit(void **state) {
-  (void)state;
-  const AttendShape shape = {1, 10, 10, 2, 2, 8, 8};
-  AttendOptions options;
-  attend_default_options(&options);
-  options.normalization = ATTEND_NORMALIZE_SUM;
-  AttendSettings settings;
-  attend_default_settings(&settings);
-  settings.score_memory_limit_bytes = 11;
-  AttendContext *context = NULL;
-  assert_ok(NULL, attend_open(&context, &settings));
-  AttendPlan plan = {.struct_size = sizeof plan};
-  require_refusal(context, attend_plan_core(context, &shape, &options, &plan),
-                  ATTEND_STATUS_MEMORY_LIMIT, "score_memory_limit_bytes is 11", "the limit");
-  require_refusal(context, attend_plan_core(context, &shape, &options, &plan),
-                  ATTEND_STATUS_MEMORY_LIMIT, "path naive: ", "the path of the limit");
-  attend_close(&context);
-}
-
 /* Exactly the bytes of the plan, at whatever address, are enough; one less is not. */
 static void check_workspace(AttendContext *context, const CoreProblem *problem, Engine engine,
                             size_t bytes, size_t offset) {
@@ -356,7 +335,6 @@ int main(void) {
       cmocka_unit_test(plans_that_are_refused),
       cmocka_unit_test(descriptions_fit_any_buffer),
       cmocka_unit_test(memory_limits),
-      cmocka_unit_test(auto_names_the_limit),
       cmocka_unit_test(planned_bytes_are_enough),
   };
   return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

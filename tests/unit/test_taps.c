@@ -231,35 +231,6 @@ static void weights_add_up(void **state) {
   }
 }
 
-/* Scores over their sum, in the path that does so. */
-static void weights_by_sum(void **state) {
-  (void)state;
-  const Engine engine = {ATTEND_PATH_NAIVE, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32};
-  const CoreCase spec = {.shape = {1, 4, 9, 1, 1, 1, 2}, .options = {.sum = true}, .q_start = 5};
-  CoreProblem problem = problem_new(&spec);
-  for (size_t n = 0; n < 9; n++) {
-    problem_row(&problem.key, 0, n, 0)[0] = (float)n + 1.0f;
-    if (n < 4) problem_row(&problem.query, 0, n, 0)[0] = 1.0f;
-  }
-  AttendContext *context = engine_open(engine, 1);
-  TapRecord record;
-  tap_record_start(&record, context);
-  float *const out = guarded_new(8 * sizeof *out, 0);
-  assert_ok(context,
-            attend_core_forward(context, &spec.shape, problem.query, problem.key, problem.value,
-                                &problem.options, attend_output_bnhd(out, 4, 1, 2), NULL));
-  check_order(&problem, &record, ATTEND_PATH_NAIVE, 0, 0);
-  const TapMatrix *const weights = tap_record_find(&record, "weights", 0, 0);
-  for (size_t i = 0; i < 4; i++)
-    for (size_t j = 0; j < 9; j++)
-      check_element(weights, i, j,
-                    j > i + 5 ? 0.0 : (double)(j + 1) / ((double)(i + 6) * (double)(i + 7) / 2.0));
-  attend_close(&context);
-  tap_record_clear(&record);
-  guarded_free(out, "out");
-  problem_free(&problem);
-}
-
 static void null_contexts(void **state) {
   (void)state;
   assert_int_equal(attend_set_tap(NULL, NULL, NULL), ATTEND_STATUS_NULL_POINTER);
@@ -270,7 +241,6 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(matrices_of_every_path),
       cmocka_unit_test(weights_add_up),
-      cmocka_unit_test(weights_by_sum),
       cmocka_unit_test(null_contexts),
   };
   return cmocka_run_group_tests_name("taps", tests, NULL, NULL);

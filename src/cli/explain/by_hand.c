@@ -1,7 +1,7 @@
 /* by_hand.c - the table of one query: a row for each token, a column for each normalisation.
  *
- * Both columns of weights are the library's (ATTEND_NORMALIZE_SUM and ATTEND_NORMALIZE_SOFTMAX);
- * the dots of a bar are the only thing that is worked out here.
+ * The weights by softmax are the library's, those by sum are made from its masked scores
+ * (lesson/sum_weights.c); the dots of a bar are the only thing that is worked out here.
  */
 #include "cli/explain/by_hand.h"
 

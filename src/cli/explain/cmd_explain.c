@@ -137,7 +137,7 @@ static size_t choose_paths(const ExplainOptions *options, const Explanation *e,
 static int run_paths(const LessonRun *run, const AttendPath *paths, size_t count, Explanation *e) {
   const Lesson *const lesson = run->lesson;
   const bool by_hand = by_hand_applies(lesson);
-  const AttendNormalization way = by_hand ? ATTEND_NORMALIZE_SOFTMAX : lesson->normalization;
+  const Normalization way = by_hand ? NORMALIZE_SOFTMAX : lesson->normalization;
   size_t shown = 0;
   for (size_t i = 0; i < count; i++) {
     Trace *const trace = &e->traces[e->trace_count++];
@@ -147,7 +147,7 @@ static int run_paths(const LessonRun *run, const AttendPath *paths, size_t count
     shown += trace->status == ATTEND_OK;
   }
   if (shown == 0) return failure("%s.", e->traces[0].reason);
-  if (by_hand && !lesson_run_trace(run, ATTEND_PATH_NAIVE, ATTEND_NORMALIZE_SUM, &e->by_sum)) {
+  if (by_hand && !lesson_run_trace(run, ATTEND_PATH_NAIVE, NORMALIZE_SUM, &e->by_sum)) {
     return failure("memory for the matrices on the way is missing.");
   }
   if (lesson->round >= 0 && e->traces[0].status == ATTEND_OK &&

@@ -75,12 +75,12 @@ static json_t *trace_object(const Trace *trace) {
     json_t *const head = item->of_head ? json_integer((json_int_t)item->head) : json_null();
     json_append(&matrices, matrix_object(item->name, head, &item->matrix));
   }
-  return json_pack(
-      "{s:s, s:s, s:o, s:s, s:o, s:o, s:o}", "path", attend_path_name(trace->path), "normalization",
-      trace->normalization == ATTEND_NORMALIZE_SUM ? "sum" : "softmax", "round",
-      trace->round >= 0 ? json_integer(trace->round) : json_null(), "status",
-      attend_status_name(trace->status), "reason", json_text_or_null(trace->reason), "seconds",
-      json_figure_or_null(trace->seconds > 0, trace->seconds), "matrices", matrices);
+  return json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o}", "path", attend_path_name(trace->path),
+                   "normalization", trace->normalization == NORMALIZE_SUM ? "sum" : "softmax",
+                   "round", trace->round >= 0 ? json_integer(trace->round) : json_null(), "status",
+                   attend_status_name(trace->status), "reason", json_text_or_null(trace->reason),
+                   "seconds", json_figure_or_null(trace->seconds > 0, trace->seconds), "matrices",
+                   matrices);
 }
 
 static json_t *traces_array(const Explanation *e) {

@@ -47,7 +47,7 @@ static LayerDrawing drawing_of(const Lesson *lesson, const char *const *labels) 
       .from_input = lesson_is_layer(lesson),
       .to_output = lesson_has(lesson, LESSON_W_O),
       .masked = lesson->causal || lesson->mask != NULL,
-      .normalization = lesson->normalization,
+      .by_sum = lesson->normalization == NORMALIZE_SUM,
       .labels = labels,
   };
 }

@@ -66,9 +66,9 @@ void walk_title(Walk *walk) {
   fprintf(walk->file, "\n  scale = %.6g%s, %s%s, weights by %s\n", (double)lesson_scale(p),
           by_dim ? " = 1/√D" : "", p->causal ? "causal" : "bidirectional",
           p->mask != NULL ? " and masked" : "",
-          by_hand_applies(p)                         ? "sum and by softmax"
-          : p->normalization == ATTEND_NORMALIZE_SUM ? "sum"
-                                                     : "softmax");
+          by_hand_applies(p)                  ? "sum and by softmax"
+          : p->normalization == NORMALIZE_SUM ? "sum"
+                                              : "softmax");
 }
 
 static const LessonLabel *labels_of(const Lesson *p, Axis axis) {
@@ -223,8 +223,7 @@ static Caption caption_of(const Lesson *p, const Trace *trace, size_t step, size
              (double)lesson_options(p).softcap);
   } else if (step == 8) {
     snprintf(caption.text, sizeof caption.text, "each row of scores %s",
-             trace->normalization == ATTEND_NORMALIZE_SUM ? "divided by its sum"
-                                                          : "through softmax");
+             trace->normalization == NORMALIZE_SUM ? "divided by its sum" : "through softmax");
   } else if (step == 9 && p->causal) {
     snprintf(caption.text, sizeof caption.text,
              "the weights times V, also called Z: each row is a mean of the values it sees");

@@ -226,7 +226,6 @@ AttendOptions lesson_options(const Lesson *lesson) {
   if (lesson->of_model) attend_model_options(&lesson->model, 0, &options);
   options.causal = lesson->causal;
   if (lesson->scale != 0) options.scale = lesson->scale;
-  options.normalization = lesson->normalization;
   options.sinks = lesson->sinks.data;
   /* Queries fewer than the keys are those of the last tokens. */
   if (!lesson_is_layer(lesson)) {

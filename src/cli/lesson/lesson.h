@@ -9,6 +9,7 @@
 
 #include "attend/attend.h"
 #include "cli/lesson/matrix.h"
+#include "cli/lesson/normalization.h"
 
 /* ITEM(NAME, FIELD): the matrices that may be given, by the names of files and of output. */
 #define LESSON_MATRICES(ITEM)                                                                      \
@@ -55,7 +56,7 @@ typedef struct Lesson {
 
   bool causal;
   float scale; /* 0: 1/sqrt(D) */
-  AttendNormalization normalization;
+  Normalization normalization;
   uint8_t *mask;       /* [Nq, Nk], 1 shows the key to the query; or null */
   int round;           /* digits that weights are rounded to by hand, or LESSON_NOT_ROUNDED */
   LessonLabel *labels; /* [Nk], or null */

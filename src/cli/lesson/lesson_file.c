@@ -116,9 +116,9 @@ static bool read_normalization(const LessonReport *report, const char *name, con
                                Lesson *lesson) {
   const char *const text = json_is_string(value) ? json_string_value(value) : "";
   if (strcmp(text, "softmax") == 0) {
-    lesson->normalization = ATTEND_NORMALIZE_SOFTMAX;
+    lesson->normalization = NORMALIZE_SOFTMAX;
   } else if (strcmp(text, "sum") == 0) {
-    lesson->normalization = ATTEND_NORMALIZE_SUM;
+    lesson->normalization = NORMALIZE_SUM;
   } else {
     return lesson_refuse(report, "%s is %s; \"softmax\" or \"sum\" is expected", name,
                          lesson_describe(value).text);

@@ -1,8 +1,8 @@
 /* lesson_run.c - calls the library on a lesson and listens to its taps.
  *
- * Adds three matrices that taps do not hand out. Q K^T before the scale is the "scores" of a second
+ * Adds the matrices that taps do not hand out. Q K^T before the scale is the "scores" of a second
  * call whose scale is 1. The mask is masked_scores minus scores. A core has no W_o, so a plain loop
- * projects its output.
+ * projects its output. Weights by sum follow from masked_scores (sum_weights.c).
  */
 #include "cli/lesson/lesson_run.h"
 
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "bench/timer.h"
+#include "cli/lesson/sum_weights.h"
 
 /* The time of a call is the fastest of this many, or of as many as fit into TIMED_SECONDS. */
 #define TIMED_CALLS 20
@@ -89,19 +90,24 @@ typedef struct Listener {
   bool unscaled; /* keep only the scores, as unscaled_scores */
 } Listener;
 
+static bool is_of_heads(const AttendLayerShape *shape, const Trace *trace, const char *name,
+                        size_t head) {
+  const size_t group = shape->query_heads / shape->kv_heads;
+  const size_t last = trace->first_head + trace->head_count - 1;
+  const bool of_kv_head = strcmp(name, "key") == 0 || strcmp(name, "value") == 0;
+  const size_t first = of_kv_head ? trace->first_head / group : trace->first_head;
+  return first <= head && head <= (of_kv_head ? last / group : last);
+}
+
 static bool is_kept(const Listener *listener, const AttendMatrix *matrix, bool *of_head) {
   const Trace *const trace = listener->trace;
-  const AttendLayerShape *const s = &listener->lesson->shape;
   *of_head = strcmp(matrix->name, "concat") != 0 && strcmp(matrix->name, "output") != 0;
   if (listener->unscaled && strcmp(matrix->name, "scores") != 0) return false;
+  if (trace->normalization == NORMALIZE_SUM && sum_weights_make(matrix->name)) return false;
   if (!*of_head) {
     return matrix->name[0] == 'c' || lesson_has(listener->lesson, LESSON_W_O);
   }
-  const size_t group = s->query_heads / s->kv_heads;
-  const size_t last = trace->first_head + trace->head_count - 1;
-  const bool of_kv_head = strcmp(matrix->name, "key") == 0 || strcmp(matrix->name, "value") == 0;
-  const size_t first = of_kv_head ? trace->first_head / group : trace->first_head;
-  return first <= matrix->head && matrix->head <= (of_kv_head ? last / group : last);
+  return is_of_heads(&listener->lesson->shape, trace, matrix->name, matrix->head);
 }
 
 static void listen(void *user, const AttendMatrix *matrix) {
@@ -210,12 +216,15 @@ static AttendStatus run_in(const LessonRun *run, AttendContext *context, Trace *
                            Matrix *out) {
   const Lesson *const lesson = run->lesson;
   AttendOptions options = lesson_options(lesson);
-  options.normalization = trace->normalization;
   Listener listener = {.trace = trace, .lesson = lesson};
   const AttendStatus status = call_and_listen(run, context, &options, &listener, out);
   if (status != ATTEND_OK) return status;
   if (run->settings.timed) time_calls(run, context, &options, out, &trace->seconds);
-  if (run->weights == NULL) project_core(lesson, trace, out);
+  if (trace->normalization == NORMALIZE_SUM) {
+    if (!sum_weights_add(lesson, trace)) return ATTEND_STATUS_OUT_OF_MEMORY;
+  } else if (run->weights == NULL) {
+    project_core(lesson, trace, out);
+  }
   derive_mask(trace);
 
   if (lesson->of_model || lesson_scale(lesson) == 1) return ATTEND_OK;
@@ -228,7 +237,35 @@ static AttendStatus run_in(const LessonRun *run, AttendContext *context, Trace *
   return again;
 }
 
-bool lesson_run_trace(const LessonRun *run, AttendPath path, AttendNormalization normalization,
+/* The path that a lesson is run by. */
+static AttendPath path_for(AttendPath path, Normalization normalization) {
+  return path == ATTEND_PATH_AUTO && normalization == NORMALIZE_SUM ? ATTEND_PATH_NAIVE : path;
+}
+
+/* Weights by sum go on with all heads, so that the concat is whole; afterwards those that were not
+ * asked for are dropped. */
+static AttendStatus run_by_sum(const LessonRun *run, AttendContext *context, Trace *trace,
+                               Matrix *out) {
+  const AttendLayerShape *const s = &run->lesson->shape;
+  trace->first_head = 0;
+  trace->head_count = s->query_heads;
+  const AttendStatus status = run_in(run, context, trace, out);
+  trace->first_head = run->settings.first_head;
+  trace->head_count = run->settings.head_count;
+  size_t kept = 0;
+  for (size_t i = 0; i < trace->count; i++) {
+    TraceMatrix *const item = &trace->items[i];
+    if (!item->of_head || is_of_heads(s, trace, item->name, item->head)) {
+      trace->items[kept++] = *item;
+    } else {
+      matrix_free(&item->matrix);
+    }
+  }
+  trace->count = kept;
+  return status;
+}
+
+bool lesson_run_trace(const LessonRun *run, AttendPath path, Normalization normalization,
                       Trace *trace) {
   *trace = (Trace){
       .path = path,
@@ -237,11 +274,20 @@ bool lesson_run_trace(const LessonRun *run, AttendPath path, AttendNormalization
       .first_head = run->settings.first_head,
       .head_count = run->settings.head_count,
   };
+  const bool by_sum = normalization == NORMALIZE_SUM;
+  if (by_sum && path_for(path, normalization) != ATTEND_PATH_NAIVE) {
+    trace->status = ATTEND_STATUS_PATH_REFUSED;
+    snprintf(trace->reason, sizeof trace->reason,
+             "weights by sum are made from the scores and values of the naive path");
+    return true;
+  }
   Matrix out;
   if (!new_output(run, &out)) return false;
   AttendContext *context = NULL;
-  trace->status = open_context(&run->settings, path, &context);
-  if (trace->status == ATTEND_OK) trace->status = run_in(run, context, trace, &out);
+  trace->status = open_context(&run->settings, path_for(path, normalization), &context);
+  if (trace->status == ATTEND_OK) {
+    trace->status = (by_sum ? run_by_sum : run_in)(run, context, trace, &out);
+  }
   if (trace->status != ATTEND_OK && trace->reason[0] == '\0') {
     snprintf(trace->reason, sizeof trace->reason, "%s", attend_status_message(trace->status));
   }
@@ -254,7 +300,7 @@ AttendStatus lesson_plan(const Lesson *lesson, const RunSettings *settings, Atte
                          AttendPlan *plan) {
   *plan = (AttendPlan){.struct_size = sizeof *plan};
   AttendContext *context = NULL;
-  AttendStatus status = open_context(settings, path, &context);
+  AttendStatus status = open_context(settings, path_for(path, lesson->normalization), &context);
   if (status != ATTEND_OK) return status;
   const AttendOptions options = lesson_options(lesson);
   if (lesson_is_layer(lesson)) {

@@ -30,11 +30,13 @@ bool lesson_run_open(const Lesson *lesson, const RunSettings *settings, LessonRu
 void lesson_run_close(LessonRun *run);
 
 /* Runs the lesson by one path. If the path refuses, trace->status and reason say so. Returns
- * false only if memory for the trace is missing. The trace is to be freed in either case. */
-bool lesson_run_trace(const LessonRun *run, AttendPath path, AttendNormalization normalization,
+ * false only if memory for the trace is missing. The trace is to be freed in either case. Weights by
+ * sum are made from the naive path's matrices, so the other paths refuse them; AUTO is then the
+ * naive path. */
+bool lesson_run_trace(const LessonRun *run, AttendPath path, Normalization normalization,
                       Trace *trace);
 
-/* Plans the lesson, by its shape alone. Returns the library's status. */
+/* Plans the lesson, by its shape alone; AUTO as above. Returns the library's status. */
 AttendStatus lesson_plan(const Lesson *lesson, const RunSettings *settings, AttendPath path,
                          AttendPlan *plan);
 

@@ -9,6 +9,7 @@
 
 #include "attend/attend.h"
 #include "cli/lesson/matrix.h"
+#include "cli/lesson/normalization.h"
 
 #define TRACE_NAME_SIZE 24
 
@@ -21,7 +22,7 @@ typedef struct TraceMatrix {
 
 typedef struct Trace {
   AttendPath path;
-  AttendNormalization normalization;
+  Normalization normalization;
   int round;           /* digits that the weights were rounded to, or LESSON_NOT_ROUNDED */
   AttendStatus status; /* OK, or why the path gave nothing */
   char reason[ATTEND_REASON_SIZE]; /* the sentence that goes with it */

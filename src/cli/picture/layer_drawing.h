@@ -22,8 +22,8 @@ typedef struct LayerDrawing {
   bool from_input;                 /* X and W_qkv are there; otherwise Q, K and V are given */
   bool to_output;                  /* W_o and Y are there */
   bool masked;                     /* something hides keys */
-  AttendNormalization normalization;
-  const char *const *labels; /* [query_tokens], the tokens' words; null: none */
+  bool by_sum;                     /* the weights are scores divided by their sum, not a softmax */
+  const char *const *labels;       /* [query_tokens], the tokens' words; null: none */
 } LayerDrawing;
 
 /* A page for a slide, 16 to 9. picture_free() it in any case. */

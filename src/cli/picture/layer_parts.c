@@ -124,7 +124,7 @@ bool layer_note(const LayerDrawing *drawing, size_t index, LayerWords *words) {
 }
 
 LayerWords layer_weight_words(const LayerDrawing *drawing, size_t head) {
-  const bool softmax = drawing->normalization == ATTEND_NORMALIZE_SOFTMAX;
+  const bool softmax = !drawing->by_sum;
   LayerWords words;
   snprintf(words.text, sizeof words.text,
            drawing->masked ? "A_%zu = %smask(S_%zu)%s" : "A_%zu = %sS_%zu%s", head,
