@@ -21,14 +21,14 @@
  *   D   head dimension of Q, K   Dv      head dimension of V
  *
  * Conventions:
- *   - All data is fp32, row-major. Sizes and strides are counted in elements; a name that ends in
+ *   - Data is fp32, row-major. Sizes and strides are counted in elements; a name that ends in
  *     `_bytes` is in bytes. [B, N, H, D] lists dimensions from the slowest to the fastest.
  *   - A linear map is Y = X W + b with W stored [in, out].
  *   - A function that can fail returns AttendStatus. Unless its comment says otherwise, a failed
  *     call leaves outputs, caches and handles as they were, and attend_get_error() has a sentence.
- *   - The library never prints, exits or aborts. What it changes of OpenBLAS's or OpenMP's settings
- *     inside a call is restored before the call returns. (OpenBLAS and OpenMP end the process where
- *     they get no memory or threads of their own: docs/security.md.)
+ *   - The library never prints, exits or aborts. A call that changes a setting of OpenBLAS or OpenMP
+ *     restores it before it returns. (OpenBLAS and OpenMP themselves end the process if they get no
+ *     memory or threads: docs/security.md.)
  *   - A context (and the caches and taps used with it) is used by one thread at a time. Different
  *     contexts may be used at the same time; packed weights may be shared between them.
  */
@@ -90,11 +90,11 @@ typedef enum AttendStatus {
 /* The status's name without prefix ("BAD_SIZE"), or "UNKNOWN_STATUS". Never null. */
 ATTEND_API const char *attend_status_name(AttendStatus status);
 
-/* The status's sentence, or one that says that the number is no status. Never null. */
+/* The status's sentence. For a number that is no status, a sentence that says so. Never null. */
 ATTEND_API const char *attend_status_message(AttendStatus status);
 
-/* The version of the library that is loaded, as "MAJOR.MINOR.PATCH". Compare with
- * ATTEND_VERSION_*. */
+/* The version of the loaded library, as "MAJOR.MINOR.PATCH". The version of this header is
+ * ATTEND_VERSION_MAJOR, _MINOR and _PATCH. */
 ATTEND_API const char *attend_version(void);
 
 /* ------------------------------------------------------------------------------------------------
@@ -111,86 +111,92 @@ typedef enum AttendPath {
 } AttendPath;
 #define ATTEND_PATH_COUNT 4 /* AUTO included: an array of this size is indexed by AttendPath */
 
-/* Instruction sets of the tiled path's kernels. AUTO is the best for the context's precision
- * that the processor, the operating system and the build allow. What AVX512_BF16 and AMX add serves
- * products of bf16 alone, so in fp32 AUTO does not take them. Asking for an ISA that is missing is
- * an error, never a silent fallback. */
+/* Instruction sets of the tiled path's kernels. AUTO takes the best one for the context's precision
+ * that the processor, the operating system and the build allow. AVX512_BF16 and AMX add products of
+ * bf16 alone, so in fp32 AUTO does not take them. Asking for an ISA that is missing is an error,
+ * never a silent fallback. */
 typedef enum AttendIsa {
   ATTEND_ISA_AUTO = 0,
   ATTEND_ISA_SCALAR = 1,      /* plain C, vectorised by the compiler for the baseline processor */
   ATTEND_ISA_AVX2 = 2,        /* AVX2, FMA and F16C, which every processor with AVX2 has */
   ATTEND_ISA_AVX512 = 3,      /* AVX-512 F, VL, DQ, BW */
-  ATTEND_ISA_AVX512_BF16 = 4, /* and AVX-512 BF16: AVX512's kernels, but for products of bf16 */
-  ATTEND_ISA_AMX = 5,         /* and AMX (TILE, BF16): likewise */
+  ATTEND_ISA_AVX512_BF16 = 4, /* AVX512's, with kernels of AVX-512 BF16 for products of bf16 */
+  ATTEND_ISA_AMX = 5,         /* AVX512_BF16's, with kernels of AMX for products of bf16 */
 } AttendIsa;
 #define ATTEND_ISA_COUNT 6
 
-/* How the tiled path forms its products, in the core and in the projections; sums, softmax and the
- * output are fp32 always. A float is a sum of up to three bf16 numbers, and a product of floats one
- * of bf16 products (Henry, Tang and Heinecke 2019, "Leveraging the bfloat16 Artificial Intelligence
- * Datatype For Higher-Precision Computations"). The errors below are of a product, relative to it
- * and at worst; bounds of scores and outputs: docs/numerics.md. */
+/* How the tiled path multiplies, in the core and in the projections. Sums, softmax and the output
+ * are always fp32. A float is written as a sum of up to three bf16 terms, and a product of floats
+ * as a sum of bf16 products (Henry, Tang and Heinecke 2019, "Leveraging the bfloat16 Artificial
+ * Intelligence Datatype For Higher-Precision Computations"). The errors below are the largest
+ * relative errors of one product; docs/numerics.md bounds scores and outputs. */
 typedef enum AttendPrecision {
   ATTEND_PRECISION_FP32 = 0,   /* multiply-adds in fp32 */
-  ATTEND_PRECISION_BF16X6 = 1, /* three parts, six products: as exact as fp32 */
-  ATTEND_PRECISION_BF16X3 = 2, /* two parts, three products: about 2^-15 */
+  ATTEND_PRECISION_BF16X6 = 1, /* three terms, six products: as exact as fp32 */
+  ATTEND_PRECISION_BF16X3 = 2, /* two terms, three products: about 2^-15 */
   ATTEND_PRECISION_BF16 = 3,   /* operands rounded to bf16: about 2^-7 */
 } AttendPrecision;
 #define ATTEND_PRECISION_COUNT 4
 
-/* How weights, and the keys and values of a cache, are stored. Any context can use any of them;
- * what AUTO takes is multiplied as it lies. */
+/* How weights, and the keys and values of a cache, are stored. Any context can use any storage.
+ * AUTO takes the one that the precision of the packing or opening context multiplies without
+ * conversion: FP32 for FP32, BF16X3 for BF16X6, BF16X2 for BF16X3, BF16 for BF16.
+ *
+ * FP16 rounds to nearest, ties to even: from 2^-14 on with a relative error of at most 2^-11, below
+ * that to multiples of 2^-24. Numbers that round beyond 65504 become infinite. FP16 is meant for
+ * precision fp32; the other precisions split each number into bf16 terms every time they read it. */
 typedef enum AttendStorage {
-  ATTEND_STORAGE_AUTO = 0, /* as the precision of the context that packs or opens multiplies: FP32,
-                                and BF16X3, BF16X2, BF16 for BF16X6, BF16X3, BF16 */
-  ATTEND_STORAGE_FP32 = 1, /* 4 bytes a number */
-  ATTEND_STORAGE_BF16 = 2, /* 2 bytes: rounded to nearest, ties to even; exact for bf16 files */
-  ATTEND_STORAGE_BF16X2 = 3, /* 4 bytes: the sum of two bf16 numbers, relative error 2^-17 */
-  ATTEND_STORAGE_BF16X3 = 4, /* 6 bytes: the sum of three, exact unless the least underflows */
-  /* 2 bytes: rounded as BF16, to a relative error of 2^-11 from 2^-14 on and to multiples of 2^-24
-   * below; what rounds beyond 65504 becomes infinite. Exact for F16 files. For the precision fp32:
-   * the others split what is read, each time it is. */
-  ATTEND_STORAGE_FP16 = 5,
+  ATTEND_STORAGE_AUTO = 0,
+  ATTEND_STORAGE_FP32 = 1,   /* 4 bytes a number */
+  ATTEND_STORAGE_BF16 = 2,   /* 2 bytes: rounded to nearest, ties to even; exact for bf16 files */
+  ATTEND_STORAGE_BF16X2 = 3, /* 4 bytes: a sum of two bf16 terms, relative error 2^-17 */
+  ATTEND_STORAGE_BF16X3 = 4, /* 6 bytes: a sum of three, exact unless the smallest underflows */
+  ATTEND_STORAGE_FP16 = 5,   /* 2 bytes: see above; exact for F16 files */
 } AttendStorage;
 #define ATTEND_STORAGE_COUNT 6
 
-/* Names as used by options and reports: "auto", "tiled", "blas", "naive"; "auto", "scalar", "avx2",
- * "avx512", "avx512bf16", "amx"; "fp32", "bf16x6", "bf16x3", "bf16"; "auto", "fp32", "bf16",
- * "bf16x2", "bf16x3", "fp16". Null for a number that is none. */
+/* The names that options and reports use: "auto", "tiled", "blas", "naive"; "auto", "scalar",
+ * "avx2", "avx512", "avx512bf16", "amx"; "fp32", "bf16x6", "bf16x3", "bf16"; "auto", "fp32", "bf16",
+ * "bf16x2", "bf16x3", "fp16". Null for a number outside the enum. */
 ATTEND_API const char *attend_path_name(AttendPath path);
 ATTEND_API const char *attend_isa_name(AttendIsa isa);
 ATTEND_API const char *attend_precision_name(AttendPrecision precision);
 ATTEND_API const char *attend_storage_name(AttendStorage storage);
 
-/* The inverse: true and *path (*isa, ...) set if name is one of the names above, else false. */
+/* The inverse: sets *path (*isa, ...) and returns true if name is one of the names above; otherwise
+ * returns false and leaves it untouched. A null name is none of them. */
 ATTEND_API bool attend_find_path(const char *name, AttendPath *path);
 ATTEND_API bool attend_find_isa(const char *name, AttendIsa *isa);
 ATTEND_API bool attend_find_precision(const char *name, AttendPrecision *precision);
 ATTEND_API bool attend_find_storage(const char *name, AttendStorage *storage);
 
-/* How a context works. Fill with attend_default_settings(), then change what you want. */
+/* How a context works. Fill it with attend_default_settings(), then change what you want. */
 typedef struct AttendSettings {
   size_t struct_size; /* set by attend_default_settings(); tells versions of the struct apart */
-  size_t threads;  /* 1..1024, or 0 (default): as many as OpenMP would take (OMP_NUM_THREADS, else
-                         the cores this process may run on) */
-  AttendIsa isa;   /* default ATTEND_ISA_AUTO */
-  AttendPath path; /* default ATTEND_PATH_AUTO */
+
+  /* 1..1024, or 0 (default): as many threads as OpenMP would take (OMP_NUM_THREADS, else the cores
+   * that this process may run on). */
+  size_t threads;
+
+  AttendIsa isa;             /* default ATTEND_ISA_AUTO */
+  AttendPath path;           /* default ATTEND_PATH_AUTO */
   AttendPrecision precision; /* default FP32; the blas and naive paths refuse any other */
   bool naive_parallel;       /* default true: the naive path runs its heads in parallel */
-  bool profile;              /* default false: measure each phase (attend_get_profile()) */
-  size_t
-      score_memory_limit_bytes; /* default 2 GiB: the most that the score matrices of the blas and
-                                      naive paths may take; beyond it they refuse */
+  bool profile;              /* default false; true measures each phase: attend_get_profile() */
+
+  /* The most that the score matrices of the blas and naive paths may take; default 2 GiB. A path
+   * that needs more refuses the call. */
+  size_t score_memory_limit_bytes;
 } AttendSettings;
 
-/* Fills *settings with the defaults above. */
+/* Fills *settings with the defaults above. Does nothing if settings is null. */
 ATTEND_API void attend_default_settings(AttendSettings *settings);
 
 /* Threads, kernels and scratch memory of one user of the library. */
 typedef struct AttendContext AttendContext;
 
-/* Opens a context. settings may be null for the defaults.
- * Returns OK; NULL_POINTER (context is null); BAD_OPTION (a setting is outside its range or
+/* Opens a context. settings null takes the defaults.
+ * Returns OK; NULL_POINTER (context is null); BAD_OPTION (a setting is outside its range, or
  * struct_size is unknown); ISA_UNAVAILABLE; OUT_OF_MEMORY. On failure *context is null, and
  * attend_status_message() has the sentence. */
 ATTEND_API AttendStatus attend_open(AttendContext **context, const AttendSettings *settings);
@@ -198,32 +204,33 @@ ATTEND_API AttendStatus attend_open(AttendContext **context, const AttendSetting
 /* Frees the context and its workspace and sets *context to null. Null is allowed at both levels. */
 ATTEND_API void attend_close(AttendContext **context);
 
-/* One sentence on why the last call with this context failed, with the argument, the value found
- * and the value expected; "" after a call that succeeded (reading the profile leaves it as it is).
- * Valid until the next call with the context. */
+/* One sentence on why the last call with this context failed: the argument, the value found and the
+ * value expected. "" after a call that succeeded. Reading the profile does not change it. Valid
+ * until the next call with the context. */
 ATTEND_API const char *attend_get_error(const AttendContext *context);
 
-/* Gives the context scratch memory to use in place of its own; it must stay valid while the context
- * uses it. Calls that need more then fail with WORKSPACE_TOO_SMALL instead of allocating.
- * memory null (with bytes 0) returns to the context's own. Any alignment is accepted; up to 64
- * bytes are lost to it (the sizes that plans report already include them).
- * Returns OK; NULL_POINTER (context null, or memory null with bytes > 0). */
+/* Makes the context use `bytes` bytes of the caller's memory as its scratch, in place of its own.
+ * The memory must stay valid while the context uses it. A call that needs more then fails with
+ * WORKSPACE_TOO_SMALL instead of allocating. memory null with bytes 0 returns to the context's own
+ * scratch. The memory may have any alignment; aligning it costs up to 64 bytes, which the sizes in
+ * plans already include.
+ * Returns OK; NULL_POINTER (context is null, or memory is null with bytes > 0). */
 ATTEND_API AttendStatus attend_set_workspace(AttendContext *context, void *memory, size_t bytes);
 
 /* Makes the context's own workspace at least `bytes` large (a plan's workspace_bytes), so that
- * later calls of that size allocate nothing (what OpenBLAS and OpenMP take for their threads is
- * theirs). Returns OK; NULL_POINTER; WORKSPACE_TOO_SMALL (a workspace supplied by the caller is
- * smaller); OUT_OF_MEMORY (the old workspace is kept). */
+ * later calls of that size allocate nothing. OpenBLAS and OpenMP still take memory of their own for
+ * their threads.
+ * Returns OK; NULL_POINTER; WORKSPACE_TOO_SMALL (the caller's workspace is smaller); OUT_OF_MEMORY
+ * (the old workspace is kept). */
 ATTEND_API AttendStatus attend_reserve_workspace(AttendContext *context, size_t bytes);
 
 /* ------------------------------------------------------------------------------------------------
  * 2. Core: softmax(scale * Q K^T + mask) V, per head
  */
 
-/* Sizes of one core call.
- * batch, query_heads, kv_heads, head_dim, value_dim >= 1; query_tokens and key_tokens may be 0
- * (nothing to do; rows that see no key). Hq must be a multiple of Hk: query head h reads key/value
- * head h / (Hq / Hk). */
+/* Sizes of one core call. batch, query_heads, kv_heads, head_dim and value_dim are at least 1.
+ * query_tokens may be 0 (there is nothing to do), and so may key_tokens (no row sees a key). Hq
+ * must be a multiple of Hk: query head h reads key/value head h / (Hq / Hk). */
 typedef struct AttendShape {
   size_t batch;        /* B  */
   size_t query_tokens; /* Nq */
@@ -236,8 +243,8 @@ typedef struct AttendShape {
 
 /* A read-only view [B, N, H, dim]: element (b, n, h, d) is
  * data[b*batch_stride + n*token_stride + h*head_stride + d].
- * Any order of the first three dimensions can be described, also a chunk of a fused QKV buffer, and
- * a stride of 0 repeats an element. */
+ * Strides describe any order of the first three dimensions, and chunks of a fused QKV buffer. A
+ * stride of 0 repeats an element. */
 typedef struct AttendView {
   const float *data;
   size_t batch_stride;
@@ -245,8 +252,8 @@ typedef struct AttendView {
   size_t head_stride;
 } AttendView;
 
-/* The same for an output. Its rows must not overlap: with the three dimensions ordered by stride,
- * each stride must be at least the extent of the dimensions inside it. */
+/* A writable view, of the same form. Its rows must not overlap: with the three dimensions ordered
+ * by stride, each stride must be at least the extent of the dimensions inside it. */
 typedef struct AttendOutputView {
   float *data;
   size_t batch_stride;
@@ -276,110 +283,128 @@ static inline AttendOutputView attend_output_bhnd(float *data, size_t tokens, si
   return view;
 }
 
-/* One number for every score, or for groups of them: element (b, h, i, j) of [B, Hq, Nq, Nk] is
+/* A number that is added to each score: for the score [B, Hq, Nq, Nk] at (b, h, i, j) it is
  * data[b*batch_stride + h*head_stride + i*query_stride + j*key_stride]. A stride of 0 repeats an
- * element, which is how every broadcast is said; i and j count from the first query and key of the
- * sequence. data null (default): no bias. */
+ * element; every broadcast is written that way. i and j count from the first query and the first
+ * key of the sequence. data null (default): no bias. */
 typedef struct AttendBias {
   const float *data;
   size_t batch_stride, head_stride, query_stride, key_stride;
-  size_t key_tokens; /* keys that it covers: keys behind them are hidden; 0 (default): all */
+  size_t key_tokens; /* keys that it covers, later ones are hidden; 0 (default): all */
 } AttendBias;
 
-/* The same for a mask of bytes: 0 hides the key from the query, anything else shows it. */
+/* A byte for each score, addressed like a bias: 0 hides the key from the query, anything else shows
+ * it. data null (default): no mask. */
 typedef struct AttendMask {
   const uint8_t *data;
   size_t batch_stride, head_stride, query_stride, key_stride;
   size_t key_tokens;
 } AttendMask;
 
-/* Options of a core or layer call. Fill with attend_default_options(). The score of query i, which
- * stands at position p = q_start + i, and key j goes through these steps, in this order:
+/* Options of a core or layer call. Fill it with attend_default_options(). Query i stands at position
+ * p = q_start + i. Its score with key j goes through these steps, in this order:
  *
  *   s = scale * q.k                                           "scores"
  *   s = softcap * tanh(s / softcap)            if softcap > 0 "capped_scores"
  *   s = s - alibi_slopes[h] * |p - j| + bias                  "masked_scores"
- *   s = -inf  where the key is hidden: by causal, the window, the mask, the key's length, or a bias
- *             of -inf. Whatever a hidden key or value holds, NaN too, has no effect.
- *   w = softmax of the row, sinks[h] being one more score of it that has no value   "weights" */
+ *   s = -inf  where causal, the window, the mask, the key length or a bias of -inf hides the key.
+ *             The contents of a hidden key or value have no effect, NaN included.
+ *   w = softmax of the row, with sinks[h] as one more score that has no value       "weights" */
 typedef struct AttendOptions {
-  size_t struct_size;  /* set by attend_default_options() */
-  float scale;         /* factor of q.k; 0 (default) means 1/sqrt(D). Must be finite,
-                         also times log2(e). */
-  bool causal;         /* default true: key j is visible to a query at position p when j <= p */
-  int64_t q_start;     /* default 0: position of the first query, where key 0 is at 0. Negative: the
-                         first rows see no key. A call with a cache sets it itself and wants 0. */
-  int64_t window_left; /* default -1, no limit; w >= 0: key j is visible only if j >= p - w */
+  size_t struct_size; /* set by attend_default_options() */
+
+  /* Factor of q.k. 0 (default): 1/sqrt(D). It must be finite, also times log2(e). */
+  float scale;
+
+  bool causal; /* default true: key j is visible to a query at position p when j <= p */
+
+  /* Position of the first query; key 0 is at 0. Default 0. A negative one puts the first rows
+   * before the first key, so that they see no key. A call with a cache sets q_start itself and wants
+   * 0 here. */
+  int64_t q_start;
+
+  int64_t window_left;       /* default -1, no limit; w >= 0: key j is visible only if j >= p - w */
   int64_t window_right;      /* default -1, no limit; w >= 0: key j is visible only if j <= p + w */
   float softcap;             /* default 0, none; else finite and > 0 (Gemma 2: 50) */
   const float *alibi_slopes; /* [Hq] or null (default); Press et al. 2022 */
-  const float *sinks; /* [Hq] or null (default): one more logit per head, in the denominator only
-                         (Xiao et al. 2024; gpt-oss). It is part of the LSE. -inf: none. */
+
+  /* [Hq] or null (default): one more logit per head, in the denominator only (Xiao et al. 2024;
+   * gpt-oss). It is part of the LSE. A sink of -inf is none. */
+  const float *sinks;
+
   AttendBias bias;
   AttendMask mask;
 
-  /* Sequences of different lengths. Null (default): all are as long as the shape says.
-   * Keys beyond key_lengths[b] (right padding) are hidden. q_starts replaces q_start.
-   * With query_offsets the batch is ragged: sequence b is tokens query_offsets[b] up to
-   * query_offsets[b + 1] of query and out, which are then [total, H, dim] (batch strides are not
-   * used), and shape.query_tokens is the total, the last offset. key_offsets says the same of key
-   * and value and goes with query_offsets, except where the keys come from a cache. The LSE of a
-   * ragged batch is [Hq, total]. Offsets begin with 0 and never fall. */
+  /* Sequences of different lengths. All four are null by default: every sequence is as long as the
+   * shape says.
+   *   key_lengths    keys from key_lengths[b] on (right padding) are hidden
+   *   q_starts       replaces q_start, one for each sequence
+   *   query_offsets  makes the batch ragged: sequence b is tokens query_offsets[b] up to
+   *                  query_offsets[b + 1] of query and out. Both are then [total, H, dim], and their
+   *                  batch strides are not used; shape.query_tokens is the total, which is the last
+   *                  offset. The LSE of a ragged batch is [Hq, total].
+   *   key_offsets    does the same for key and value. It goes with query_offsets, except where the
+   *                  keys come from a cache.
+   * Offsets begin with 0 and never fall. */
   const size_t *key_lengths;   /* [B] */
   const int64_t *q_starts;     /* [B] */
   const size_t *query_offsets; /* [B + 1] */
   const size_t *key_offsets;   /* [B + 1] */
 
-  /* Layer and cache calls only. */
-  const size_t *cache_sequences; /* [B]: the cache's sequence of each of the batch, in a layer call
-                                    none twice; null (default): 0, 1, 2, ... */
-  const int64_t *positions;      /* [B, N] (ragged: [total]) for RoPE; null (default): p, as above.
-                               Visibility does not depend on them, and calls without RoPE do not
-                               look at them. */
+  /* Layer and cache calls only: the cache's sequence that each sequence of the batch uses. A layer
+   * call may name none twice. Null (default): 0, 1, 2, ... */
+  const size_t *cache_sequences; /* [B] */
+
+  /* Layer calls with RoPE only: the positions that it rotates by. Null (default): p, as above.
+   * Visibility does not depend on them. */
+  const int64_t *positions; /* [B, N] (ragged: [total]) */
 } AttendOptions;
 
-/* Fills *options with the defaults above. */
+/* Fills *options with the defaults above. Does nothing if options is null. */
 ATTEND_API void attend_default_options(AttendOptions *options);
 
 /* Attention over strided views:
  *
  *   out[b,i,h,:] = sum_j w_j v[b,j,g,:],   w = softmax_j(scale * q[b,i,h,:] . k[b,j,g,:]),
  *
- * over the visible keys j, g = h / (Hq / Hk) (Vaswani et al. 2017; grouped heads: Ainslie et al.
- * 2023), with the further steps that the options ask for.
+ * over the visible keys j, with g = h / (Hq / Hk) and the further steps that the options ask for
+ * (Vaswani et al. 2017; grouped heads: Ainslie et al. 2023).
  *   query   [B, Nq, Hq, D]   key [B, Nk, Hk, D]   value [B, Nk, Hk, Dv]   out [B, Nq, Hq, Dv]
  *   lse     [B, Hq, Nq] dense, or null: natural log of the sum of exponentials of the row's scores
- *   options null for the defaults.
- * A row that sees no key, or only keys whose score is -inf, gives a zero row and an LSE of -inf (of
- * the sink where there is one).
- * NaN and +inf in data that a row sees reach that row; data that is hidden from it does not.
- * The tiled path gives a row the same bits whatever the threads, the batch and the other rows.
- * Memory is taken from the context's workspace; see attend_plan_core() for its size.
- * Data pointers may be null where their view has no elements.
- * Returns OK; NULL_POINTER; MISALIGNED; BAD_SIZE (also: offsets or lengths that do not fit);
+ *   options null for the defaults
+ * A row that sees no key, or only keys whose score is -inf, gives a zero row. Its LSE is -inf, or
+ * the sink if there is one.
+ * NaN and +inf reach a row if it sees the data that holds them; hidden data never does.
+ * The tiled path gives a row the same bits whatever the threads, the batch and the other rows are.
+ * Scratch comes from the context's workspace; attend_plan_core() says how much.
+ * A data pointer may be null if its view has no elements.
+ * Returns OK; NULL_POINTER; MISALIGNED; BAD_SIZE (offsets or lengths that do not fit included);
  * BAD_STRIDE; BAD_HEADS; BAD_OPTION; OVERFLOW; OVERLAP (out or lse shares memory with an input or
- * each other, judged by the whole range of addresses that each spans); PATH_REFUSED; MEMORY_LIMIT;
- * OUT_OF_MEMORY; WORKSPACE_TOO_SMALL. */
+ * with each other, judged by the whole range of addresses that each spans); PATH_REFUSED;
+ * MEMORY_LIMIT; OUT_OF_MEMORY; WORKSPACE_TOO_SMALL. On failure out and lse are untouched. */
 ATTEND_API AttendStatus attend_core_forward(AttendContext *context, const AttendShape *shape,
                                             AttendView query, AttendView key, AttendView value,
                                             const AttendOptions *options, AttendOutputView out,
                                             float *lse);
 
-/* What attention over some of a row's keys gave: enough to combine it with the rest. */
+/* The result of attention over a part of the keys, with what it takes to combine it with the
+ * rest. */
 typedef struct AttendState {
   AttendView out;   /* [B, Nq, Hq, Dv] */
   const float *lse; /* [B, Hq, Nq] */
 } AttendState;
 
-/* Attention over all keys from attention over parts of them (Dao et al. 2022, section 3.1):
- * with m = max_k lse_k,  lse = m + log sum_k exp(lse_k - m),  out = sum_k exp(lse_k - lse) out_k.
+/* Combines attention over parts of the keys into attention over all of them (Dao et al. 2022,
+ * section 3.1): with m = max_k lse_k,
+ *   lse = m + log sum_k exp(lse_k - m),   out = sum_k exp(lse_k - lse) out_k.
  *   shape   batch, query_tokens, query_heads and value_dim are used
- *   parts   [count] states over disjoint keys, in any order; sinks in one of them at most
- *   out, lse  as in attend_core_forward(); lse may be null. Each may be that of one part itself.
- * A part that saw no key in a row (LSE -inf) is not looked at in that row, and a row of which one
- * part alone saw keys keeps that part's bits.
+ *   parts   [count] states over disjoint keys, in any order; at most one of them includes sinks
+ *   out     [B, Nq, Hq, Dv]; may be the memory of one part's out, with the same strides
+ *   lse     [B, Hq, Nq] dense, or null; may be the memory of one part's lse
+ * A part whose LSE of a row is -inf saw no key there and is not read in that row. If only one part
+ * saw keys, the row keeps that part's bits.
  * Returns OK; NULL_POINTER; MISALIGNED; BAD_SIZE (count is 0 too); BAD_STRIDE; OVERFLOW;
- * OVERLAP. */
+ * OVERLAP. On failure out and lse are untouched. */
 ATTEND_API AttendStatus attend_merge_states(AttendContext *context, const AttendShape *shape,
                                             const AttendState *parts, size_t count,
                                             AttendOutputView out, float *lse);
@@ -388,7 +413,7 @@ ATTEND_API AttendStatus attend_merge_states(AttendContext *context, const Attend
  * 3. Layer: projections around the core
  */
 
-/* Sizes of a layer's weights, free of each other: Hq * D may differ from E. */
+/* Sizes of a layer's weights. They are independent: Hq * D may differ from E. */
 typedef struct AttendLayerShape {
   size_t width;       /* E  */
   size_t query_heads; /* Hq */
@@ -397,13 +422,13 @@ typedef struct AttendLayerShape {
   size_t value_dim;   /* Dv */
 } AttendLayerShape;
 
-/* How a weight matrix lies in memory. */
+/* The order of a weight matrix's dimensions in memory. */
 typedef enum AttendOrientation {
   ATTEND_IN_OUT = 0, /* [in, out]: Y = X W (this library, GPT-2's Conv1D) */
   ATTEND_OUT_IN = 1, /* [out, in]: Y = X W^T (PyTorch's nn.Linear, safetensors of most models) */
 } AttendOrientation;
 
-/* Which dimensions of a head RoPE turns together. */
+/* Which two dimensions of a head RoPE rotates together. */
 typedef enum AttendRopePairing {
   ATTEND_ROPE_NONE = 0,
   ATTEND_ROPE_HALF = 1,        /* d and d + dims/2 (GPT-NeoX, Hugging Face) */
@@ -419,34 +444,38 @@ typedef enum AttendRopeScaling {
   ATTEND_ROPE_LLAMA3 = 4, /* by frequency bands (Llama 3.1) */
 } AttendRopeScaling;
 
-/* Rotary position embedding (Su et al. 2021): pair k of a head of Q and K at position p is turned
- * by p * theta_k, theta_k = base^(-2k/dims), scaled as asked. Angles are formed in double.
- * Fill with attend_default_rope(). */
+/* Rotary position embedding (Su et al. 2021): RoPE rotates pair k of a head of Q and K at position p
+ * by the angle p * theta_k, theta_k = base^(-2k/dims), scaled as asked. Angles are computed in
+ * double. Fill it with attend_default_rope(). */
 typedef struct AttendRope {
-  AttendRopePairing pairing; /* default NONE: no RoPE, and nothing below is looked at */
-  size_t dims;               /* even, 2..D: the first so many dimensions turn; 0 (default): D */
+  AttendRopePairing pairing; /* default NONE: no RoPE, and the fields below are not used */
+  size_t dims;               /* even, 2..D: the first `dims` dimensions rotate; 0 (default): D */
   double base;               /* default 10000; finite, > 0 */
   AttendRopeScaling scaling; /* default UNSCALED */
   double factor;             /* default 1; finite, >= 1 */
-  double original_positions; /* YARN, LLAMA3: positions of training; default 8192 */
+  double original_positions; /* YARN, LLAMA3: positions seen in training; default 8192 */
   double low_frequency_factor, high_frequency_factor; /* LLAMA3; default 1 and 4 */
   double beta_fast, beta_slow;                        /* YARN; default 32 and 1 */
   double attention_factor; /* YARN: of both cos and sin; 0 (default): 0.1 ln(factor) + 1 */
-  bool untruncated;       /* YARN: default false; true keeps the band's ends fractional (gpt-oss) */
-  const float *cos, *sin; /* [table_positions, dims/2] in place of the formula, or null (default).
-                              Positions beyond the table are refused. */
+  bool untruncated; /* YARN: default false; true keeps the band's ends fractional (gpt-oss) */
+
+  /* Tables [table_positions, dims/2] in place of the formula, or null (default). A position beyond
+   * the table is refused. */
+  const float *cos, *sin;
   size_t table_positions;
 } AttendRope;
 
-/* Fills *rope with the defaults above. */
+/* Fills *rope with the defaults above. Does nothing if rope is null. */
 ATTEND_API void attend_default_rope(AttendRope *rope);
 
-/* Where a layer's weights come from: either query, key and value, or qkv already fused; biases may
- * be null (zero). Column counts are the widths of [in, out]:
+/* Where a layer's weights come from: either query, key and value apart, or qkv already fused. The
+ * shapes below are [in, out]; ATTEND_OUT_IN swaps the two. A bias has as many elements as its matrix
+ * has columns of [in, out]; null is a bias of zero.
  *   query [E, Hq*D]   key [E, Hk*D]   value [E, Hk*Dv]   qkv [E, Hq*D + Hk*D + Hk*Dv]
- *   output [Hq*Dv, E]   output_bias [E]; the other biases as long as their matrix has columns.
- * query_norm and key_norm [D] are the weights of QK-norm: each head of Q (of K) becomes
- * x / sqrt(mean(x^2) + norm_epsilon) * weight (RMSNorm, Zhang and Sennrich 2019), before RoPE. */
+ *   output [Hq*Dv, E]   output_bias [E]
+ * query_norm and key_norm [D] are the weights of QK-norm: each head x of Q (of K) becomes
+ * x / sqrt(mean(x^2) + norm_epsilon) * weight (RMSNorm, Zhang and Sennrich 2019), before RoPE.
+ * Fill it with attend_default_weight_source(). */
 typedef struct AttendWeightSource {
   size_t struct_size;            /* set by attend_default_weight_source() */
   AttendOrientation orientation; /* of all matrices; default ATTEND_IN_OUT */
@@ -460,20 +489,20 @@ typedef struct AttendWeightSource {
   AttendStorage storage; /* of W_qkv and W_o; default AUTO. Biases and norms are fp32. */
 } AttendWeightSource;
 
-/* Fills *source: sizes and defaults set, every pointer null. */
+/* Fills *source with the defaults above and every pointer null. Does nothing if source is null. */
 ATTEND_API void attend_default_weight_source(AttendWeightSource *source);
 
 /* Weights as the layer reads them: W_qkv = [W_q | W_k | W_v], [E, Hq*D + Hk*D + Hk*Dv], so that one
- * product gives Q, K and V side by side, W_o, QK-norm and RoPE. Immutable: may be shared by contexts
- * and threads. */
+ * product gives Q, K and V side by side; W_o; QK-norm and RoPE. They never change, so contexts and
+ * threads may share them. */
 typedef struct AttendWeights AttendWeights;
 
 /* Copies the source into packed weights. The source may be freed afterwards.
- * Returns OK; NULL_POINTER (context, shape, source, weights, output, or neither qkv nor all of
- * query, key and value, or one norm or table without the other); MISALIGNED; BAD_SIZE; BAD_HEADS;
- * BAD_OPTION (both qkv and one of query, key, value, or biases that do not match that choice, or a
- * setting of RoPE or QK-norm outside its range); OVERFLOW; OUT_OF_MEMORY. On failure *weights is
- * null. */
+ * Returns OK; NULL_POINTER (context, shape, source, weights or output is null; qkv is null and so is
+ * one of query, key and value; one norm or one RoPE table is given without the other); MISALIGNED;
+ * BAD_SIZE; BAD_HEADS; BAD_OPTION (qkv is given together with query, key or value; a bias does not
+ * match that choice; a setting of RoPE or QK-norm is outside its range); OVERFLOW; OUT_OF_MEMORY. On
+ * failure *weights is null. */
 ATTEND_API AttendStatus attend_pack_weights(AttendContext *context, const AttendLayerShape *shape,
                                             const AttendWeightSource *source,
                                             AttendWeights **weights);
@@ -481,27 +510,30 @@ ATTEND_API AttendStatus attend_pack_weights(AttendContext *context, const Attend
 /* Frees packed weights and sets *weights to null. Null is allowed at both levels. */
 ATTEND_API void attend_free_weights(AttendWeights **weights);
 
-/* The shape the weights were packed for, and the bytes they take. weights must not be null. */
+/* The shape that the weights were packed for, and the bytes that they take. weights must not be
+ * null. */
 ATTEND_API AttendLayerShape attend_weights_shape(const AttendWeights *weights);
 ATTEND_API size_t attend_weights_bytes(const AttendWeights *weights);
 
+/* Keys and values of past tokens: section 4. */
 typedef struct AttendCache AttendCache;
 
 /* The whole layer: Y = concat(attention(X W_qkv + b_qkv)) W_o + b_o, with QK-norm and RoPE of Q and
- * K before the attention where the weights have them.
- *   x [B, N, E] dense   y [B, N, E] dense   options null for the defaults
- *   With options.query_offsets x and y are [total, E] and `tokens` is that total.
- *   cache null: the tokens of a sequence attend to each other. Else their keys and values are
- *   appended to the cache, which must be of the weights' heads, and they attend to all of it;
- *   positions then count from the cache's first token.
- *   Without a cache the keys stand at 0, 1, ... whatever q_start says, so that a q_start above 0
- *   shows a causal token what comes after it: what shifts RoPE alone is options.positions.
- * tokens = 0 is allowed and does nothing. The projections use cblas_sgemm (up to 16 rows: a kernel
- * of this library), except in the naive path, which has loops of its own.
- * Returns what attend_core_forward() returns, and: SHAPE_MISMATCH (cache and weights);
- * CACHE_FULL; BAD_OPTION (q_start, q_starts, key_lengths or key_offsets set where the call sets
- * them itself; a sequence of the cache named twice or missing; a window wider than the cache keeps;
- * a position beyond RoPE's table). On failure y and the cache are as before. */
+ * K before the attention if the weights have them.
+ *   x [B, N, E] dense   y [B, N, E] dense   tokens N   options null for the defaults
+ *   With options.query_offsets x and y are [total, E], and `tokens` is that total.
+ *   With cache null the tokens of a sequence attend to each other. The keys then stand at 0, 1, ...
+ *   whatever q_start says, so a q_start above 0 shows a causal token the tokens after it; to shift
+ *   RoPE alone, set options.positions.
+ *   With a cache, which must have the weights' heads, the call appends the tokens' keys and values to
+ *   it, and the tokens attend to all of it. Positions count from the cache's first token.
+ * tokens 0 is allowed and does nothing. The projections use cblas_sgemm, or a kernel of this library
+ * for up to 16 rows; the naive path has loops of its own.
+ * Returns what attend_core_forward() returns, and: SHAPE_MISMATCH (the cache does not fit the
+ * weights); CACHE_FULL; BAD_OPTION (q_start, q_starts, key_lengths or key_offsets is set where the
+ * call sets it itself; a sequence of the cache is named twice or does not exist; a window is wider
+ * than the cache keeps; a position is beyond RoPE's table). On failure y and the cache are as
+ * before. */
 ATTEND_API AttendStatus attend_layer_forward(AttendContext *context, const AttendWeights *weights,
                                              AttendCache *cache, size_t batch, size_t tokens,
                                              const float *x, const AttendOptions *options,
@@ -510,32 +542,36 @@ ATTEND_API AttendStatus attend_layer_forward(AttendContext *context, const Atten
 /* ------------------------------------------------------------------------------------------------
  * 4. Cache: keys and values of past tokens
  *
- * A cache holds `sequences` sequences, each with a length of its own, in blocks of tokens. Keys lie
- * there as the kernels read them, so that nothing is packed again in decode.
+ * A cache holds `sequences` sequences, each with a length of its own, in blocks of tokens. It stores
+ * keys in the order in which the kernels read them, so that decode packs nothing again.
  */
 
-/* Settings of a cache. Fill with attend_default_cache_settings(). */
+/* Settings of a cache. Fill it with attend_default_cache_settings(). */
 typedef struct AttendCacheSettings {
-  size_t struct_size; /* set by attend_default_cache_settings() */
-  size_t sequences;   /* default 1 */
-  size_t capacity;    /* tokens that a sequence may hold; no default, >= 1. Rounded up to blocks. */
+  size_t struct_size;  /* set by attend_default_cache_settings() */
+  size_t sequences;    /* default 1 */
+  size_t capacity;     /* tokens a sequence may hold, >= 1, rounded up to blocks; no default */
   size_t block_tokens; /* 32, 64 or 128 (default) */
-  size_t pool_blocks;  /* 0 (default): every sequence has its blocks from the start. Else paged: so
-                          many blocks are shared by all sequences, which take them as they grow, give
-                          them back, and share those of a common prefix. */
-  size_t window;       /* 0 (default): all tokens are kept. w >= 1: a ring. Only the last w tokens
-                          are kept for sure, a sequence grows without end, and `capacity` is what it
-                          holds at a time: an append of n tokens needs w + n <= capacity. Not
-                          together with pool_blocks. The naive path and taps still form rows over
-                          all tokens so far; the tiled and blas paths look at the window alone. */
+
+  /* 0 (default): every sequence has its blocks from the start. Otherwise the cache is paged: all
+   * sequences share a pool of so many blocks. They take blocks as they grow, give them back, and
+   * share the blocks of a common prefix. */
+  size_t pool_blocks;
+
+  /* 0 (default): the cache keeps all tokens. w >= 1 makes it a ring: it keeps at least the last w
+   * tokens, a sequence grows without end, and `capacity` is the number it holds at a time. An append
+   * of n tokens needs w + n <= capacity. A ring has no pool_blocks. The naive path and taps still
+   * form rows over all tokens so far; the tiled and blas paths read the window alone. */
+  size_t window;
+
   AttendStorage storage; /* default AUTO */
 } AttendCacheSettings;
 
-/* Fills *settings with the defaults above. */
+/* Fills *settings with the defaults above. Does nothing if settings is null. */
 ATTEND_API void attend_default_cache_settings(AttendCacheSettings *settings);
 
-/* Opens an empty cache for the shape's kv heads, head_dim and value_dim. It may be used with
- * contexts of any instruction set.
+/* Opens an empty cache for the shape's kv_heads, head_dim and value_dim. Contexts of any instruction
+ * set may use it.
  * Returns OK; NULL_POINTER; BAD_SIZE; BAD_HEADS; BAD_OPTION; OVERFLOW; OUT_OF_MEMORY. On failure
  * *cache is null. */
 ATTEND_API AttendStatus attend_open_cache(AttendContext *context, const AttendLayerShape *shape,
@@ -544,11 +580,14 @@ ATTEND_API AttendStatus attend_open_cache(AttendContext *context, const AttendLa
 /* Frees a cache and sets *cache to null. Null is allowed at both levels. */
 ATTEND_API void attend_close_cache(AttendCache **cache);
 
-/* Tokens of a sequence so far (in a ring also those no longer kept); 0 for a sequence that is none.
- * The first token still kept: 0 except in a ring. Tokens that a sequence may hold. Blocks of a pool
- * that are free (0 without a pool). Bytes of keys and values that one token of one sequence takes,
- * padded as the kernels read them, and that the whole cache has taken from the system. All are 0 of
- * a cache that is null. */
+/* What a cache holds. All six are 0 for a null cache, and the first two for a sequence that does not
+ * exist.
+ *   length       tokens of the sequence so far; in a ring, those that it has dropped included
+ *   first        the first token that it still keeps: 0 except in a ring
+ *   capacity     tokens that a sequence may hold
+ *   free_blocks  free blocks of the pool; 0 without a pool
+ *   token_bytes  bytes that keys and values of one token of one sequence take, padding included
+ *   bytes        bytes that the whole cache has taken from the system */
 ATTEND_API size_t attend_cache_length(const AttendCache *cache, size_t sequence);
 ATTEND_API size_t attend_cache_first(const AttendCache *cache, size_t sequence);
 ATTEND_API size_t attend_cache_capacity(const AttendCache *cache);
@@ -556,44 +595,48 @@ ATTEND_API size_t attend_cache_free_blocks(const AttendCache *cache);
 ATTEND_API size_t attend_cache_token_bytes(const AttendCache *cache);
 ATTEND_API size_t attend_cache_bytes(const AttendCache *cache);
 
-/* Appends tokens computed elsewhere to one sequence: key [tokens, Hk, D], value [tokens, Hk, Dv]
- * (batch strides are not used). Returns OK; NULL_POINTER; MISALIGNED; BAD_SIZE (no such sequence);
- * OVERFLOW; CACHE_FULL. On failure the cache is as before. */
+/* Appends tokens computed elsewhere to one sequence: key [tokens, Hk, D], value [tokens, Hk, Dv].
+ * Batch strides are not used.
+ * Returns OK; NULL_POINTER; MISALIGNED; BAD_SIZE (no such sequence); OVERFLOW; CACHE_FULL. On
+ * failure the cache is as before. */
 ATTEND_API AttendStatus attend_append_cache(AttendContext *context, AttendCache *cache,
                                             size_t sequence, size_t tokens, AttendView key,
                                             AttendView value);
 
-/* Copies tokens first .. first + tokens of a sequence out, row-major: key [tokens, Hk, D], value
- * [tokens, Hk, Dv]. The two may be woven into each other by their strides, but have no element in
- * common, which is not checked. Returns OK; NULL_POINTER; MISALIGNED; BAD_SIZE (a token that is not
- * kept); BAD_STRIDE; OVERFLOW. On failure nothing is written. */
+/* Copies tokens first up to first + tokens of a sequence out of the cache: key [tokens, Hk, D],
+ * value [tokens, Hk, Dv]. Strides may interleave the two, but they must have no element in common;
+ * this is not checked.
+ * Returns OK; NULL_POINTER; MISALIGNED; BAD_SIZE (the cache does not keep one of the tokens);
+ * BAD_STRIDE; OVERFLOW. On failure nothing is written. */
 ATTEND_API AttendStatus attend_read_cache(AttendContext *context, const AttendCache *cache,
                                           size_t sequence, size_t first, size_t tokens,
                                           AttendOutputView key, AttendOutputView value);
 
-/* Forgets a sequence's tokens from `length` on (rollback), and gives blocks back to the pool;
- * length 0 empties the sequence. Returns OK; NULL_POINTER; BAD_SIZE (no such sequence, length is
- * more than it has, or a ring has already dropped tokens that the window before `length` needs).
- * Writes no error sentence. */
+/* Forgets a sequence's tokens from `length` on (rollback) and gives their blocks back to the pool.
+ * length 0 empties the sequence.
+ * Returns OK; NULL_POINTER; BAD_SIZE (no such sequence; length is more than it has; a ring has
+ * already dropped tokens that the window before `length` needs). On failure the cache is as before.
+ * Writes no error sentence, because it has no context. */
 ATTEND_API AttendStatus attend_truncate_cache(AttendCache *cache, size_t sequence, size_t length);
 
-/* Makes sequence `to` begin with the first `length` tokens of sequence `from`; what it held before
- * is forgotten. In a pool the two share all blocks that are full, until one of them writes there.
- * Returns OK; NULL_POINTER; BAD_SIZE (no such sequence, from == to, length beyond it, or a ring,
- * which cannot be forked in its past: length must then be its whole length); CACHE_FULL. On failure
- * the cache is as before. */
+/* Replaces sequence `to` by the first `length` tokens of sequence `from`. In a pool the two share
+ * all full blocks until one of them writes there. A ring can only be forked at its end: length must
+ * then be the whole length of `from`.
+ * Returns OK; NULL_POINTER; BAD_SIZE (no such sequence, from == to, or a length that is more than
+ * `from` has or that a ring does not allow); CACHE_FULL. On failure the cache is as before. */
 ATTEND_API AttendStatus attend_fork_cache(AttendContext *context, AttendCache *cache, size_t from,
                                           size_t to, size_t length);
 
 /* Attention of new queries over a cache, without any projection. The queries are the last tokens of
- * their sequences: query i of Nq stands at position length - Nq + i (negative: before the first
- * key).
- *   shape  as in attend_core_forward(); key_tokens is not used; kv_heads, head_dim and value_dim are
- *          the cache's; sequence b is options.cache_sequences[b], and may be that of another b too
+ * their sequences: query i of Nq stands at position length - Nq + i. A negative position is before
+ * the first key.
+ *   shape  as in attend_core_forward(); key_tokens is not used, and kv_heads, head_dim and value_dim
+ *          must be the cache's. Sequence b of the batch reads options.cache_sequences[b], which
+ *          several may share.
  *   query [B, Nq, Hq, D]   out [B, Nq, Hq, Dv]   lse [B, Hq, Nq] or null
  * Returns what attend_core_forward() returns, SHAPE_MISMATCH, BAD_OPTION as in
- * attend_layer_forward(), and BAD_SIZE where the first queries see tokens that a ring has
- * dropped. */
+ * attend_layer_forward(), and BAD_SIZE if the first queries see tokens that a ring has dropped. On
+ * failure out and lse are untouched. */
 ATTEND_API AttendStatus attend_cached_forward(AttendContext *context, const AttendShape *shape,
                                               const AttendCache *cache, AttendView query,
                                               const AttendOptions *options, AttendOutputView out,
@@ -605,19 +648,19 @@ ATTEND_API AttendStatus attend_cached_forward(AttendContext *context, const Atte
 
 #define ATTEND_REASON_SIZE 256
 
-/* What one path says of a problem. */
+/* What one path says about a problem. */
 typedef struct AttendPathVerdict {
-  AttendStatus status;             /* OK: it could run this problem */
-  size_t workspace_bytes;          /* scratch it would take (0 if it is not known) */
-  size_t score_bytes;              /* part of it that holds whole score matrices */
+  AttendStatus status;             /* OK: the path can run this problem */
+  size_t workspace_bytes;          /* scratch that it would take; 0 if that is not known */
+  size_t score_bytes;              /* the part of the scratch that holds whole score matrices */
   char reason[ATTEND_REASON_SIZE]; /* why it is taken, or why it is not */
 } AttendPathVerdict;
 
 /* What a call of the given size would do, without doing it. */
 typedef struct AttendPlan {
-  size_t struct_size;
+  size_t struct_size;        /* set by the caller: sizeof(AttendPlan) */
   AttendPath path;           /* the path that would run; never AUTO in a plan that succeeded */
-  AttendIsa isa;             /* of the context's kernels; the naive path runs none of them */
+  AttendIsa isa;             /* of the context's kernels; the naive path uses none of them */
   AttendPrecision precision; /* of the context */
   size_t threads;            /* at most this many */
   size_t query_tile;         /* rows of a tile (br) of the tiled path, else 0 */
@@ -628,50 +671,53 @@ typedef struct AttendPlan {
   AttendPathVerdict verdicts[ATTEND_PATH_COUNT]; /* indexed by AttendPath; [AUTO] is not used */
 } AttendPlan;
 
-/* Plans a core call. options null for the defaults. A failed call fills the verdicts as far as it
- * came, so that the reason can be shown. Set plan->struct_size = sizeof *plan before the call.
+/* Plans a core call. options null takes the defaults. Set plan->struct_size = sizeof *plan before the
+ * call. A call that fails has filled the verdicts of the paths that it asked, so that their reasons
+ * can be shown.
  * Returns what attend_core_forward() would for the same arguments, pointers aside. */
 ATTEND_API AttendStatus attend_plan_core(AttendContext *context, const AttendShape *shape,
                                          const AttendOptions *options, AttendPlan *plan);
 
-/* Plans a layer call: `tokens` new tokens after `past` cached ones in every sequence (has_cache as
- * in the call; without one `past` is not looked at). Its workspace suffices for calls of these
- * sizes with fewer past tokens too: where sequences differ, plan with the longest. */
+/* Plans a layer call: `tokens` new tokens after `past` cached ones in every sequence. has_cache says
+ * whether the call has a cache; without one `past` is not used. The workspace also suffices for
+ * calls with fewer past tokens: where sequences differ, plan with the longest.
+ * Sets *plan and returns as attend_plan_core() does. */
 ATTEND_API AttendStatus attend_plan_layer(AttendContext *context, const AttendLayerShape *shape,
                                           size_t batch, size_t tokens, size_t past, bool has_cache,
                                           const AttendOptions *options, AttendPlan *plan);
 
-/* Plans an attend_cached_forward() call over the cache as it is. */
+/* Plans an attend_cached_forward() call over the cache as it is. Sets *plan and returns as
+ * attend_plan_core() does, and SHAPE_MISMATCH if the shape is not the cache's. */
 ATTEND_API AttendStatus attend_plan_cached(AttendContext *context, const AttendShape *shape,
                                            const AttendCache *cache, const AttendOptions *options,
                                            AttendPlan *plan);
 
-/* Writes the plan as a few lines of text into text[0..size), always terminated if size > 0. Returns
- * the length of the whole text without its terminator, as snprintf does. */
+/* Writes the plan as a few lines of text into text[0..size), terminated if size > 0. Returns the
+ * length of the whole text without its terminator, as snprintf does. */
 ATTEND_API size_t attend_describe_plan(const AttendPlan *plan, char *text, size_t size);
 
-/* The phases of a call. The tiled path fuses three of them and reports them as ATTENTION; the blas
- * and naive paths report SCORES, SOFTMAX and WEIGHTED_SUM apart. */
+/* The phases of a call. The blas and naive paths report SCORES, SOFTMAX and WEIGHTED_SUM apart. The
+ * tiled path fuses the three and reports ATTENTION; where it packs K and V tile by tile, that is
+ * part of ATTENTION too. */
 typedef enum AttendPhase {
   ATTEND_PHASE_QKV_PROJECTION = 0,
   ATTEND_PHASE_QK_NORM_ROPE = 1,
-  ATTEND_PHASE_PACKING =
-      2, /* K and V into panels (not where the tiled path does it tile by tile), cache append */
-  ATTEND_PHASE_SCORES = 3, /* scale * Q K^T, softcap, bias and mask */
+  ATTEND_PHASE_PACKING = 2, /* K and V into panels, unless tile by tile; append to a cache */
+  ATTEND_PHASE_SCORES = 3,  /* scale * Q K^T, softcap, bias and mask */
   ATTEND_PHASE_SOFTMAX = 4,
   ATTEND_PHASE_WEIGHTED_SUM = 5, /* weights V */
-  ATTEND_PHASE_ATTENTION = 6,    /* the three before, fused */
+  ATTEND_PHASE_ATTENTION = 6,    /* scores, softmax and weighted sum, fused */
   ATTEND_PHASE_OUTPUT_PROJECTION = 7,
 } AttendPhase;
 #define ATTEND_PHASE_COUNT 8
 
 /* "qkv_projection", "qk_norm_rope", "packing", "scores", "softmax", "weighted_sum", "attention",
- * "output_projection". Null for a number that is none. */
+ * "output_projection". Null for a number outside the enum. */
 ATTEND_API const char *attend_phase_name(AttendPhase phase);
 
-/* Sums over the calls since the last reset. Inside a parallel region a phase's seconds are the mean
- * over the threads, so that the phases add up to at most the call's time.
- * flops count visible pairs only; bytes are what the algorithm must move at least once. */
+/* Sums over the calls since the last reset. In a parallel region the seconds of a phase are the mean
+ * over the threads, so that the phases add up to at most the call's time. flops counts visible pairs
+ * only; bytes counts what the algorithm must move at least once. */
 typedef struct AttendProfile {
   size_t calls;
   double seconds; /* whole calls */
@@ -680,42 +726,45 @@ typedef struct AttendProfile {
   } phases[ATTEND_PHASE_COUNT];
 } AttendProfile;
 
-/* Reads or clears the profile. All zero unless settings.profile was set.
- * attend_get_profile returns OK or NULL_POINTER and writes no error sentence. */
+/* Reads or clears the profile, which is all zero unless settings.profile was set. Clearing the
+ * profile of a null context does nothing.
+ * attend_get_profile() returns OK; NULL_POINTER. It writes no error sentence. */
 ATTEND_API AttendStatus attend_get_profile(const AttendContext *context, AttendProfile *profile);
 ATTEND_API void attend_reset_profile(AttendContext *context);
 
-/* One matrix on the way, handed to a tap: [rows, columns], element (r, c) at
- * data[r*row_stride + c]. Valid during the call of the tap only. */
+/* One intermediate matrix, handed to a tap: [rows, columns], element (r, c) at
+ * data[r*row_stride + c]. Valid only while the tap runs. Its name is one of "query", "key", "value",
+ * "scores", "capped_scores", "masked_scores", "weights", "context", "concat" and "output". */
 typedef struct AttendMatrix {
-  const char
-      *name;    /* "query", "key", "value", "scores", "capped_scores", "masked_scores", "weights",
-                       "context", "concat", "output" */
-  size_t batch; /* which sequence */
-  size_t head;  /* which query head (key, value: which kv head); 0 for concat and output */
-  size_t first_row; /* query token of row 0: 0 unless rows were asked for */
+  const char *name;
+  size_t batch;     /* which sequence */
+  size_t head;      /* which query head (key, value: which kv head); 0 for concat and output */
+  size_t first_row; /* the query token of row 0; 0 unless attend_set_tap_rows() chose rows */
   size_t rows, columns, row_stride;
   const float *data;
 } AttendMatrix;
 
+/* Receives a matrix, and the pointer that was given to attend_set_tap(). */
 typedef void (*AttendTap)(void *user, const AttendMatrix *matrix);
 
-/* Has `tap` called with intermediate matrices of later calls, per sequence and head in order:
+/* Makes later calls hand their intermediate matrices to `tap`, per sequence and head in order:
  * query, key, value, scores (scaled), capped_scores (if there is a softcap), masked_scores,
  * weights, context; then, in layer calls, concat and output of each sequence. These are modes 0 to
  * 3 of qk_matmul_output_mode in ONNX's Attention operator.
  *   naive   all of them, as it forms them. The heads then run one after the other.
- *   blas    scores to weights of all rows, and concat and output
- *   tiled   scores to weights of the rows that attend_set_tap_rows() names (none by default), formed
- *           again by the kernels after the result and not kept; and concat and output
- * A tap runs within the call and in its thread, so it makes no call with the same context; to end
- * the call early is not possible. Null removes the tap. Returns OK; NULL_POINTER. */
+ *   blas    scores to weights of all rows; concat and output
+ *   tiled   scores to weights of the rows that attend_set_tap_rows() names (none by default), which
+ *           its kernels form once more after the result; concat and output
+ * A tap runs inside the call, in its thread. It must not call the library with the same context, and
+ * cannot end the call early. tap null removes the tap.
+ * Returns OK; NULL_POINTER (context is null). */
 ATTEND_API AttendStatus attend_set_tap(AttendContext *context, AttendTap tap, void *user);
 
-/* Restricts the tap's scores to weights to query tokens first .. first + count of each sequence, as
- * far as it has them (a sequence that has none of them shows matrices of 0 rows). count 0
- * (default): all rows in the naive and blas paths, none in the tiled path. The workspace of a plan
- * made afterwards includes what they need. Returns OK; NULL_POINTER. */
+/* Restricts the matrices from scores to weights that a tap gets to query tokens first up to
+ * first + count of each sequence, as far as it has them; a sequence that has none of them shows
+ * matrices of 0 rows. count 0 (default): all rows in the naive and blas paths, none in the tiled
+ * path. The workspace of a plan made afterwards includes what the tap needs.
+ * Returns OK; NULL_POINTER (context is null). */
 ATTEND_API AttendStatus attend_set_tap_rows(AttendContext *context, size_t first, size_t count);
 
 /* ------------------------------------------------------------------------------------------------
@@ -737,41 +786,44 @@ typedef struct AttendModel {
   float scale;        /* of the scores; 0: 1/sqrt(D) */
   float softcap;      /* of the scores; 0: none */
   AttendRope rope;    /* tables are never set */
-  size_t window; /* keys that a sliding layer sees, the query's own included; 0: no such layer */
-  size_t layers; /* attention layers in the model, at most ATTEND_MODEL_LAYERS */
-  uint64_t
-      sliding[ATTEND_MODEL_LAYERS / 64]; /* bit l % 64 of word l / 64: layer l has the window */
+  size_t window;      /* keys a sliding layer sees, the query's own included; 0: no such layer */
+  size_t layers;      /* attention layers in the model, at most ATTEND_MODEL_LAYERS */
+
+  /* Bit l % 64 of word l / 64 says that layer l has the window. */
+  uint64_t sliding[ATTEND_MODEL_LAYERS / 64];
+
   const char *source; /* where the figures are published; null for a model read from a file */
 } AttendModel;
 
-/* Sets in *options what layer `layer` of the model does to its scores: scale, softcap, window. The
- * other fields stay as they are; sinks are weights and are the caller's to set. Does nothing for a
- * layer that the model does not have. */
+/* Sets scale, softcap and window of *options to those of layer `layer` of the model. The other
+ * fields stay as they are: sinks are weights, so the caller sets them. Does nothing if the model has
+ * no such layer. */
 ATTEND_API void attend_model_options(const AttendModel *model, size_t layer,
                                      AttendOptions *options);
 
-/* Sets in *source what the model's layers do to Q and K: RoPE and the epsilon of QK-norm. */
+/* Sets RoPE of *source, and the epsilon of QK-norm if the model has QK-norm, to those of the model's
+ * layers. The other fields stay as they are. */
 ATTEND_API void attend_model_source(const AttendModel *model, AttendWeightSource *source);
 
-/* The presets, in a fixed order: index 0 .. attend_model_count() - 1; null beyond. */
+/* The presets in a fixed order, index 0 to attend_model_count() - 1; null for any other index. */
 ATTEND_API size_t attend_model_count(void);
 ATTEND_API const AttendModel *attend_model_at(size_t index);
 
-/* The preset of that name (case is ignored), or null. */
+/* The preset of that name, whatever its case, or null. */
 ATTEND_API const AttendModel *attend_find_model(const char *name);
 
 /* ------------------------------------------------------------------------------------------------
  * 7. Machine
  */
 
-/* What the library found. */
+/* The processor and the BLAS that the library found. */
 typedef struct AttendMachine {
   char processor[64];                   /* brand string, "" if unknown */
-  bool isa_built[ATTEND_ISA_COUNT];     /* kernels are in this build; [AUTO] is not used */
+  bool isa_built[ATTEND_ISA_COUNT];     /* this build has the kernels; [AUTO] is not used */
   bool isa_usable[ATTEND_ISA_COUNT];    /* and the processor and operating system allow them */
-  AttendIsa isa_best;                   /* what AUTO takes in fp32 */
-  size_t cores;                         /* this process may run on */
-  size_t openmp_threads;                /* OpenMP would take */
+  AttendIsa isa_best;                   /* the one that AUTO takes in fp32 */
+  size_t cores;                         /* cores that this process may run on */
+  size_t openmp_threads;                /* threads that OpenMP would take */
   size_t l1d_bytes, l2_bytes, l3_bytes; /* cache sizes, 0 if unknown */
   char blas_config[128];                /* openblas_get_config() */
   char blas_version[16];                /* "0.3.21" */
@@ -780,7 +832,7 @@ typedef struct AttendMachine {
   size_t blas_threads;                  /* openblas_get_num_threads() */
 } AttendMachine;
 
-/* Fills *machine. Returns OK; NULL_POINTER. */
+/* Fills *machine. Returns OK; NULL_POINTER (machine is null). */
 ATTEND_API AttendStatus attend_describe_machine(AttendMachine *machine);
 
 #ifdef __cplusplus
