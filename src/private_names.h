@@ -83,9 +83,10 @@
 #define linear_reserve attend_private_linear_reserve
 #define linear_weight attend_private_linear_weight
 #define memory_allocate attend_private_memory_allocate
+#define naive_attention attend_private_naive_attention
 #define naive_cap_row attend_private_naive_cap_row
 #define naive_mask_row attend_private_naive_mask_row
-#define naive_normalize_row attend_private_naive_normalize_row
+#define naive_softmax_row attend_private_naive_softmax_row
 #define npy_read_header attend_private_npy_read_header
 #define options_check attend_private_options_check
 #define output_file_commit attend_private_output_file_commit

@@ -8,7 +8,7 @@
  */
 #include "paths/show_scores.h"
 
-#include "paths/path_naive.h"
+#include "paths/naive.h"
 #include "platform/blas.h"
 #include "platform/parallel.h"
 #include "size.h"
@@ -174,7 +174,7 @@ static void show_steps(const Shown *x) {
   }
   show(x, "masked_scores");
   for (size_t r = 0; r < x->rows.count; r++) {
-    naive_normalize_row(p, s, x->h, row_of(x, r), row_of(x, r));
+    naive_softmax_row(p, s, x->h, row_of(x, r), row_of(x, r));
   }
   show(x, "weights");
 }
