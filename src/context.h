@@ -22,7 +22,8 @@ struct AttendContext {
   } own, supplied; /* workspaces; the caller's goes first if there is one */
 };
 
-/* Query tokens first .. first + count of a sequence. */
+/* Query tokens first up to first + count of a sequence: the rows of score matrices that a tap
+ * gets. */
 typedef struct TapRows {
   size_t first, count;
 } TapRows;

@@ -13,8 +13,8 @@
  */
 #include "paths/blas_head.h"
 
-#include "paths/adjustment.h"
 #include "paths/online.h"
+#include "paths/score_mods.h"
 #include "platform/blas.h"
 #include "size.h"
 
@@ -102,7 +102,7 @@ static void score(const Head *x, const Block *block) {
 static void score_mod(const Head *x, const Block *block) {
   const size_t begin = block->keys.begin, keys = block->keys.end - begin;
   for (size_t i = block->first; i < block->first + block->rows; i++) {
-    const KernelScoreMod how = adjustment_of(x->problem, &x->sequence, x->h, i, begin);
+    const KernelScoreMod how = score_mod_of(x->problem, &x->sequence, x->h, i, begin);
     x->kernels->score_mod(keys, &how, x->scores + i * x->score_stride);
   }
 }
@@ -190,7 +190,7 @@ static void finish(const Head *x, const Block *block) {
   for (size_t r = 0; r < block->rows; r++) {
     const size_t i = block->first + r;
     float *const lse = problem_lse(&x->sequence, i, x->h);
-    if (p->options.sinks) online_add_logit(x->kernels, x->state, r, adjustment_sink(p, x->h));
+    if (p->options.sinks) online_add_logit(x->kernels, x->state, r, score_mod_sink(p, x->h));
     online_finish(x->state, r, problem_out(p, &x->sequence, i, x->h));
     if (lse) *lse = online_lse(x->state, r);
   }
@@ -220,7 +220,7 @@ void blas_head_run(AttendContext *context, const Problem *p, const BlasScratch *
   for (size_t i = 0; i < Nq; i += BLAS_BLOCK_ROWS) {
     const Block block = block_at(&x, i);
     score(&x, &block);
-    if (adjustment_is_needed(p)) score_mod(&x, &block);
+    if (score_mod_needed(p)) score_mod(&x, &block);
   }
   clock = profile_add(profiler, thread, ATTEND_PHASE_SCORES, clock);
   for (size_t i = 0; i < Nq; i += BLAS_BLOCK_ROWS) {

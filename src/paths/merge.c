@@ -1,8 +1,8 @@
-/* merge.c - attention over all keys from attention over parts of them.
+/* merge.c - attend_merge_states(): combines attention over parts of the keys.
  *
- * A part is its output and its LSE. Each row is merged on its own, in double: with m the largest
- * LSE of the row's parts, a part weighs exp(lse - m). Parts are few and rows are read once, so the
- * cost is that of the memory.
+ * A part is an output and its LSE. Each row is merged on its own, in double: with m the largest LSE
+ * of the row's parts, a part has the weight exp(lse - m) over the sum of these. There are few parts,
+ * and every row is read once, so memory bandwidth limits the speed.
  */
 #include <math.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "problem/shape.h"
 #include "size.h"
 
-/* Columns of a row at a time. */
+/* Columns of a row that are summed at a time. */
 #define COLUMNS 64
 
 typedef struct Merge {
@@ -28,16 +28,16 @@ static const float *part_row(const AttendState *part, size_t b, size_t i, size_t
          h * part->out.head_stride;
 }
 
-/* The largest LSE of a row's parts, and how many saw a key, the last of them in *only. NaN wins, so
- * that it reaches the result. */
-static size_t survey(const Merge *merge, size_t row, double *top, size_t *only) {
+/* Returns how many parts of a row saw a key. *largest is the largest LSE of them and *last the last
+ * of them. A NaN counts as largest, so that it reaches the result. */
+static size_t count_parts(const Merge *merge, size_t row, double *largest, size_t *last) {
   size_t seen = 0;
-  *top = -INFINITY;
+  *largest = -INFINITY;
   for (size_t k = 0; k < merge->count; k++) {
     const double lse = (double)merge->parts[k].lse[row];
     if (lse == -INFINITY) continue;
-    if (!(lse <= *top)) *top = lse;
-    *only = k;
+    if (!(lse <= *largest)) *largest = lse;
+    *last = k;
     seen++;
   }
   return seen;
@@ -48,20 +48,20 @@ static void merge_row(const Merge *merge, size_t b, size_t i, size_t h) {
   const size_t row = (b * merge->shape->query_heads + h) * merge->shape->query_tokens + i;
   float *const out = merge->out.data + b * merge->out.batch_stride + i * merge->out.token_stride +
                      h * merge->out.head_stride;
-  double top = 0.0;
-  size_t only = 0;
-  const size_t seen = survey(merge, row, &top, &only);
+  double largest = 0.0;
+  size_t last = 0;
+  const size_t seen = count_parts(merge, row, &largest, &last);
   if (seen <= 1) {
-    const float *const from = seen ? part_row(&merge->parts[only], b, i, h) : NULL;
-    const float lse = seen ? merge->parts[only].lse[row] : -INFINITY;
+    const float *const from = seen ? part_row(&merge->parts[last], b, i, h) : NULL;
+    const float lse = seen ? merge->parts[last].lse[row] : -INFINITY;
     if (!from) memset(out, 0, Dv * sizeof *out);
     if (from && from != out) memcpy(out, from, Dv * sizeof *out);
     if (merge->lse) merge->lse[row] = lse;
     return;
   }
   double sum = 0.0;
-  for (size_t k = 0; k < merge->count; k++) sum += exp((double)merge->parts[k].lse[row] - top);
-  const double total = top + log(sum);
+  for (size_t k = 0; k < merge->count; k++) sum += exp((double)merge->parts[k].lse[row] - largest);
+  const double total = largest + log(sum);
   for (size_t first = 0; first < Dv; first += COLUMNS) {
     const size_t columns = size_min(COLUMNS, Dv - first);
     double mean[COLUMNS] = {0};
@@ -76,7 +76,7 @@ static void merge_row(const Merge *merge, size_t b, size_t i, size_t h) {
   if (merge->lse) merge->lse[row] = (float)total;
 }
 
-/* One query token, all heads. */
+/* Merges all heads of one query token. */
 static void merge_token(void *argument, size_t index, size_t thread) {
   const Merge *const merge = argument;
   const size_t b = index / merge->shape->query_tokens, i = index % merge->shape->query_tokens;
@@ -84,7 +84,8 @@ static void merge_token(void *argument, size_t index, size_t thread) {
   for (size_t h = 0; h < merge->shape->query_heads; h++) merge_row(merge, b, i, h);
 }
 
-/* An output may be a part's own memory, row for row, but no other overlap is of use. */
+/* The output may be the memory of one part, with the same strides. Every other overlap is an
+ * error. */
 static bool same_view(AttendOutputView a, AttendView b) {
   return a.data == b.data && a.batch_stride == b.batch_stride && a.token_stride == b.token_stride &&
          a.head_stride == b.head_stride;

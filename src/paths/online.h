@@ -1,9 +1,9 @@
-/* online.h - the state of an online softmax: m, l and the accumulator of a block of rows.
+/* online.h - the state of an online softmax: m, l and the accumulator of some rows.
  *
- * For the keys seen so far, a row holds m = max s, l = sum 2^(s - m) and acc = sum 2^(s - m) v,
+ * For the keys that it has seen, a row holds m = max s, l = sum 2^(s - m) and acc = sum 2^(s - m) v,
  * with scores s in the log2 domain (Milakov and Gimelshein 2018; FlashAttention: Dao et al. 2022).
  * The empty state is m = -inf, l = 0, acc = 0. Two states over disjoint keys merge into the state
- * over both; merging an empty one changes nothing, bit for bit. Kernels update a state in place.
+ * over both. Merging an empty state changes no bit. Kernels update a state in place.
  */
 #ifndef ATTEND_SRC_ONLINE_H
 #define ATTEND_SRC_ONLINE_H
@@ -14,14 +14,14 @@
 #include "kernels/kernels.h"
 
 typedef struct Online {
-  float *max;     /* [rows] */
-  float *sum;     /* [rows] */
+  float *max;     /* [rows], m */
+  float *sum;     /* [rows], l */
   float *acc;     /* [rows, stride] */
-  size_t columns; /* used of stride */
+  size_t columns; /* columns of acc in use, at most stride */
   size_t stride;
 } Online;
 
-/* The state of the rows from `row` on. */
+/* The state without its first `row` rows. */
 static inline Online online_from(Online state, size_t row) {
   state.max += row;
   state.sum += row;
@@ -29,6 +29,7 @@ static inline Online online_from(Online state, size_t row) {
   return state;
 }
 
+/* Makes the rows empty. */
 static inline void online_init(Online state, size_t rows) {
   for (size_t r = 0; r < rows; r++) {
     state.max[r] = -INFINITY;
@@ -41,8 +42,8 @@ static inline bool online_is_empty(Online state, size_t row) {
   return state.max[row] == -INFINITY && state.sum[row] == 0.0f;
 }
 
-/* a := a * x + b * y. Loops over columns take their factors by value, so that they can run in
- * vectors. */
+/* a := a * x + b * y. The factors are passed by value, so that the compiler can vectorise the
+ * loop. */
 static inline void online_add(float *restrict a, float x, const float *restrict b, float y,
                               size_t columns) {
 #pragma omp simd
@@ -55,7 +56,8 @@ static inline void online_scale(float *restrict to, const float *restrict from, 
   for (size_t c = 0; c < columns; c++) to[c] = from[c] * factor;
 }
 
-/* into := into and from, whose keys come after. Both have the same stride. */
+/* Merges `from` into `into`. The keys of `from` come after those of `into`; the strides are
+ * equal. */
 static inline void online_merge(const Kernels *kernels, Online into, Online from, size_t rows) {
   for (size_t r = 0; r < rows; r++) {
     if (online_is_empty(from, r)) continue;
@@ -77,8 +79,8 @@ static inline void online_merge(const Kernels *kernels, Online into, Online from
   }
 }
 
-/* Takes one more logit into a row, in the log2 domain: one that has a weight but no value (a sink).
- * A row that is empty so far stays zero, whatever its accumulator holds. */
+/* Adds a sink to a row: a logit in the log2 domain with a weight but no value. The accumulator of an
+ * empty row may hold anything; it becomes zero. */
 static inline void online_add_logit(const Kernels *kernels, Online state, size_t row, float logit) {
   if (logit == -INFINITY) return;
   float *const acc = state.acc + row * state.stride;
@@ -92,7 +94,7 @@ static inline void online_add_logit(const Kernels *kernels, Online state, size_t
   for (size_t c = 0; c < state.columns; c++) acc[c] *= factor[0];
 }
 
-/* One row's result: acc / l, or zero where no key was seen. */
+/* Writes one row's output, acc / l, or zeros if the row saw no key. */
 static inline void online_finish(Online state, size_t row, float *out) {
   if (state.sum[row] == 0.0f) {
     memset(out, 0, state.columns * sizeof *out);
@@ -101,7 +103,7 @@ static inline void online_finish(Online state, size_t row, float *out) {
   }
 }
 
-/* One row's log-sum-exp in natural logarithms, -inf where no key was seen. */
+/* One row's log-sum-exp as a natural logarithm, -inf if the row saw no key. */
 static inline float online_lse(Online state, size_t row) {
   const float ln_2 = 0.693147180559945309417f;
   if (state.sum[row] == 0.0f) return -INFINITY;

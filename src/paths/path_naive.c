@@ -14,8 +14,8 @@
 #include "platform/parallel.h"
 #include "size.h"
 
-/* Shows every matrix of the head to the tap, of the score matrices the rows that it asks for. Keys
- * and values carry the number of their kv head, and come again with each query head that reads
+/* Hands every matrix of the head to the tap; of score matrices only the rows that it asks for. Keys
+ * and values carry the number of their kv head, and are shown again with each query head that reads
  * them. */
 static void show(const AttendContext *context, const NaiveHead *x) {
   const size_t b = x->sequence.index, h = x->h, g = x->g;
@@ -38,13 +38,13 @@ static void show(const AttendContext *context, const NaiveHead *x) {
   }
 }
 
-/* Nq x Nk matrices that a thread holds. */
+/* How many Nq x Nk matrices a thread holds. */
 static size_t score_matrices(const Problem *p) {
   return p->options.softcap > 0.0f ? 4 : 3;
 }
 
-/* Lays out one thread's matrices for the longest sequence, and places them in `base` if it is not
- * null. */
+/* Lays out one thread's matrices for the longest sequence. Points x's matrices into `base` unless it
+ * is null. */
 static Layout place(const Problem *p, const NaiveFit *fit, void *base, NaiveHead *x) {
   const size_t Nq = fit->longest.query_tokens, Nk = fit->longest.key_tokens;
   const size_t D = p->shape.head_dim, Dv = p->shape.value_dim;
@@ -72,7 +72,7 @@ static Layout place(const Problem *p, const NaiveFit *fit, void *base, NaiveHead
   return layout;
 }
 
-/* Heads that run at the same time. A tap sees them in order, so with one there is one at a time. */
+/* How many heads run at the same time. A tap gets heads in order, so with a tap it is one. */
 static size_t threads_over_heads(const AttendContext *context, const Problem *p) {
   const bool alone = !context->settings.naive_parallel || context->tap;
   return alone ? 1 : size_min(context->settings.threads, p->shape.batch * p->shape.query_heads);

@@ -1,10 +1,10 @@
-/* show_scores.c - forms again, for a tap, what a path has skipped or overwritten.
+/* show_scores.c - forms once more, for a tap, the matrices that a path has skipped or overwritten.
  *
  *   rows asked for x all keys:   Q K^T  ->  capped  ->  masked  ->  weights
  *
- * One matrix is transformed in place and shown after every step. The product is the path's own; the
- * steps after it are those of the naive path, so that a matrix means the same whichever path ran.
- * The result is never touched, and nothing here runs without a tap.
+ * One matrix is transformed in place and shown after every step. The product is formed as the path
+ * forms it. The steps after it are those of the naive path, so that a matrix means the same
+ * whichever path ran. The result is never touched, and nothing here runs without a tap.
  */
 #include "paths/show_scores.h"
 
@@ -18,14 +18,14 @@
 #define LOG2_E 1.44269504088896340736f
 #define LN_2 0.693147180559945309417f
 
-/* Where things lie in the scratch, with room for the longest sequence. */
+/* The layout of the scratch, with room for the longest sequence. */
 typedef struct Places {
   size_t scores, keys, queries, panel; /* offsets in bytes */
-  size_t stride;                       /* of the rows of scores, whole panels */
+  size_t stride;                       /* of the rows of scores: whole panels */
   ShowNeeds needs;
 } Places;
 
-/* Pairs of a query or key, to whole steps. */
+/* Pairs of bf16 numbers in a query or key, rounded up to whole steps. */
 static size_t pairs_of(size_t depth) {
   return size_ceil_divide(depth, 2 * KERNEL_STEP) * KERNEL_STEP;
 }
@@ -52,8 +52,8 @@ ShowNeeds show_scores_needs(const AttendContext *context, const Problem *p) {
   return context->tap ? place(context, p).needs : (ShowNeeds){0};
 }
 
-/* The score matrix of one head, and what it is made of. */
-typedef struct Shown {
+/* The score matrix of one head, and the operands of its product. */
+typedef struct HeadScores {
   const AttendContext *context;
   const Problem *problem;
   Sequence sequence;
@@ -61,19 +61,19 @@ typedef struct Shown {
   TapRows rows;
   const float *key; /* of the head's kv head, [key_tokens, D] */
   size_t key_stride;
-  float *queries; /* scratch for a packed block of them, or pairs */
-  float *panel;   /* and for one panel of keys as pairs */
-  float *scores;  /* [rows, key_tokens] */
+  float *queries; /* scratch for a block of packed queries */
+  float *panel;   /* scratch for one panel of keys as pairs */
+  float *scores;  /* [rows.count, key_tokens], rows `stride` apart */
   size_t stride;
-} Shown;
+} HeadScores;
 
-static float *row_of(const Shown *x, size_t r) {
+static float *row_of(const HeadScores *x, size_t r) {
   return x->scores + r * x->stride;
 }
 
-/* Keys in place, or out of the cache into `scratch`. Those that a ring has dropped are zeros there:
- * no row sees them. */
-static void find_keys(Shown *x, float *scratch) {
+/* Points x->key at the keys of the view, or at a copy of the cache's keys in `scratch`. No row sees
+ * the keys that a ring has dropped; zeros stand in their place. */
+static void gather_keys(HeadScores *x, float *scratch) {
   const Problem *const p = x->problem;
   const size_t g = x->h / p->group, D = p->shape.head_dim;
   if (!p->has_cache) {
@@ -90,7 +90,7 @@ static void find_keys(Shown *x, float *scratch) {
   x->key_stride = D;
 }
 
-static void multiply_by_blas(const Shown *x) {
+static void multiply_by_blas(const HeadScores *x) {
   const Problem *const p = x->problem;
   BlasScope scope;
   blas_begin(&scope, parallel_allowed(x->context->settings.threads));
@@ -100,7 +100,7 @@ static void multiply_by_blas(const Shown *x) {
   blas_end(&scope);
 }
 
-static void multiply_by_kernels(const Shown *x) {
+static void multiply_by_kernels(const HeadScores *x) {
   const Kernels *const kernels = x->context->kernels;
   const Problem *const p = x->problem;
   const size_t D = p->shape.head_dim;
@@ -116,10 +116,11 @@ static void multiply_by_kernels(const Shown *x) {
   }
 }
 
-/* As the tiled path does in the precisions of bf16: keys and queries as pairs, a panel of keys by a
- * block of rows at a time. The queries are those that it rounds, so that the scores are in units of
- * log2(e). What a cache stores in fewer terms has zeros in the others. */
-static void multiply_by_pairs(const Shown *x) {
+/* As the tiled path multiplies in the precisions of bf16: a block of queries by a panel of keys at a
+ * time, both as pairs. The tiled path rounds queries that are already multiplied by log2(e), so the
+ * scores are divided by it at the end. Keys that a cache stores in fewer terms have zeros in the
+ * others. */
+static void multiply_by_bf16_terms(const HeadScores *x) {
   const Kernels *const kernels = x->context->kernels;
   const Problem *const p = x->problem;
   const size_t bf16_terms = precision_terms(x->context->settings.precision);
@@ -148,7 +149,7 @@ static void multiply_by_pairs(const Shown *x) {
   for (size_t e = 0; e < x->rows.count * x->stride; e++) x->scores[e] *= LN_2;
 }
 
-static void show(const Shown *x, const char *name) {
+static void show(const HeadScores *x, const char *name) {
   const AttendMatrix matrix = {.name = name,
                                .batch = x->sequence.index,
                                .head = x->h,
@@ -160,8 +161,9 @@ static void show(const Shown *x, const char *name) {
   x->context->tap(x->context->tap_user, &matrix);
 }
 
-/* The steps after the product, each in place on all rows before the next. */
-static void show_steps(const Shown *x) {
+/* The steps after the product. Each runs in place over all rows, so that the tap sees whole
+ * matrices. */
+static void show_steps(const HeadScores *x) {
   const Problem *const p = x->problem;
   const Sequence *const s = &x->sequence;
   show(x, "scores");
@@ -186,21 +188,21 @@ void show_scores(AttendContext *context, const Problem *p, ShowProduct product, 
     const Sequence sequence = problem_sequence(p, b);
     const TapRows rows = context_tap_rows(context, sequence.query_tokens);
     for (size_t h = 0; h < p->shape.query_heads; h++) {
-      Shown shown = {.context = context,
-                     .problem = p,
-                     .sequence = sequence,
-                     .h = h,
-                     .rows = rows,
-                     .queries = layout_at(scratch, places.queries),
-                     .panel = layout_at(scratch, places.panel),
-                     .scores = layout_at(scratch, places.scores),
-                     .stride = places.stride};
+      HeadScores shown = {.context = context,
+                          .problem = p,
+                          .sequence = sequence,
+                          .h = h,
+                          .rows = rows,
+                          .queries = layout_at(scratch, places.queries),
+                          .panel = layout_at(scratch, places.panel),
+                          .scores = layout_at(scratch, places.scores),
+                          .stride = places.stride};
       if (rows.count > 0 && sequence.key_tokens > 0) {
-        find_keys(&shown, layout_at(scratch, places.keys));
+        gather_keys(&shown, layout_at(scratch, places.keys));
         if (product == SHOW_BY_BLAS) {
           multiply_by_blas(&shown);
         } else if (context->settings.precision != ATTEND_PRECISION_FP32) {
-          multiply_by_pairs(&shown);
+          multiply_by_bf16_terms(&shown);
         } else {
           multiply_by_kernels(&shown);
         }

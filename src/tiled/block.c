@@ -13,7 +13,7 @@
  */
 #include "tiled/block.h"
 
-#include "paths/adjustment.h"
+#include "paths/score_mods.h"
 #include "tiled/visible_values.h"
 
 static size_t within(size_t key, const Tile *tile, size_t keys) {
@@ -67,7 +67,7 @@ static void modify_scores(const Visit *v, size_t from, size_t to) {
     const size_t i = row_token(p, block->row + r);
     const size_t h = row_head(p, head->g, block->row + r);
     const KernelScoreMod how =
-        adjustment_of(p, &head->plan->sequence, h, i, v->tile->first + v->first);
+        score_mod_of(p, &head->plan->sequence, h, i, v->tile->first + v->first);
     head->job->kernels->score_mod(v->visible.to - v->first, &how,
                                   v->scratch.scores + r * KEY_TILE + v->first);
   }
@@ -113,7 +113,7 @@ void visit_softmax(const Visit *v, size_t from, size_t to) {
   const bool full = span->all && span->from == 0 && span->to == v->end;
   to = size_min(to, v->block->rows);
   if (from >= to) return;
-  if (adjustment_is_needed(job->problem)) modify_scores(v, from, to);
+  if (score_mod_needed(job->problem)) modify_scores(v, from, to);
   float *const scores = v->scratch.scores + from * KEY_TILE;
   float *const max = v->state.max + from, *const sum = v->state.sum + from;
   float *const rescale = v->scratch.rescale + from;

@@ -5,7 +5,7 @@
  */
 #include "tiled/query_tile.h"
 
-#include "paths/adjustment.h"
+#include "paths/score_mods.h"
 #include "tiled/block.h"
 #include "tiled/kv_source.h"
 #include "tiled/pipeline.h"
@@ -99,7 +99,7 @@ void query_tile_finish(const KvHead *head, size_t row, size_t rows, Online state
     if (r + ahead < rows) {
       prefetch_row_to_write(out_row(head, row + r + ahead), p->shape.value_dim);
     }
-    if (p->options.sinks) online_add_logit(head->job->kernels, state, r, adjustment_sink(p, h));
+    if (p->options.sinks) online_add_logit(head->job->kernels, state, r, score_mod_sink(p, h));
     online_finish(state, r, out_row(head, row + r));
     if (lse) *lse = online_lse(state, r);
   }

@@ -1,7 +1,7 @@
 /* test_naive.c - the steps of the naive path, on numbers small enough for paper.
  *
- * D and Dv are 1 and the scale is 1, so that the score of query q and key k is q * k and a row of
- * the output is one number. What is expected here was worked out by hand, without any program.
+ * D, Dv and the scale are 1, so that the score of query q and key k is q * k and a row of the output
+ * is one number. The expected numbers were worked out by hand, without any program.
  */
 #include "tests/support/support.h"
 
@@ -178,16 +178,16 @@ static void alibi_lowers_by_distance(void **state) {
 #define KEYS 4
 #define MAX_MATRICES 16
 
-typedef struct VisibleSpan {
+typedef struct TapLog {
   size_t count;
   struct {
     AttendMatrix matrix;
     float data[2 * KEYS];
   } matrices[MAX_MATRICES];
-} VisibleSpan;
+} TapLog;
 
 static void keep_matrix(void *user, const AttendMatrix *matrix) {
-  VisibleSpan *const seen = user;
+  TapLog *const seen = user;
   assert_true(seen->count < MAX_MATRICES);
   assert_true(matrix->rows * matrix->columns <= COUNT_OF(seen->matrices->data));
   for (size_t r = 0; r < matrix->rows; r++)
@@ -246,7 +246,7 @@ static void check_matrices(size_t first, size_t count) {
   AttendContext *context =
       engine_open((Engine){ATTEND_PATH_NAIVE, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
   const AttendOptions options = every_option();
-  VisibleSpan seen = {0};
+  TapLog seen = {0};
   float out[2];
   assert_ok(context, attend_set_tap(context, keep_matrix, &seen));
   assert_ok(context, attend_set_tap_rows(context, first, count));
