@@ -99,13 +99,14 @@ AttendStorage config_storage(const BenchConfig *config, size_t p) {
 }
 
 size_t bench_storage_bytes(AttendStorage storage) {
-  const size_t terms = storage_terms(storage);
-  return terms ? 2 * terms : sizeof(float);
+  return storage_bytes(storage);
 }
 
 size_t bench_moved_bytes(AttendPrecision precision, AttendStorage storage) {
-  const size_t terms = storage_terms(storage), bf16_terms = precision_terms(precision);
-  return bf16_terms && bf16_terms < terms ? 2 * bf16_terms : bench_storage_bytes(storage);
+  const StorageFormat stored = storage_format(storage);
+  const size_t terms = precision_terms(precision);
+  const bool reads_some = stored.number == KERNEL_BF16 && terms && terms < stored.terms;
+  return reads_some ? terms * number_bytes(KERNEL_BF16) : storage_bytes(storage);
 }
 
 bool run_needs_peak(const BenchRun *run, AttendIsa isa) {

@@ -102,13 +102,10 @@ static double rounding(size_t terms) {
   return units[terms];
 }
 
-static double storage_rounding(AttendStorage storage) {
-  return storage == ATTEND_STORAGE_FP16 ? 0x1p-12 : rounding(storage_terms(storage));
-}
-
 void reference_compare(const Reference *reference, AttendPrecision precision, AttendStorage storage,
                        const float *output, double *error, double *share) {
-  const double epsilon = 2 * rounding(precision_terms(precision)) + storage_rounding(storage);
+  const double epsilon =
+      2 * rounding(precision_terms(precision)) + storage_format(storage).rounding;
   const double rounded = 16 * reference->gain * epsilon;
   *error = *share = 0;
   for (size_t i = 0; i < reference->count; i++) {

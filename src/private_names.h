@@ -67,9 +67,6 @@
 #define kvcache_copy_value attend_private_kvcache_copy_value
 #define kvcache_grow attend_private_kvcache_grow
 #define kvcache_store attend_private_kvcache_store
-#define kvcache_store_pairs attend_private_kvcache_store_pairs
-#define kvcache_widen_key attend_private_kvcache_widen_key
-#define kvcache_widen_value attend_private_kvcache_widen_value
 #define layer_check attend_private_layer_check
 #define layer_choose attend_private_layer_choose
 #define layer_explain attend_private_layer_explain
@@ -81,7 +78,6 @@
 #define linear_fill attend_private_linear_fill
 #define linear_fill_bias attend_private_linear_fill_bias
 #define linear_reserve attend_private_linear_reserve
-#define linear_weight attend_private_linear_weight
 #define memory_allocate attend_private_memory_allocate
 #define naive_attention attend_private_naive_attention
 #define naive_cap_row attend_private_naive_cap_row
@@ -152,6 +148,15 @@
 #define shape_span_of_view attend_private_shape_span_of_view
 #define show_scores attend_private_show_scores
 #define show_scores_needs attend_private_show_scores_needs
+#define storage_format attend_private_storage_format
+#define stored_clear_rows attend_private_stored_clear_rows
+#define stored_element attend_private_stored_element
+#define stored_get_column attend_private_stored_get_column
+#define stored_get_row attend_private_stored_get_row
+#define stored_put_column attend_private_stored_put_column
+#define stored_put_columns attend_private_stored_put_columns
+#define stored_put_row attend_private_stored_put_row
+#define stored_put_rows attend_private_stored_put_rows
 #define tensor_count_bytes attend_private_tensor_count_bytes
 #define tensor_type_bits attend_private_tensor_type_bits
 #define tensor_type_floats attend_private_tensor_type_floats

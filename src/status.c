@@ -60,9 +60,10 @@ static const char *const precision_names[ATTEND_PRECISION_COUNT] = {
 };
 
 static const char *const storage_names[ATTEND_STORAGE_COUNT] = {
-    [ATTEND_STORAGE_AUTO] = "auto",     [ATTEND_STORAGE_FP32] = "fp32",
-    [ATTEND_STORAGE_BF16] = "bf16",     [ATTEND_STORAGE_BF16X2] = "bf16x2",
-    [ATTEND_STORAGE_BF16X3] = "bf16x3", [ATTEND_STORAGE_FP16] = "fp16",
+    [ATTEND_STORAGE_AUTO] = "auto",
+#define ATTEND_STORAGE_FORMAT(NAME, text, number, terms, rounding) [ATTEND_STORAGE_##NAME] = text,
+#include "storage/storage.def"
+#undef ATTEND_STORAGE_FORMAT
 };
 
 static const char *const phase_names[ATTEND_PHASE_COUNT] = {

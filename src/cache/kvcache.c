@@ -65,7 +65,28 @@ static size_t place_sizes(Layout *layout, size_t count) {
   return layout_floats(layout, count, sizeof(size_t) / sizeof(float));
 }
 
-/* Fills the plan for a cache in that storage; the layout says if it cannot be counted. */
+/* Lays out the keys and values of one kv head in a page: all panels of one term, then the next. */
+static void place_matrices(AttendCache *c, StorageFormat format, bool *overflow) {
+  const size_t value_panels = size_ceil_divide(c->value_dim, KERNEL_PANEL);
+  const size_t key_rows = stored_word_rows(format.number, c->head_dim);
+  const size_t value_rows = stored_word_rows(format.number, c->page_tokens);
+  c->value_columns = size_multiply(value_panels, KERNEL_PANEL, overflow);
+  c->keys = (StoredMatrix){.number = format.number,
+                           .terms = format.terms,
+                           .panel_columns = KERNEL_PANEL,
+                           .term_stride = size_multiply(key_rows, c->page_tokens, overflow),
+                           .panel_stride = size_multiply(key_rows, KERNEL_PANEL, overflow)};
+  c->values = (StoredMatrix){.number = format.number,
+                             .terms = format.terms,
+                             .panel_columns = KERNEL_PANEL,
+                             .term_stride = size_multiply(value_rows, c->value_columns, overflow),
+                             .panel_stride = value_rows * KERNEL_PANEL};
+  c->value_at = size_multiply(format.terms, c->keys.term_stride, overflow);
+  c->head_words =
+      size_add(c->value_at, size_multiply(format.terms, c->values.term_stride, overflow), overflow);
+}
+
+/* Fills the plan for a cache in that storage. The layout says if it cannot be counted in bytes. */
 static void plan_cache(const AttendLayerShape *shape, const AttendCacheSettings *settings,
                        AttendStorage storage, CachePlan *plan) {
   *plan = (CachePlan){.cache = {.sequences = settings->sequences,
@@ -74,8 +95,6 @@ static void plan_cache(const AttendLayerShape *shape, const AttendCacheSettings 
                                 .value_dim = shape->value_dim,
                                 .page_tokens = settings->block_tokens,
                                 .window = settings->window,
-                                .terms = storage_terms(storage),
-                                .number = storage_number(storage),
                                 .shared_pool = settings->pool_blocks > 0}};
   AttendCache *const c = &plan->cache;
   Layout *const layout = &plan->layout;
@@ -85,14 +104,7 @@ static void plan_cache(const AttendLayerShape *shape, const AttendCacheSettings 
   const size_t entries = size_multiply(c->sequences, c->sequence_pages, overflow);
   c->pages = c->shared_pool ? settings->pool_blocks : entries;
 
-  const size_t value_panels = size_ceil_divide(c->value_dim, KERNEL_PANEL);
-  c->value_columns = size_multiply(value_panels, KERNEL_PANEL, overflow);
-  c->key_pairs = size_ceil_divide(c->head_dim, 2 * KERNEL_STEP) * KERNEL_STEP;
-  const size_t key_words = c->terms ? size_multiply(c->terms, c->key_pairs, overflow) : c->head_dim;
-  const size_t value_rows = c->terms ? c->terms * c->page_tokens / 2 : c->page_tokens;
-  c->value_at = size_multiply(c->page_tokens, key_words, overflow);
-  c->head_words =
-      size_add(c->value_at, size_multiply(value_rows, c->value_columns, overflow), overflow);
+  place_matrices(c, storage_format(storage), overflow);
   c->page_words = size_multiply(c->kv_heads, c->head_words, overflow);
 
   layout_floats(layout, size_ceil_divide(sizeof(AttendCache), sizeof(float)), 1);
@@ -118,7 +130,7 @@ static AttendCache *place_cache(const CachePlan *plan, void *memory) {
   c->table = sizes_at(memory, plan->table_at);
   c->lengths = sizes_at(memory, plan->lengths_at);
   c->firsts = sizes_at(memory, plan->firsts_at);
-  c->pool = layout_at(memory, plan->pool_at);
+  c->pool = (uint32_t *)(void *)layout_at(memory, plan->pool_at);
   c->free_pages = c->shared_pool ? c->pages : 0;
   for (size_t page = 0; page < c->pages; page++) {
     c->free_list[page] = c->pages - 1 - page; /* the first pages are taken first */

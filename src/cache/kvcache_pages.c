@@ -22,7 +22,7 @@ static size_t *table_of(const AttendCache *c, size_t sequence) {
   return c->table + sequence * c->sequence_pages;
 }
 
-static float *words_of(const AttendCache *c, size_t page) {
+static uint32_t *words_of(const AttendCache *c, size_t page) {
   return c->pool + page * c->page_words;
 }
 
@@ -147,7 +147,7 @@ static void take_pages(AttendCache *c, size_t sequence, size_t tokens) {
   size_t shared = 0;
   if (find_open_page(c, sequence, &shared) && c->references[shared] > 1) {
     const size_t copy = take_page(c);
-    memcpy(words_of(c, copy), words_of(c, shared), c->page_words * sizeof(float));
+    memcpy(words_of(c, copy), words_of(c, shared), c->page_words * sizeof *c->pool);
     drop_page(c, shared);
     table[length / c->page_tokens] = copy;
   }

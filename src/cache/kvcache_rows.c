@@ -1,96 +1,76 @@
-/* kvcache_rows.c - tokens into pages and out of them: between the caller's rows and packed panels.
+/* kvcache_rows.c - tokens into pages and out of them, in any storage.
  *
- * A token that is stored writes its own places and those of no other token: in a ring the places
- * next to it may hold tokens that are still kept. A whole panel of keys is turned by the kernel,
- * any other key goes in element by element. Values stay rows, cut into panels. Pages in pairs are
- * kvcache_pairs.c's.
+ * A token writes its own column of keys and its own row of values, and nothing else: in a ring the
+ * places next to it may hold tokens that are still kept. Whole panels of keys and whole steps of
+ * values go through the kernels. In 16 bits the first token of a step clears the values of the rest
+ * of the step if none of them can be kept, so that a step with a kept token never holds uninitialised
+ * numbers.
  */
 #include "cache/kvcache.h"
-
-#include <string.h>
 
 #include "context.h"
 #include "problem/shape.h"
 #include "size.h"
 
-/* Where a key begins; its elements are KERNEL_PANEL apart. */
-static float *key_at(const AttendCache *c, CachePlace place) {
-  const size_t panel = place.at / KERNEL_PANEL;
-  return place.keys + panel * c->head_dim * KERNEL_PANEL + place.at % KERNEL_PANEL;
-}
-
-/* Where columns from `column` on, a multiple of KERNEL_PANEL, of a value begin. */
-static float *value_at(const AttendCache *c, CachePlace place, size_t column) {
-  return place.values + column * c->page_tokens + place.at * KERNEL_PANEL;
-}
-
 void kvcache_copy_key(const AttendCache *c, size_t sequence, size_t token, size_t kv_head,
                       float *to) {
-  const CachePlace place = kvcache_place(c, sequence, token, kv_head);
-  if (c->terms) {
-    kvcache_widen_key(c, place, to);
-    return;
-  }
-  const float *const from = key_at(c, place);
-  for (size_t d = 0; d < c->head_dim; d++) to[d] = from[d * KERNEL_PANEL];
+  const size_t page = token / c->page_tokens, at = token % c->page_tokens;
+  const StoredMatrix keys = kvcache_keys(c, sequence, page, kv_head);
+  stored_get_column(&keys, at, c->head_dim, to);
 }
 
 void kvcache_copy_value(const AttendCache *c, size_t sequence, size_t token, size_t kv_head,
                         float *to) {
-  const CachePlace place = kvcache_place(c, sequence, token, kv_head);
-  if (c->terms) {
-    kvcache_widen_value(c, place, to);
+  const size_t page = token / c->page_tokens, at = token % c->page_tokens;
+  const StoredMatrix values = kvcache_values(c, sequence, page, kv_head);
+  stored_get_row(&values, at, c->value_dim, to);
+}
+
+/* Stores `tokens` keys of one page from its token `at` on. */
+static void store_keys(const AttendCache *c, const Kernels *kernels, const StoredMatrix *keys,
+                       size_t at, size_t tokens, const float *key, size_t stride) {
+  for (size_t j = 0; j < tokens;) {
+    const bool whole = (at + j) % KERNEL_PANEL == 0 && tokens - j >= KERNEL_PANEL;
+    if (whole) {
+      stored_put_columns(keys, kernels, at + j, c->head_dim, key + j * stride, stride);
+    } else {
+      stored_put_column(keys, kernels, at + j, c->head_dim, key + j * stride);
+    }
+    j += whole ? KERNEL_PANEL : 1;
+  }
+}
+
+/* Stores `tokens` values of one page from its token `at` on. `unused`: the places behind them in
+ * the page hold no token that is kept. */
+static void store_values(const AttendCache *c, const Kernels *kernels, const StoredMatrix *values,
+                         size_t at, size_t tokens, bool unused, const float *value, size_t stride) {
+  if (values->number == KERNEL_FP32) {
+    stored_put_rows(values, kernels, at, tokens, c->value_dim, value, stride);
     return;
   }
-  for (size_t column = 0; column < c->value_dim; column += KERNEL_PANEL) {
-    const size_t columns = size_min(c->value_dim - column, KERNEL_PANEL);
-    memcpy(to + column, value_at(c, place, column), columns * sizeof *to);
-  }
-}
-
-/* Stores keys that lie in one page. */
-static void store_keys(const AttendCache *c, const Kernels *kernels, CachePlace place,
-                       size_t tokens, const float *key, size_t stride) {
-  for (size_t stored = 0; stored < tokens;) {
-    const size_t room = KERNEL_PANEL - place.at % KERNEL_PANEL;
-    const size_t here = size_min(tokens - stored, room);
-    const float *const rows = key + stored * stride;
-    float *const to = key_at(c, place);
-    if (here == KERNEL_PANEL) {
-      kernels->pack_keys(here, c->head_dim, rows, stride, to);
+  for (size_t j = 0; j < tokens;) {
+    const bool first = (at + j) % KERNEL_PANEL == 0, whole = first && tokens - j >= KERNEL_PANEL;
+    if (whole) {
+      stored_put_rows(values, kernels, at + j, KERNEL_PANEL, c->value_dim, value + j * stride,
+                      stride);
     } else {
-      for (size_t d = 0; d < c->head_dim; d++) {
-        for (size_t j = 0; j < here; j++) to[d * KERNEL_PANEL + j] = rows[j * stride + d];
-      }
+      if (unused && first) stored_clear_rows(values, at + j, c->value_columns);
+      stored_put_row(values, kernels, at + j, c->value_dim, value + j * stride);
     }
-    stored += here;
-    place.at += here;
-  }
-}
-
-/* Stores values that lie in one page, with zeros where their last panel has no columns. */
-static void store_values(const AttendCache *c, const Kernels *kernels, CachePlace place,
-                         size_t tokens, const float *value, size_t stride) {
-  for (size_t column = 0; column < c->value_dim; column += KERNEL_PANEL) {
-    const size_t columns = size_min(c->value_dim - column, KERNEL_PANEL);
-    kernels->pack_values(tokens, columns, value + column, stride, value_at(c, place, column));
+    j += whole ? KERNEL_PANEL : 1;
   }
 }
 
 void kvcache_store(AttendCache *c, const Kernels *kernels, size_t sequence, size_t kv_head,
                    size_t first, size_t tokens, CacheRows rows) {
   for (size_t stored = 0; stored < tokens;) {
-    const CachePlace place = kvcache_place(c, sequence, first + stored, kv_head);
-    const size_t here = size_min(tokens - stored, c->page_tokens - place.at);
-    const CacheRows from = {rows.key + stored * rows.key_stride,
-                            rows.value + stored * rows.value_stride, rows.key_stride,
-                            rows.value_stride};
-    if (c->terms) {
-      kvcache_store_pairs(c, kernels, place, here, first + stored < c->capacity, from);
-    } else {
-      store_keys(c, kernels, place, here, from.key, from.key_stride);
-      store_values(c, kernels, place, here, from.value, from.value_stride);
-    }
+    const size_t page = (first + stored) / c->page_tokens, at = (first + stored) % c->page_tokens;
+    const size_t here = size_min(tokens - stored, c->page_tokens - at);
+    const StoredMatrix keys = kvcache_keys(c, sequence, page, kv_head);
+    const StoredMatrix values = kvcache_values(c, sequence, page, kv_head);
+    store_keys(c, kernels, &keys, at, here, rows.key + stored * rows.key_stride, rows.key_stride);
+    store_values(c, kernels, &values, at, here, first + stored < c->capacity,
+                 rows.value + stored * rows.value_stride, rows.value_stride);
     stored += here;
   }
 }

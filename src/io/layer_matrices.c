@@ -18,7 +18,6 @@
 /* One of the two matrices that are packed, and the tensors that it is made of. */
 typedef struct Matrix {
   const Linear *linear;
-  void *packed;
   LayerRole roles[3];
   size_t count;
 } Matrix;
@@ -70,7 +69,7 @@ static AttendStatus pack_columns(const Reading *r, const Matrix *matrix, size_t 
     }
     start += columns;
   }
-  linear_fill(r->context, &source, matrix->linear, matrix->packed);
+  linear_fill(r->context, &source, matrix->linear);
   return ATTEND_OK;
 }
 
@@ -88,7 +87,7 @@ static AttendStatus pack_inputs(const Reading *r, const Matrix *matrix, size_t f
     parts[k] = (LinearPart){rows, NULL, columns, start};
     start += columns;
   }
-  linear_fill(r->context, &source, matrix->linear, matrix->packed);
+  linear_fill(r->context, &source, matrix->linear);
   return ATTEND_OK;
 }
 
@@ -109,12 +108,12 @@ static size_t block_floats(const LayerTensors *tensors, const Linear *linear) {
 }
 
 AttendStatus layer_read_matrices(AttendContext *context, const AttendTensorFile *file,
-                                 const LayerTensors *tensors, const UnfilledWeights *unfilled,
+                                 const LayerTensors *tensors, const AttendWeights *weights,
                                  char *error, size_t error_size) {
-  const Linear *const linears[] = {&unfilled->weights->qkv, &unfilled->weights->output};
-  const Matrix fused = {linears[0], unfilled->qkv, {LAYER_QKV}, 1};
-  const Matrix apart = {linears[0], unfilled->qkv, {LAYER_QUERY, LAYER_KEY, LAYER_VALUE}, 3};
-  const Matrix output = {linears[1], unfilled->output, {LAYER_OUTPUT}, 1};
+  const Linear *const linears[] = {&weights->qkv, &weights->output};
+  const Matrix fused = {linears[0], {LAYER_QKV}, 1};
+  const Matrix apart = {linears[0], {LAYER_QUERY, LAYER_KEY, LAYER_VALUE}, 3};
+  const Matrix output = {linears[1], {LAYER_OUTPUT}, 1};
   const size_t bytes = sizeof(float) * size_max(block_floats(tensors, linears[0]),
                                                 block_floats(tensors, linears[1]));
   const Reading reading = {context, file, tensors, malloc(bytes), error, error_size};

@@ -6,9 +6,9 @@
 #include "layer/weights.h"
 
 /* Reads and packs W_qkv and W_o. Takes the memory of one block beside that of the weights: 2 MiB,
- * or 32 rows of a tensor if these are longer. On failure the matrices hold nothing that counts. */
+ * or 32 rows of a tensor if these are longer. On failure the matrices are undefined. */
 AttendStatus layer_read_matrices(AttendContext *context, const AttendTensorFile *file,
-                                 const LayerTensors *tensors, const UnfilledWeights *unfilled,
+                                 const LayerTensors *tensors, const AttendWeights *weights,
                                  char *error, size_t error_size);
 
 #endif

@@ -60,7 +60,7 @@ static AttendStatus read_data(const AttendTensorFile *file, const LayerTensors *
   return ATTEND_OK;
 }
 
-/* All that is packed but the matrices. */
+/* Everything that is packed, except the matrices. */
 static AttendWeightSource source_of(const AttendModel *model, const LayerTensors *tensors,
                                     const LayerData *data, AttendStorage storage) {
   AttendWeightSource source;
@@ -82,16 +82,14 @@ static AttendStatus pack(AttendContext *context, const AttendTensorFile *file,
                          const AttendModel *model, const LayerTensors *tensors,
                          const AttendWeightSource *source, AttendWeights **weights, char *error,
                          size_t error_size) {
-  UnfilledWeights unfilled;
   fault_clear(&context->fault);
-  AttendStatus status = weights_begin(context, &model->shape, source, &unfilled);
+  AttendStatus status = weights_begin(context, &model->shape, source, weights);
   if (status != ATTEND_OK) {
     const FileReport report = file_report(file->path, "", error, error_size);
     return file_refuse(&report, status, "the layer cannot be packed: %s",
                        attend_get_error(context));
   }
-  *weights = unfilled.weights;
-  status = layer_read_matrices(context, file, tensors, &unfilled, error, error_size);
+  status = layer_read_matrices(context, file, tensors, *weights, error, error_size);
   if (status != ATTEND_OK) attend_free_weights(weights);
   return status;
 }

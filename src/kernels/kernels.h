@@ -97,8 +97,8 @@ typedef struct KernelScoreMod {
   size_t bias_stride, mask_stride;
 } KernelScoreMod;
 
-/* The numbers that pairs are of. */
-typedef enum KernelNumber { KERNEL_BF16, KERNEL_FP16 } KernelNumber;
+/* The types of packed numbers. Pairs are of the first two. */
+typedef enum KernelNumber { KERNEL_BF16, KERNEL_FP16, KERNEL_FP32 } KernelNumber;
 
 /* Packed pairs that a kernel reads. */
 typedef struct KernelPairs {

@@ -8,16 +8,16 @@
 #include <string.h>
 
 #include "platform/parallel.h"
-#include "storage/half_float.h"
 
 /* Inputs that are gathered at a time for a panel: they and their columns stay in L1. */
 #define GATHERED (2 * KERNEL_STEP)
 
 size_t linear_reserve(Layout *layout, size_t in, size_t out, AttendStorage storage) {
-  const size_t terms = storage_terms(storage);
-  if (!terms) return layout_floats(layout, in, out);
+  const StorageFormat format = storage_format(storage);
+  if (format.number == KERNEL_FP32) return layout_floats(layout, in, out);
   const size_t columns = size_add(out, KERNEL_PANEL - 1, &layout->overflow) / KERNEL_PANEL;
-  const size_t panel = size_multiply(linear_pairs(in), terms * KERNEL_PANEL, &layout->overflow);
+  const size_t panel = size_multiply(stored_word_rows(format.number, in),
+                                     format.terms * KERNEL_PANEL, &layout->overflow);
   return layout_floats(layout, columns, panel);
 }
 
@@ -50,21 +50,20 @@ typedef struct PanelJob {
   const LinearSource *source;
   const Linear *linear;
   size_t first; /* panel */
-  uint32_t *panels;
 } PanelJob;
 
-/* tile[inputs, P] = inputs i .. i + inputs of columns begin .. end, as far as the part has them. */
+/* gathered[inputs, P] = inputs i .. i + inputs of the columns begin .. end that the part has. */
 static void gather_part(const PanelJob *job, const LinearPart *part, size_t i, size_t inputs,
-                        size_t begin, size_t end, float *tile) {
+                        size_t begin, size_t end, float *gathered) {
   const size_t from = size_max(begin, part->first_column);
   const size_t to = size_min(end, part->first_column + part->columns);
   if (from >= to) return;
   const size_t column = from - part->first_column, count = to - from;
   const size_t at = i - job->source->first_input;
-  float *const first = tile + (from - begin);
+  float *const first = gathered + (from - begin);
   for (size_t k = 0; job->source->orientation == ATTEND_IN_OUT && k < inputs; k++) {
     memcpy(first + k * KERNEL_PANEL, part->weight + (at + k) * part->columns + column,
-           count * sizeof *tile);
+           count * sizeof *gathered);
   }
   for (size_t c = 0; job->source->orientation == ATTEND_OUT_IN && c < count; c++) {
     const float *const row = part->weight + (column + c) * job->source->inputs + at;
@@ -74,21 +73,19 @@ static void gather_part(const PanelJob *job, const LinearPart *part, size_t i, s
 
 static void pack_panel(void *argument, size_t index, size_t thread) {
   const PanelJob *const job = argument;
-  const KernelPairs *const panels = &job->linear->panels;
-  const size_t number = job->first + index, begin = number * KERNEL_PANEL;
+  const StoredMatrix *const weight = &job->linear->weight;
+  const size_t begin = (job->first + index) * KERNEL_PANEL;
   const size_t end = size_min(begin + KERNEL_PANEL, job->linear->out);
   const size_t first = job->source->first_input, last = first + job->source->inputs;
-  uint32_t *const panel = job->panels + number * panels->stride;
-  _Alignas(KERNEL_ALIGNMENT) float tile[GATHERED * KERNEL_PANEL];
+  _Alignas(KERNEL_ALIGNMENT) float gathered[GATHERED * KERNEL_PANEL];
   (void)thread;
   for (size_t i = first; i < last; i += GATHERED) {
     const size_t inputs = size_min(GATHERED, last - i);
     for (size_t p = 0; p < job->source->count; p++) {
-      gather_part(job, &job->source->parts[p], i, inputs, begin, end, tile);
+      gather_part(job, &job->source->parts[p], i, inputs, begin, end, gathered);
     }
-    job->kernels->pack_value_pairs(inputs, end - begin, tile, KERNEL_PANEL, panels->number,
-                                   panels->terms, panels->term_stride,
-                                   panel + i / 2 * KERNEL_PANEL);
+    job->kernels->pack_value_pairs(inputs, end - begin, gathered, KERNEL_PANEL, weight->number,
+                                   weight->terms, weight->term_stride, stored_at(weight, i, begin));
   }
 }
 
@@ -100,51 +97,38 @@ void linear_fill_bias(const LinearPart *parts, size_t count, float *bias) {
 }
 
 Linear linear_at(size_t in, size_t out, AttendStorage storage, void *matrix, const float *bias) {
-  const size_t terms = storage_terms(storage), term = linear_pairs(in) * KERNEL_PANEL;
-  Linear linear = {.in = in, .out = out, .storage = storage, .bias = bias};
-  if (terms) {
-    linear.panels = (KernelPairs){matrix, terms, term, terms * term, storage_number(storage)};
-  } else {
-    linear.weight = matrix;
-  }
-  return linear;
+  const StorageFormat format = storage_format(storage);
+  const bool row_major = format.number == KERNEL_FP32;
+  const size_t columns = row_major ? out : KERNEL_PANEL;
+  const size_t term = stored_word_rows(format.number, in) * columns;
+  return (Linear){.in = in,
+                  .out = out,
+                  .weight = {.number = format.number,
+                             .terms = format.terms,
+                             .panel_columns = columns,
+                             .term_stride = term,
+                             .panel_stride = format.terms * term,
+                             .words = matrix},
+                  .bias = bias};
 }
 
-void linear_fill(const AttendContext *context, const LinearSource *source, const Linear *linear,
-                 void *matrix) {
+void linear_fill(const AttendContext *context, const LinearSource *source, const Linear *linear) {
   const LinearPart *const last = &source->parts[source->count - 1];
   const size_t begin = source->parts[0].first_column, end = last->first_column + last->columns;
-  if (linear->storage == ATTEND_STORAGE_FP32) {
+  if (linear->weight.number == KERNEL_FP32) {
+    float *const to = stored_floats(&linear->weight, source->first_input, 0);
     for (size_t p = 0; p < source->count; p++) {
-      copy_columns(&source->parts[p], source, (float *)matrix + source->first_input * linear->out,
-                   linear->out);
+      copy_columns(&source->parts[p], source, to, linear->out);
     }
     return;
   }
-  PanelJob job = {context->kernels, source, linear, begin / KERNEL_PANEL, matrix};
+  PanelJob job = {context->kernels, source, linear, begin / KERNEL_PANEL};
   const size_t threads =
       parallel_worth(context->settings.threads, (double)source->inputs * (double)(end - begin));
   parallel_for(threads, size_ceil_divide(end - begin, KERNEL_PANEL), pack_panel, &job);
 }
 
 double linear_bytes(const Linear *linear) {
-  const size_t terms = storage_terms(linear->storage);
-  return (double)(terms ? 2 * terms : sizeof(float)) * (double)linear->in * (double)linear->out;
-}
-
-static float widen_half(KernelNumber number, uint32_t pair, bool second) {
-  const uint16_t bits = (uint16_t)(second ? pair >> 16 : pair & 0xffffu);
-  return number == KERNEL_FP16 ? widen_f16(bits) : widen_bf16(bits);
-}
-
-float linear_weight(const Linear *linear, size_t i, size_t o) {
-  const KernelPairs *const panels = &linear->panels;
-  if (linear->storage == ATTEND_STORAGE_FP32) return linear->weight[i * linear->out + o];
-  const uint32_t *const pair =
-      panels->pairs + o / KERNEL_PANEL * panels->stride + i / 2 * KERNEL_PANEL + o % KERNEL_PANEL;
-  float sum = 0.0f; /* the smallest term first, as `widen` does */
-  for (size_t p = panels->terms; p-- > 0;) {
-    sum += widen_half(panels->number, pair[p * panels->term_stride], i % 2 != 0);
-  }
-  return sum;
+  const size_t each = linear->weight.terms * number_bytes(linear->weight.number);
+  return (double)each * (double)linear->in * (double)linear->out;
 }

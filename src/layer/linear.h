@@ -1,24 +1,23 @@
 /* linear.h - a weight matrix with its bias, as projections read it.
  *
- * In FP32 storage it lies row-major. In the others it lies in panels of KERNEL_PANEL columns, each
- * of which holds all of its terms one after the other:
+ * In fp32 it lies row-major, as the BLAS wants it. In 16 bits it lies in panels of KERNEL_PANEL
+ * columns, each with all of its terms one after the other:
  *
  *   [ceil(out / P)][terms][pairs of inputs][P]
  *
- * so that a column of panels is one run of memory, whatever the precision that reads it.
+ * So a panel is one run of memory, whatever the precision that reads it.
  */
 #ifndef ATTEND_SRC_LINEAR_H
 #define ATTEND_SRC_LINEAR_H
 
 #include "context.h"
 #include "storage/storage.h"
+#include "storage/stored_matrix.h"
 
 typedef struct Linear {
   size_t in, out;
-  AttendStorage storage; /* never AUTO */
-  const float *weight;   /* [in, out], of FP32 storage */
-  KernelPairs panels;    /* of the others */
-  const float *bias;     /* [out] or null */
+  StoredMatrix weight; /* [in, out] */
+  const float *bias;   /* [out] or null */
 } Linear;
 
 /* A matrix of a source with its bias, and where its columns go. */
@@ -35,29 +34,20 @@ typedef struct LinearSource {
   size_t first_input, inputs;
 } LinearSource;
 
-/* Pairs of inputs in a panel, whole steps of the kernels. */
-static inline size_t linear_pairs(size_t in) {
-  return size_round_up(in, 2 * KERNEL_STEP) / 2;
-}
-
 /* Reserves the matrix's place in a layout and returns its offset. */
 size_t linear_reserve(Layout *layout, size_t in, size_t out, AttendStorage storage);
 
 /* The matrix at its place and with its bias, or null, both to be filled. */
 Linear linear_at(size_t in, size_t out, AttendStorage storage, void *matrix, const float *bias);
 
-/* Fills the columns and inputs that the source has, of a Linear at `matrix`. Both begin at
- * multiples of KERNEL_PANEL and end at one, or with the matrix. */
-void linear_fill(const AttendContext *context, const LinearSource *source, const Linear *linear,
-                 void *matrix);
+/* Fills the columns and inputs that the source has. Both begin at multiples of KERNEL_PANEL and end
+ * at one, or with the matrix. */
+void linear_fill(const AttendContext *context, const LinearSource *source, const Linear *linear);
 
 /* Fills the bias with those of all parts, zeros where one has none. */
 void linear_fill_bias(const LinearPart *parts, size_t count, float *bias);
 
 /* Bytes of the matrix in its storage, without padding. */
 double linear_bytes(const Linear *linear);
-
-/* The weight of input i and column o, as it is stored. */
-float linear_weight(const Linear *linear, size_t i, size_t o);
 
 #endif

@@ -32,8 +32,9 @@ static void project_strip(void *argument, size_t index, size_t thread) {
   const size_t first = index * job->columns;
   const size_t columns = size_min(job->columns, linear->out - first);
   (void)thread;
-  job->kernels->project(job->rows, linear->in, columns, job->x, linear->in, linear->weight + first,
-                        linear->out, job->y + first, linear->out);
+  job->kernels->project(job->rows, linear->in, columns, job->x, linear->in,
+                        stored_floats(&linear->weight, 0, 0) + first, linear->out, job->y + first,
+                        linear->out);
 }
 
 /* Pieces as long as possible, but at least two for each thread. */
@@ -44,7 +45,7 @@ static size_t piece_columns(size_t out, size_t threads) {
 
 void project_rows(AttendContext *context, const Linear *linear, size_t rows, const float *x,
                   void *scratch, float *y) {
-  if (linear->storage != ATTEND_STORAGE_FP32 ||
+  if (linear->weight.number != KERNEL_FP32 ||
       context->settings.precision != ATTEND_PRECISION_FP32) {
     project_panels(context, linear, rows, x, scratch, y);
     return;
@@ -68,7 +69,8 @@ void project_rows(AttendContext *context, const Linear *linear, size_t rows, con
   }
   BlasScope scope;
   blas_begin(&scope, parallel_allowed(threads));
-  blas_gemm(rows, linear->out, linear->in, 1.0f, x, linear->in, linear->weight, linear->out, false,
-            linear->bias ? 1.0f : 0.0f, y, linear->out);
+  blas_gemm(rows, linear->out, linear->in, 1.0f, x, linear->in,
+            stored_floats(&linear->weight, 0, 0), linear->out, false, linear->bias ? 1.0f : 0.0f, y,
+            linear->out);
   blas_end(&scope);
 }

@@ -57,7 +57,7 @@ typedef struct Places {
 static Places lay_out(const AttendContext *context, size_t in, size_t out, size_t rows,
                       Layout *layout) {
   const size_t bf16_terms = precision_terms(context->settings.precision);
-  const size_t held = size_min(rows, BLOCK_ROWS), pairs = linear_pairs(in);
+  const size_t held = size_min(rows, BLOCK_ROWS), pairs = stored_word_rows(KERNEL_BF16, in);
   const size_t columns = size_min(size_round_up(out, KERNEL_PANEL), GROUP_PANELS * KERNEL_PANEL);
   const size_t inputs = size_min(2 * pairs, INPUTS);
   Places at = {.x_stride = (bf16_terms ? pairs : 2 * pairs) + ROW_PAD};
@@ -114,64 +114,58 @@ static void lay_rows(void *argument, size_t index, size_t thread) {
   for (size_t r = 0; r < count; r++) memcpy(to + r * job->at.x_stride, row[r], in * sizeof *to);
 }
 
-/* W from column `column`, a multiple of P, and input i on as it lies in panels. */
-static KernelPairs stored_weights(const Job *job, size_t column, size_t i) {
-  KernelPairs stored = job->linear->panels;
-  stored.pairs += column / KERNEL_PANEL * stored.stride + i / 2 * KERNEL_PANEL;
-  return stored;
-}
-
-/* Inputs i .. i + inputs of the piece's columns, split into as many terms as are multiplied. */
-static KernelPairs split_inputs(const Job *job, const Piece *piece, size_t i, size_t inputs) {
+/* Inputs i .. i + inputs of the piece's columns as the bf16 terms that the precision multiplies. */
+static KernelPairs convert_inputs(const Job *job, const Piece *piece, size_t i, size_t inputs) {
   const Linear *const linear = job->linear;
-  const size_t term = linear_pairs(inputs) * KERNEL_PANEL;
-  const KernelPairs split = {piece->weight, job->bf16_terms, term, job->bf16_terms * term,
-                             KERNEL_BF16};
+  const size_t term = stored_word_rows(KERNEL_BF16, inputs) * KERNEL_PANEL;
+  const KernelPairs converted = {piece->weight, job->bf16_terms, term, job->bf16_terms * term,
+                                 KERNEL_BF16};
   uint32_t *panel = piece->weight;
-  for (size_t c = 0; c < piece->columns; c += KERNEL_PANEL, panel += split.stride) {
+  for (size_t c = 0; c < piece->columns; c += KERNEL_PANEL, panel += converted.stride) {
     const size_t column = piece->column + c;
-    if (linear->storage == ATTEND_STORAGE_FP16) {
-      convert_panel(job->kernels, inputs, stored_weights(job, column, i), job->bf16_terms, term,
-                    panel);
-    } else {
+    if (linear->weight.number == KERNEL_FP32) {
       job->kernels->pack_value_pairs(inputs, size_min(KERNEL_PANEL, linear->out - column),
-                                     linear->weight + i * linear->out + column, linear->out,
+                                     stored_floats(&linear->weight, i, 0) + column, linear->out,
                                      KERNEL_BF16, job->bf16_terms, term, panel);
+    } else {
+      convert_panel(job->kernels, inputs, stored_pairs(&linear->weight, i, column), job->bf16_terms,
+                    term, panel);
     }
   }
-  return split;
+  return converted;
 }
 
 /* Whether W lies as `gemm_bf16` reads it. */
 static bool in_terms(const Linear *linear) {
-  return linear->storage != ATTEND_STORAGE_FP32 && linear->storage != ATTEND_STORAGE_FP16;
+  return linear->weight.number == KERNEL_BF16;
 }
 
 static void multiply_pairs(const Job *job, const Piece *piece, size_t i, size_t inputs) {
-  const KernelPairs weights = in_terms(job->linear) ? stored_weights(job, piece->column, i)
-                                                    : split_inputs(job, piece, i, inputs);
+  const KernelPairs weights = in_terms(job->linear)
+                                  ? stored_pairs(&job->linear->weight, i, piece->column)
+                                  : convert_inputs(job, piece, i, inputs);
   const size_t step = KERNEL_MAX_ROWS / job->kernels->gemm_bf16_rows * job->kernels->gemm_bf16_rows;
   const uint32_t *const x = (const void *)layout_at(job->scratch, job->at.x);
   for (size_t r = 0; r < piece->rows; r += step) {
     const KernelPairs rows = {x + (piece->row + r) * job->at.x_stride + i / 2, job->bf16_terms,
                               job->at.x_term, job->at.x_stride, KERNEL_BF16};
-    job->kernels->gemm_bf16(size_min(step, piece->rows - r), linear_pairs(inputs), piece->columns,
-                            job->bf16_terms, rows, weights, ones, piece->sums + r * piece->columns,
-                            piece->columns);
+    job->kernels->gemm_bf16(size_min(step, piece->rows - r), stored_word_rows(KERNEL_BF16, inputs),
+                            piece->columns, job->bf16_terms, rows, weights, ones,
+                            piece->sums + r * piece->columns, piece->columns);
   }
 }
 
 static void multiply_floats(const Job *job, const Piece *piece, size_t i, size_t inputs) {
   const Kernels *const kernels = job->kernels;
-  const KernelPairs weights = stored_weights(job, piece->column, i);
+  const KernelPairs weights = stored_pairs(&job->linear->weight, i, piece->column);
   const bool wide = weights.terms > 1;
-  const size_t panel = 2 * linear_pairs(inputs) * KERNEL_PANEL;
+  const size_t panel = 2 * stored_word_rows(KERNEL_BF16, inputs) * KERNEL_PANEL;
   const size_t step = kernels->block_rows, stride = job->at.x_stride;
   float *const widened = piece->weight;
   for (size_t p = 0; wide && p < piece->columns / KERNEL_PANEL; p++) {
     KernelPairs from = weights;
     from.pairs += p * from.stride;
-    kernels->widen(linear_pairs(inputs), from, widened + p * panel);
+    kernels->widen(stored_word_rows(KERNEL_BF16, inputs), from, widened + p * panel);
   }
   for (size_t r = 0; r < piece->rows; r += step) {
     const size_t rows = size_min(step, piece->rows - r);
@@ -226,7 +220,7 @@ static void project_piece(void *argument, size_t index, size_t thread) {
  * which the processor's prefetchers follow. */
 static bool takes_whole_panels(const Job *job) {
   const Linear *const linear = job->linear;
-  return job->rows <= FEW_ROWS && (job->bf16_terms ? in_terms(linear) : linear->panels.terms == 1);
+  return job->rows <= FEW_ROWS && (job->bf16_terms ? in_terms(linear) : linear->weight.terms == 1);
 }
 
 /* Columns of a piece: as many panels as go together best, but several pieces for each thread. */

@@ -17,16 +17,20 @@ static void project_row(void *argument, size_t r, size_t thread) {
   const Job *const job = argument;
   const Linear *const linear = job->linear;
   const size_t in = linear->in, out = linear->out;
-  const float *const W = linear->weight, *const bias = linear->bias;
+  const float *const bias = linear->bias;
   const float *const x = job->x + r * in;
   float *const y = job->y + r * out;
   (void)thread;
   for (size_t o = 0; o < out; o++) y[o] = bias ? bias[o] : 0.0f;
-  for (size_t i = 0; W && i < in; i++) {
-    for (size_t o = 0; o < out; o++) y[o] += x[i] * W[i * out + o];
+  if (linear->weight.number == KERNEL_FP32) {
+    const float *const W = stored_floats(&linear->weight, 0, 0);
+    for (size_t i = 0; i < in; i++) {
+      for (size_t o = 0; o < out; o++) y[o] += x[i] * W[i * out + o];
+    }
+    return;
   }
-  for (size_t i = 0; !W && i < in; i++) {
-    for (size_t o = 0; o < out; o++) y[o] += x[i] * linear_weight(linear, i, o);
+  for (size_t i = 0; i < in; i++) {
+    for (size_t o = 0; o < out; o++) y[o] += x[i] * stored_element(&linear->weight, i, o);
   }
 }
 

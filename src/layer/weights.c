@@ -34,9 +34,8 @@ static AttendStatus check_settings(const AttendWeightSource *source, Fault *faul
   }
   if (!attend_storage_name(source->storage)) {
     return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
-                     "source.storage is %d; it must be one of ATTEND_STORAGE_AUTO, %d, to "
-                     "ATTEND_STORAGE_FP16, %d",
-                     (int)source->storage, (int)ATTEND_STORAGE_AUTO, (int)ATTEND_STORAGE_FP16);
+                     "source.storage is %d; it must be one of ATTEND_STORAGE_..., 0 to %d",
+                     (int)source->storage, ATTEND_STORAGE_COUNT - 1);
   }
   if (!isfinite(source->norm_epsilon) || source->norm_epsilon < 0.0f) {
     return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
@@ -178,22 +177,20 @@ static Rope pack_rope(const AttendRope *from, size_t head_dim, void *memory, con
 
 static void fill_weights(const AttendWeightSource *source, const AttendLayerShape *shape,
                          const LayerColumns *c, const Parts *parts, AttendStorage storage,
-                         const Places *at, UnfilledWeights *unfilled) {
-  AttendWeights *const packed = unfilled->weights;
+                         const Places *at, AttendWeights *packed) {
   void *const memory = packed;
   float *const bias = parts->biased ? layout_at(memory, at->qkv_bias) : NULL;
   float *const output_bias = source->output_bias ? layout_at(memory, at->output_bias) : NULL;
   const size_t D = shape->head_dim;
-  unfilled->qkv = layout_at(memory, at->qkv);
-  unfilled->output = layout_at(memory, at->output);
   if (bias) linear_fill_bias(parts->qkv, parts->qkv_count, bias);
   if (output_bias) linear_fill_bias(&parts->output, 1, output_bias);
   *packed = (AttendWeights){
       .shape = *shape,
       .columns = *c,
       .bytes = at->layout.bytes,
-      .qkv = linear_at(shape->width, c->qkv, storage, unfilled->qkv, bias),
-      .output = linear_at(c->context, shape->width, storage, unfilled->output, output_bias),
+      .qkv = linear_at(shape->width, c->qkv, storage, layout_at(memory, at->qkv), bias),
+      .output =
+          linear_at(c->context, shape->width, storage, layout_at(memory, at->output), output_bias),
       .query_norm = copy_floats(memory, at->query_norm, source->query_norm, D),
       .key_norm = copy_floats(memory, at->key_norm, source->key_norm, D),
       .norm_epsilon = (double)source->norm_epsilon,
@@ -202,7 +199,7 @@ static void fill_weights(const AttendWeightSource *source, const AttendLayerShap
 }
 
 AttendStatus weights_begin(AttendContext *context, const AttendLayerShape *shape,
-                           const AttendWeightSource *source, UnfilledWeights *unfilled) {
+                           const AttendWeightSource *source, AttendWeights **weights) {
   Fault *const fault = &context->fault;
   LayerColumns c;
   if (shape_check_layer(shape, &c, fault) || check_settings(source, fault) ||
@@ -219,12 +216,13 @@ AttendStatus weights_begin(AttendContext *context, const AttendLayerShape *shape
                      "(source.rope.table_positions) cannot be counted in bytes",
                      shape->width, source->rope.table_positions);
   }
-  unfilled->weights = memory_allocate(at.layout.bytes);
-  if (!unfilled->weights) {
+  AttendWeights *const packed = memory_allocate(at.layout.bytes);
+  if (!packed) {
     return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY,
                      "%zu bytes for packed weights could not be allocated", at.layout.bytes);
   }
-  fill_weights(source, shape, &c, &parts, storage, &at, unfilled);
+  fill_weights(source, shape, &c, &parts, storage, &at, packed);
+  *weights = packed;
   return ATTEND_OK;
 }
 
@@ -241,18 +239,16 @@ AttendStatus attend_pack_weights(AttendContext *context, const AttendLayerShape 
                                : "weights");
   }
   LayerColumns c;
-  UnfilledWeights unfilled;
   if (shape_check_layer(shape, &c, fault) || check_settings(source, fault) ||
       check_choice(source, fault) || check_addresses(source, fault) ||
-      weights_begin(context, shape, source, &unfilled)) {
+      weights_begin(context, shape, source, weights)) {
     return fault->status;
   }
   const Parts parts = parts_of(source, shape, &c);
   const LinearSource qkv = {parts.qkv, parts.qkv_count, source->orientation, 0, shape->width};
   const LinearSource output = {&parts.output, 1, source->orientation, 0, c.context};
-  *weights = unfilled.weights;
-  linear_fill(context, &qkv, &(*weights)->qkv, unfilled.qkv);
-  linear_fill(context, &output, &(*weights)->output, unfilled.output);
+  linear_fill(context, &qkv, &(*weights)->qkv);
+  linear_fill(context, &output, &(*weights)->output);
   return ATTEND_OK;
 }
 

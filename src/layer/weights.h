@@ -17,15 +17,10 @@ struct AttendWeights {
   Rope rope; /* its frequencies or tables lie in this block too */
 };
 
-/* Weights that are whole but for their matrices, and where these go. */
-typedef struct UnfilledWeights {
-  AttendWeights *weights;
-  void *qkv, *output;
-} UnfilledWeights;
-
-/* Checks all of a source but its matrices, at which it does not look, and takes the memory. The
- * matrices weights->qkv and weights->output are then to be linear_fill()ed. */
+/* Checks everything in a source but its matrices, which it does not read, and takes the memory. The
+ * caller then fills weights->qkv and weights->output by linear_fill(). On failure *weights is
+ * untouched. */
 AttendStatus weights_begin(AttendContext *context, const AttendLayerShape *shape,
-                           const AttendWeightSource *source, UnfilledWeights *unfilled);
+                           const AttendWeightSource *source, AttendWeights **weights);
 
 #endif

@@ -3,8 +3,8 @@
  * The terms are those of the floats that the panel stands for, so that what is multiplied has the
  * same bits as if those floats were stored.
  */
-#ifndef ATTEND_SRC_SPLIT_PANEL_H
-#define ATTEND_SRC_SPLIT_PANEL_H
+#ifndef ATTEND_SRC_STORAGE_CONVERT_PANEL_H
+#define ATTEND_SRC_STORAGE_CONVERT_PANEL_H
 
 #include "kernels/kernels.h"
 #include "size.h"

@@ -89,7 +89,7 @@ bool visit_begin(const Block *block, Tile *tile, Online state, TileScratch scrat
 
 void visit_scores(const Visit *v, size_t from, size_t to) {
   const Job *const job = v->block->head->job;
-  const size_t end = v->tile->form == TILE_ROWS ? v->visible.to : v->end;
+  const size_t end = v->tile->key_rows.first ? v->visible.to : v->end;
   from = size_max(from, v->first);
   to = size_min(to, end);
   if (from >= to) return;
@@ -201,7 +201,7 @@ void visit_weighted_sum(const Visit *v, Columns columns) {
   const VisibleSpan *const span = &v->visible;
   const bool aligned = span->all || (span->from == 0 && span->first[v->block->rows - 1] == 0);
   if (columns.from >= columns.to) return;
-  if (v->tile->form == TILE_PAIRS) {
+  if (tile_in_pairs(v->tile)) {
     sum_pairs(v, masked, columns);
   } else if (!masked && aligned) {
     sum_common_then_ends(v);

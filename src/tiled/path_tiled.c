@@ -35,16 +35,17 @@ static bool rows_are_shown(const AttendContext *context) {
   return context->tap && context->tap_count > 0;
 }
 
-/* The bf16 terms of K and V that the kernels multiply; 0 if they multiply floats or fp16. */
+/* The bf16 terms of K and V that the kernels multiply; 0 if they multiply other numbers. */
 static size_t terms_multiplied(const Problem *p, const Tiling *t) {
   if (!t->first.source->as_stored || !p->cache) return t->bf16_terms;
-  if (p->cache->number == KERNEL_FP16) return 0;
-  return t->bf16_terms ? size_min(t->bf16_terms, p->cache->terms) : p->cache->terms;
+  const StoredMatrix *const keys = &p->cache->keys;
+  if (keys->number != KERNEL_BF16) return 0;
+  return t->bf16_terms ? size_min(t->bf16_terms, keys->terms) : keys->terms;
 }
 
 /* The numbers that K and V are, as the end of the phrase on where they come from; "" for floats. */
 static void describe_numbers(const Problem *p, const Tiling *t, char *text, size_t size) {
-  const bool fp16 = p->cache && p->cache->number == KERNEL_FP16;
+  const bool fp16 = p->cache && p->cache->keys.number == KERNEL_FP16;
   const size_t terms = terms_multiplied(p, t);
   const char *const stored = !fp16 ? "" : t->first.source->as_stored ? " in fp16" : " from fp16";
   if (terms > 0) {

@@ -70,7 +70,7 @@ static void pack_blocks(const KvHead *head, size_t row, size_t rows, float *pack
 static bool meets_pairs(const KvHead *head) {
   const Job *const job = head->job;
   return job->tiling.bf16_terms == 0 && head->plan->source->as_stored && job->problem->cache &&
-         job->problem->cache->terms > 0;
+         job->problem->cache->keys.number != KERNEL_FP32;
 }
 
 void query_pack(const KvHead *head, size_t row, size_t rows) {

@@ -14,14 +14,14 @@ static bool heads_fill(size_t heads, size_t threads) {
  * taken to store what the context's precision multiplies. Numbers in fp16 meet only floats. */
 static const KvSource *choose_cached_source(const AttendCache *cache, size_t rows, size_t R,
                                             size_t bf16_terms) {
-  const size_t terms = cache ? cache->terms : bf16_terms;
-  const size_t page_tokens = cache ? cache->page_tokens : KEY_TILE;
-  if (bf16_terms == 0 && terms > 0) {
-    return terms == 1 && rows <= R ? &kv_source_cached : &kv_source_widened;
+  if (!cache) return &kv_source_cached;
+  const KernelNumber number = cache->keys.number;
+  if (bf16_terms == 0) {
+    if (number == KERNEL_FP32) return &kv_source_cached;
+    return cache->keys.terms == 1 && rows <= R ? &kv_source_cached : &kv_source_widened;
   }
-  const bool other_form = terms == 0 || (cache && cache->number == KERNEL_FP16);
-  if (bf16_terms > 0 && other_form) return &kv_source_converted;
-  return bf16_terms > 1 && page_tokens < KEY_TILE ? &kv_source_gathered : &kv_source_cached;
+  if (number != KERNEL_BF16) return &kv_source_converted;
+  return bf16_terms > 1 && cache->page_tokens < KEY_TILE ? &kv_source_gathered : &kv_source_cached;
 }
 
 static const KvSource *choose_source(const Problem *p, const SequencePlan *plan, size_t R,

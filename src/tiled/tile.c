@@ -14,25 +14,29 @@ static size_t keys_of(const KvHead *head, size_t tile) {
   return size_min(KEY_TILE, head->plan->sequence.key_limit - tile * KEY_TILE);
 }
 
+/* A packed tile in one part, of floats or of the precision's bf16 terms. */
 Tile tile_packed(const KvHead *head, size_t tile, float *key, float *value) {
   const Tiling *const t = &head->job->tiling;
-  Tile found = {.first = tile * KEY_TILE,
+  const KernelNumber number = t->bf16_terms ? KERNEL_BF16 : KERNEL_FP32;
+  const size_t D = head->job->problem->shape.head_dim;
+  const size_t key_rows = t->bf16_terms ? t->key_pairs : D;
+  const size_t value_rows = stored_word_rows(number, KEY_TILE);
+  return (Tile){.first = tile * KEY_TILE,
                 .keys = keys_of(head, tile),
-                .form = t->bf16_terms ? TILE_PAIRS : TILE_PANELS,
                 .key_part = KEY_TILE,
-                .value_part = KEY_TILE};
-  if (t->bf16_terms) {
-    found.key_pairs[0] = (KernelPairs){words_as_pairs(key), t->bf16_terms, KEY_TILE * t->key_pairs,
-                                       t->key_pairs * KERNEL_PANEL, KERNEL_BF16};
-    found.value_pairs[0] =
-        (KernelPairs){words_as_pairs(value), t->bf16_terms, KEY_TILE / 2 * t->value_columns,
-                      (size_t)KEY_TILE / 2 * KERNEL_PANEL, KERNEL_BF16};
-  } else {
-    found.key[0] = key;
-    found.value[0] = value;
-    found.value_stride = (size_t)KEY_TILE * KERNEL_PANEL;
-  }
-  return found;
+                .value_part = KEY_TILE,
+                .key = {{.number = number,
+                         .terms = size_max(t->bf16_terms, 1),
+                         .panel_columns = KERNEL_PANEL,
+                         .term_stride = key_rows * KEY_TILE,
+                         .panel_stride = key_rows * KERNEL_PANEL,
+                         .words = words_as_pairs(key)}},
+                .value = {{.number = number,
+                           .terms = size_max(t->bf16_terms, 1),
+                           .panel_columns = KERNEL_PANEL,
+                           .term_stride = value_rows * t->value_columns,
+                           .panel_stride = value_rows * KERNEL_PANEL,
+                           .words = words_as_pairs(value)}}};
 }
 
 Tile tile_in_place(const KvHead *head, size_t tile) {
@@ -41,13 +45,8 @@ Tile tile_in_place(const KvHead *head, size_t tile) {
   const size_t first = tile * KEY_TILE;
   Tile place = {.first = first,
                 .keys = keys_of(head, tile),
-                .form = TILE_ROWS,
-                .key_part = KEY_TILE,
-                .value_part = KEY_TILE,
-                .key = {problem_key(p, s, first, head->g)},
-                .value = {problem_value(p, s, first, head->g)},
-                .key_stride = p->key.token_stride,
-                .value_stride = p->value.token_stride};
+                .key_rows = {problem_key(p, s, first, head->g), p->key.token_stride},
+                .value_rows = {problem_value(p, s, first, head->g), p->value.token_stride}};
   if (first + 2 * KEY_TILE <= s->key_limit) {
     place.next_key = (KernelAhead){problem_key(p, s, first + KEY_TILE, head->g),
                                    p->key.token_stride, p->shape.head_dim};
@@ -62,57 +61,45 @@ Tile tile_of_cache(const KvHead *head, size_t tile) {
   const size_t pages = size_ceil_divide(s->key_tokens, cache->page_tokens);
   Tile found = {.first = tile * KEY_TILE,
                 .keys = keys_of(head, tile),
-                .form = cache->terms ? TILE_PAIRS : TILE_PANELS,
                 .key_part = cache->page_tokens,
-                .value_part = cache->page_tokens,
-                .value_stride = cache->page_tokens * KERNEL_PANEL};
+                .value_part = cache->page_tokens};
   for (size_t k = 0; k < parts && page + k < pages; k++) {
-    if (cache->terms) {
-      found.key_pairs[k] = kvcache_key_pairs(cache, s->slot, page + k, head->g);
-      found.value_pairs[k] = kvcache_value_pairs(cache, s->slot, page + k, head->g);
-    } else {
-      found.key[k] = kvcache_keys(cache, s->slot, page + k, head->g);
-      found.value[k] = kvcache_values(cache, s->slot, page + k, head->g);
-    }
+    found.key[k] = kvcache_keys(cache, s->slot, page + k, head->g);
+    found.value[k] = kvcache_values(cache, s->slot, page + k, head->g);
   }
   return found;
 }
 
-/* Scores of keys in pairs, from key `at` of one part on. */
-static void score_pairs(const Job *job, size_t rows, size_t keys, Query query, KernelPairs key,
-                        size_t at, float *scores) {
-  const Tiling *const t = &job->tiling;
-  const size_t D = job->problem->shape.head_dim;
-  key.pairs += at / KERNEL_PANEL * key.stride;
-  if (t->bf16_terms) {
-    job->kernels->gemm_bf16(rows, t->key_pairs, keys, t->bf16_terms, query.pairs, key, NULL, scores,
-                            KEY_TILE);
+/* Scores of keys of one part, from its key `at` on. */
+static void score_part(const Job *job, size_t rows, size_t keys, Query query,
+                       const StoredMatrix *key, size_t at, float *scores) {
+  const Kernels *const kernels = job->kernels;
+  const size_t D = job->problem->shape.head_dim, terms = job->tiling.bf16_terms;
+  if (key->number == KERNEL_FP32) {
+    kernels->scores(rows, D, keys, query.floats, stored_floats(key, 0, at), scores, KEY_TILE);
+  } else if (terms) {
+    kernels->gemm_bf16(rows, job->tiling.key_pairs, keys, terms, query.pairs,
+                       stored_pairs(key, 0, at), NULL, scores, KEY_TILE);
   } else {
-    job->kernels->gemm_mixed(rows, D, keys, query.floats, D, key, NULL, scores, KEY_TILE);
+    kernels->gemm_mixed(rows, D, keys, query.floats, D, stored_pairs(key, 0, at), NULL, scores,
+                        KEY_TILE);
   }
 }
 
 void tile_scores(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to, Query query,
                  float *scores) {
-  const Kernels *const kernels = job->kernels;
-  const size_t D = job->problem->shape.head_dim;
-  if (tile->form == TILE_ROWS) {
-    const KernelAhead values = {tile->value[0] + from * tile->value_stride, tile->value_stride,
+  if (tile->key_rows.first) {
+    const TileRows *const key = &tile->key_rows, *const value = &tile->value_rows;
+    const KernelAhead values = {value->first + from * value->stride, value->stride,
                                 job->problem->shape.value_dim};
-    kernels->unpacked_scores(rows, D, to - from, query.floats,
-                             tile->key[0] + from * tile->key_stride, tile->key_stride,
-                             scores + from, KEY_TILE, values);
+    job->kernels->unpacked_scores(rows, job->problem->shape.head_dim, to - from, query.floats,
+                                  key->first + from * key->stride, key->stride, scores + from,
+                                  KEY_TILE, values);
     return;
   }
   for (size_t j = from; j < to;) {
-    const size_t part = j / tile->key_part, at = j % tile->key_part;
-    const size_t end = size_min(to, (part + 1) * tile->key_part);
-    if (tile->form == TILE_PAIRS) {
-      score_pairs(job, rows, end - j, query, tile->key_pairs[part], at, scores + j);
-    } else {
-      kernels->scores(rows, D, end - j, query.floats, tile->key[part] + at * D, scores + j,
-                      KEY_TILE);
-    }
+    const size_t part = j / tile->key_part, end = size_min(to, (part + 1) * tile->key_part);
+    score_part(job, rows, end - j, query, &tile->key[part], j % tile->key_part, scores + j);
     j = end;
   }
 }
@@ -120,10 +107,11 @@ void tile_scores(const Job *job, const Tile *tile, size_t rows, size_t from, siz
 void tile_weighted_sum(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to,
                        const float *weights, const float *rescale, Online state) {
   const Kernels *const kernels = job->kernels;
-  if (tile->form == TILE_ROWS) {
+  if (tile->value_rows.first) {
+    const TileRows *const value = &tile->value_rows;
     kernels->unpacked_sum(rows, to - from, job->problem->shape.value_dim, weights + from, KEY_TILE,
-                          tile->value[0] + from * tile->value_stride, tile->value_stride, rescale,
-                          state.acc, state.stride, tile->next_key);
+                          value->first + from * value->stride, value->stride, rescale, state.acc,
+                          state.stride, tile->next_key);
     return;
   }
   size_t j = from;
@@ -131,8 +119,8 @@ void tile_weighted_sum(const Job *job, const Tile *tile, size_t rows, size_t fro
     const size_t part = j / tile->value_part, at = j % tile->value_part;
     const size_t end = size_min(to, (part + 1) * tile->value_part);
     kernels->weighted_sum(rows, end - j, state.stride, weights + j, KEY_TILE,
-                          tile->value[part] + at * KERNEL_PANEL, tile->value_stride, rescale,
-                          state.acc, state.stride);
+                          stored_floats(&tile->value[part], at, 0), tile->value[part].panel_stride,
+                          rescale, state.acc, state.stride);
     rescale = NULL;
     j = end;
   } while (j < to);
@@ -148,8 +136,8 @@ void tile_weighted_sum_pairs(const Job *job, const Tile *tile, size_t rows, size
   for (size_t j = from; j < to;) {
     const size_t part = j / tile->value_part, at = j % tile->value_part;
     const size_t end = size_min(to, (part + 1) * tile->value_part);
-    KernelPairs value = tile->value_pairs[part], weight = weights.pairs;
-    value.pairs += columns.from / KERNEL_PANEL * value.stride + at / 2 * KERNEL_PANEL;
+    const KernelPairs value = stored_pairs(&tile->value[part], at, columns.from);
+    KernelPairs weight = weights.pairs;
     if (bf16_terms) {
       weight.pairs += j / 2;
       job->kernels->gemm_bf16(rows, size_round_up(end - j, KERNEL_PANEL) / 2, width, bf16_terms,

@@ -6,26 +6,32 @@
 #ifndef ATTEND_SRC_TILED_TILE_H
 #define ATTEND_SRC_TILED_TILE_H
 
+#include "storage/stored_matrix.h"
 #include "tiled/kv_head.h"
 
 #define TILE_PARTS (KEY_TILE / KERNEL_PANEL)
 
-/* Rows and panels are floats. Pairs meet pairs of queries and weights in `gemm_bf16`, or in the
- * precision fp32 floats in `gemm_mixed`; pairs of fp16 meet only floats. */
-typedef enum TileForm { TILE_ROWS, TILE_PANELS, TILE_PAIRS } TileForm;
+/* Rows of the caller's views, from the first key of a tile on. */
+typedef struct TileRows {
+  const float *first; /* null: the tile is not rows */
+  size_t stride;
+} TileRows;
 
 typedef struct Tile {
-  size_t first; /* key */
-  size_t keys;  /* of the tile that are below the limit of the sequence */
-  TileForm form;
-  size_t key_part, value_part;     /* keys of a part */
-  const float *key[TILE_PARTS];    /* each part of panels; key[0]: the first row */
-  const float *value[TILE_PARTS];  /* likewise */
-  size_t key_stride, value_stride; /* from row to row; from panel of V to panel of V */
-  KernelPairs key_pairs[TILE_PARTS], value_pairs[TILE_PARTS]; /* each part of pairs */
-  KernelAhead next_key;                                       /* rows of the tile after it */
-  enum { FINITE_UNKNOWN, FINITE_YES, FINITE_NO } finite;      /* its values, once asked */
+  size_t first;                  /* key */
+  size_t keys;                   /* of the tile that are below the limit of the sequence */
+  TileRows key_rows, value_rows; /* or these, or the parts below */
+  size_t key_part, value_part;   /* keys of a part */
+  StoredMatrix key[TILE_PARTS], value[TILE_PARTS];       /* [D, keys] and [keys, Dv] */
+  KernelAhead next_key;                                  /* rows of the tile after it */
+  enum { FINITE_UNKNOWN, FINITE_YES, FINITE_NO } finite; /* its values, once asked */
 } Tile;
+
+/* Whether the tile is pairs. They meet bf16 terms of queries and weights in `gemm_bf16`, or in the
+ * precision fp32 floats in `gemm_mixed`. Pairs of fp16 meet only floats. */
+static inline bool tile_in_pairs(const Tile *tile) {
+  return !tile->key_rows.first && tile->value[0].number != KERNEL_FP32;
+}
 
 /* The queries of a register block, scaled: a packed block or rows of D floats, or pairs. */
 typedef struct Query {

@@ -94,13 +94,11 @@ Tile tile_widen(const KvHead *head, size_t tile, float *key, float *value) {
   const size_t D = job->problem->shape.head_dim;
   for (size_t j = 0; j < stored.keys; j += KERNEL_PANEL) {
     const size_t part = j / stored.key_part, at = j % stored.key_part;
-    KernelPairs keys = stored.key_pairs[part], values = stored.value_pairs[part];
-    keys.pairs += at / KERNEL_PANEL * keys.stride;
-    values.pairs += at / 2 * KERNEL_PANEL;
+    const KernelPairs keys = stored_pairs(&stored.key[part], 0, at);
     job->kernels->widen(size_ceil_divide(D, 2), keys, key + j * D);
     for (size_t c = 0; c < job->tiling.value_columns; c += KERNEL_PANEL) {
+      const KernelPairs values = stored_pairs(&stored.value[part], at, c);
       job->kernels->widen(KERNEL_PANEL / 2, values, value + c * KEY_TILE + j * KERNEL_PANEL);
-      values.pairs += values.stride;
     }
   }
   return tile_packed(head, tile, key, value);
@@ -110,33 +108,30 @@ Tile tile_widen(const KvHead *head, size_t tile, float *key, float *value) {
 static void convert_keys(const Job *job, const Tile *stored, size_t j, float *key) {
   const Tiling *const t = &job->tiling;
   const size_t D = job->problem->shape.head_dim;
-  const size_t part = j / stored->key_part, at = j % stored->key_part;
-  if (stored->form == TILE_PAIRS) {
-    KernelPairs pairs = stored->key_pairs[part];
-    pairs.pairs += at / KERNEL_PANEL * pairs.stride;
-    convert_panel(job->kernels, D, pairs, t->bf16_terms, key_term(t), key_pairs_at(t, key, j));
-  } else {
-    job->kernels->pack_value_pairs(D, KERNEL_PANEL, stored->key[part] + at * D, KERNEL_PANEL,
+  const StoredMatrix *const keys = &stored->key[j / stored->key_part];
+  const size_t at = j % stored->key_part;
+  if (keys->number == KERNEL_FP32) {
+    job->kernels->pack_value_pairs(D, KERNEL_PANEL, stored_floats(keys, 0, at), KERNEL_PANEL,
                                    KERNEL_BF16, t->bf16_terms, key_term(t),
                                    key_pairs_at(t, key, j));
+  } else {
+    convert_panel(job->kernels, D, stored_pairs(keys, 0, at), t->bf16_terms, key_term(t),
+                  key_pairs_at(t, key, j));
   }
 }
 
 /* Columns from c on of the values of the same keys. */
 static void convert_values(const Job *job, const Tile *stored, size_t j, size_t c, float *value) {
   const Tiling *const t = &job->tiling;
-  const size_t rows = size_min(KERNEL_PANEL, stored->keys - j), panel = c / KERNEL_PANEL;
-  const size_t part = j / stored->value_part, at = j % stored->value_part;
+  const StoredMatrix *const values = &stored->value[j / stored->value_part];
+  const size_t rows = size_min(KERNEL_PANEL, stored->keys - j), at = j % stored->value_part;
   uint32_t *const to = value_pairs_at(value, j, c);
-  if (stored->form == TILE_PAIRS) {
-    KernelPairs pairs = stored->value_pairs[part];
-    pairs.pairs += panel * pairs.stride + at / 2 * KERNEL_PANEL;
-    convert_panel(job->kernels, rows, pairs, t->bf16_terms, value_term(t), to);
+  if (values->number == KERNEL_FP32) {
+    job->kernels->pack_value_pairs(rows, KERNEL_PANEL, stored_floats(values, at, c), KERNEL_PANEL,
+                                   KERNEL_BF16, t->bf16_terms, value_term(t), to);
   } else {
-    const float *const floats =
-        stored->value[part] + panel * stored->value_stride + at * KERNEL_PANEL;
-    job->kernels->pack_value_pairs(rows, KERNEL_PANEL, floats, KERNEL_PANEL, KERNEL_BF16,
-                                   t->bf16_terms, value_term(t), to);
+    convert_panel(job->kernels, rows, stored_pairs(values, at, c), t->bf16_terms, value_term(t),
+                  to);
   }
 }
 
@@ -153,22 +148,24 @@ Tile tile_convert(const KvHead *head, size_t tile, float *key, float *value) {
 }
 
 Tile tile_gather(const KvHead *head, size_t tile, float *value) {
-  const Job *const job = head->job;
+  const Tiling *const t = &head->job->tiling;
   Tile gathered = tile_of_cache(head, tile);
-  const Tiling *const t = &job->tiling;
-  const size_t terms = size_min(t->bf16_terms, gathered.value_pairs[0].terms);
+  StoredMatrix values = gathered.value[0];
+  values.terms = size_min(t->bf16_terms, values.terms);
+  values.term_stride = value_term(t);
+  values.panel_stride = (size_t)KEY_TILE / 2 * KERNEL_PANEL;
+  values.words = words_as_pairs(value);
+  const size_t bytes = gathered.value_part / 2 * KERNEL_PANEL * sizeof *values.words;
   for (size_t j = 0; j < gathered.keys; j += gathered.value_part) {
-    const KernelPairs from = gathered.value_pairs[j / gathered.value_part];
-    const size_t bytes = gathered.value_part / 2 * KERNEL_PANEL * sizeof *from.pairs;
-    for (size_t p = 0; p < terms; p++) {
+    const StoredMatrix *const page = &gathered.value[j / gathered.value_part];
+    for (size_t term = 0; term < values.terms; term++) {
       for (size_t c = 0; c < t->value_columns; c += KERNEL_PANEL) {
-        memcpy(value_pairs_at(value, j, c) + p * value_term(t),
-               from.pairs + p * from.term_stride + c / KERNEL_PANEL * from.stride, bytes);
+        memcpy(stored_at(&values, j, c) + term * values.term_stride,
+               stored_at(page, 0, c) + term * page->term_stride, bytes);
       }
     }
   }
   gathered.value_part = KEY_TILE;
-  gathered.value_pairs[0] = (KernelPairs){words_as_pairs(value), terms, value_term(t),
-                                          (size_t)KEY_TILE / 2 * KERNEL_PANEL, KERNEL_BF16};
+  gathered.value[0] = values;
   return gathered;
 }

@@ -11,23 +11,24 @@ static void copy_visible_row(const uint32_t *from, const bool *visible, uint32_t
 
 Tile visible_values_copy(const Job *job, const Tile *tile, size_t from, size_t to, Columns columns,
                          const bool *visible, uint32_t *pairs) {
-  const size_t term = KEY_TILE / 2 * job->tiling.value_columns;
-  const size_t stride = (size_t)KEY_TILE / 2 * KERNEL_PANEL;
-  const size_t terms = size_min(size_max(job->tiling.bf16_terms, 1), tile->value_pairs[0].terms);
   Tile copy = *tile;
+  StoredMatrix *const to_value = &copy.value[0];
+  to_value->terms = size_min(size_max(job->tiling.bf16_terms, 1), tile->value[0].terms);
+  to_value->panel_stride = (size_t)KEY_TILE / 2 * KERNEL_PANEL;
+  to_value->term_stride = KEY_TILE / 2 * job->tiling.value_columns;
+  to_value->words = pairs;
+  copy.value_part = KEY_TILE;
   for (size_t j = from; j < size_round_up(to, KERNEL_PANEL); j += 2) {
-    const KernelPairs source = tile->value_pairs[j / tile->value_part];
-    const uint32_t *const row = source.pairs + j % tile->value_part / 2 * KERNEL_PANEL;
-    for (size_t p = 0; p < terms; p++) {
-      for (size_t c = columns.from; c < columns.to; c += KERNEL_PANEL) {
-        const size_t panel = c / KERNEL_PANEL;
-        copy_visible_row(row + p * source.term_stride + panel * source.stride, visible + j,
-                         pairs + p * term + panel * stride + j / 2 * KERNEL_PANEL);
+    const StoredMatrix *const part = &tile->value[j / tile->value_part];
+    for (size_t c = columns.from; c < columns.to; c += KERNEL_PANEL) {
+      const uint32_t *const row = stored_at(part, j % tile->value_part, c);
+      uint32_t *const row_copy = stored_at(to_value, j, c);
+      for (size_t term = 0; term < to_value->terms; term++) {
+        copy_visible_row(row + term * part->term_stride, visible + j,
+                         row_copy + term * to_value->term_stride);
       }
     }
   }
-  copy.value_part = KEY_TILE;
-  copy.value_pairs[0] = (KernelPairs){pairs, terms, term, stride, tile->value_pairs[0].number};
   return copy;
 }
 
@@ -52,33 +53,26 @@ static bool are_finite(const uint32_t *pairs, size_t count, KernelNumber number)
   return !odd;
 }
 
-static bool pairs_are_finite(const Tile *tile, size_t Dv, size_t j) {
-  const KernelPairs value = tile->value_pairs[j / tile->value_part];
-  const uint32_t *const row = value.pairs + j % tile->value_part / 2 * KERNEL_PANEL;
-  bool finite = true;
-  for (size_t c = 0; finite && c < Dv; c += KERNEL_PANEL) {
-    finite = are_finite(row + c / KERNEL_PANEL * value.stride, size_min(KERNEL_PANEL, Dv - c),
-                        value.number);
-  }
-  return finite;
-}
-
+/* Row j of the tile's values, and row j + 1 too in pairs. */
 static bool row_is_finite(const Tile *tile, size_t Dv, size_t j) {
-  if (tile->form == TILE_PAIRS) return pairs_are_finite(tile, Dv, j);
-  if (tile->form == TILE_ROWS) return is_finite(tile->value[0] + j * tile->value_stride, Dv);
-  const size_t part = j / tile->value_part, at = j % tile->value_part;
-  const float *const first = tile->value[part] + at * KERNEL_PANEL;
-  bool finite = true;
-  for (size_t c = 0; finite && c < Dv; c += KERNEL_PANEL) {
-    finite =
-        is_finite(first + c / KERNEL_PANEL * tile->value_stride, size_min(KERNEL_PANEL, Dv - c));
+  if (tile->value_rows.first) {
+    return is_finite(tile->value_rows.first + j * tile->value_rows.stride, Dv);
   }
-  return finite;
+  const StoredMatrix *const value = &tile->value[j / tile->value_part];
+  const size_t row = j % tile->value_part;
+  for (size_t c = 0; c < Dv; c += KERNEL_PANEL) {
+    const size_t columns = size_min(KERNEL_PANEL, Dv - c);
+    const bool finite = value->number == KERNEL_FP32
+                            ? is_finite(stored_floats(value, row, c), columns)
+                            : are_finite(stored_at(value, row, c), columns, value->number);
+    if (!finite) return false;
+  }
+  return true;
 }
 
 bool visible_values_are_finite(const Job *job, Tile *tile) {
   if (tile->finite == FINITE_UNKNOWN) {
-    const bool pairs = tile->form == TILE_PAIRS;
+    const bool pairs = tile_in_pairs(tile);
     const size_t end = pairs ? size_round_up(tile->keys, KERNEL_PANEL) : tile->keys;
     size_t j = 0;
     while (j < end && row_is_finite(tile, job->problem->shape.value_dim, j)) j += pairs ? 2 : 1;

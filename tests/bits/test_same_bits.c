@@ -186,7 +186,7 @@ static void layouts_and_single_heads(void **state) {
     CoreCase spec = {.shape = {2, 90, 300, 6, 2, 48, 40}, .q_start = 210};
     CoreProblem problem = problem_new(&spec);
     Result expected = core_run_problem(&problem, engine, 2);
-    static const Layout layouts[] = {LAYOUT_BHND, LAYOUT_NBHD, LAYOUT_PADDED};
+    static const CaseLayout layouts[] = {LAYOUT_BHND, LAYOUT_NBHD, LAYOUT_PADDED};
     for (size_t l = 0; l < COUNT_OF(layouts); l++) {
       spec.layout = layouts[l];
       CoreProblem other = problem_new(&spec);

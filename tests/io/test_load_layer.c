@@ -26,9 +26,11 @@ static void require_same_weights(const AttendWeights *got, const AttendWeights *
   const size_t E = got->shape.width;
   assert_memory_equal(&got->shape, &expected->shape, sizeof got->shape);
   assert_int_equal(got->bytes, expected->bytes);
-  require_same(got->qkv.weight, expected->qkv.weight, E * got->columns.qkv, family, "W_qkv");
+  require_same(stored_floats(&got->qkv.weight, 0, 0), stored_floats(&expected->qkv.weight, 0, 0),
+               E * got->columns.qkv, family, "W_qkv");
   require_same(got->qkv.bias, expected->qkv.bias, got->columns.qkv, family, "b_qkv");
-  require_same(got->output.weight, expected->output.weight, got->columns.context * E, family,
+  require_same(stored_floats(&got->output.weight, 0, 0),
+               stored_floats(&expected->output.weight, 0, 0), got->columns.context * E, family,
                "W_o");
   require_same(got->output.bias, expected->output.bias, E, family, "b_o");
   require_same(got->query_norm, expected->query_norm, got->shape.head_dim, family, "query_norm");
@@ -113,16 +115,17 @@ static void check_stored(void **state, AttendContext *context, const ModelFamily
   model_files_write(&files, scratch_path(state, "stored", folder));
   assert_int_equal(attend_load_layer(context, folder, 1, storage, &layer, error, sizeof error), 0);
   assert_int_equal(attend_load_layer(context, folder, 1, other, &plain, error, sizeof error), 0);
-  assert_int_equal(layer.weights->qkv.storage, storage);
+  assert_int_equal(layer.weights->qkv.weight.number, storage_format(storage).number);
+  assert_int_equal(layer.weights->qkv.weight.terms, storage_format(storage).terms);
   const Linear *const got[] = {&layer.weights->qkv, &layer.weights->output};
   const Linear *const expected[] = {&plain.weights->qkv, &plain.weights->output};
   for (size_t k = 0; k < 2; k++)
     for (size_t i = 0; i < got[k]->in; i++)
       for (size_t o = 0; o < got[k]->out; o++)
-        if (linear_weight(got[k], i, o) != linear_weight(expected[k], i, o))
+        if (stored_element(&got[k]->weight, i, o) != stored_element(&expected[k]->weight, i, o))
           fail_msg("%s: weight %zu, %zu is %.9g in %s, %.9g in %s", family->name, i, o,
-                   (double)linear_weight(got[k], i, o), attend_storage_name(storage),
-                   (double)linear_weight(expected[k], i, o), attend_storage_name(other));
+                   (double)stored_element(&got[k]->weight, i, o), attend_storage_name(storage),
+                   (double)stored_element(&expected[k]->weight, i, o), attend_storage_name(other));
   attend_free_layer(&layer);
   attend_free_layer(&plain);
   model_files_free(&files);

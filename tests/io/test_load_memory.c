@@ -37,13 +37,11 @@ static const struct {
     {"gpt2-small", {{"h.0.attn.c_attn.weight", 768, 2304}, {"h.0.attn.c_proj.weight", 768, 768}}}};
 
 static void same_matrix(const Linear *got, const Linear *expected) {
-  const size_t panels = (got->out + KERNEL_PANEL - 1) / KERNEL_PANEL;
-  assert_int_equal(got->storage, expected->storage);
-  if (got->storage == ATTEND_STORAGE_FP32)
-    assert_memory_equal(got->weight, expected->weight, got->in * got->out * sizeof(float));
-  else
-    assert_memory_equal(got->panels.pairs, expected->panels.pairs,
-                        panels * got->panels.stride * sizeof(uint32_t));
+  const size_t panels = size_ceil_divide(got->out, got->weight.panel_columns);
+  assert_int_equal(got->weight.number, expected->weight.number);
+  assert_int_equal(got->weight.terms, expected->weight.terms);
+  assert_memory_equal(got->weight.words, expected->weight.words,
+                      panels * got->weight.panel_stride * sizeof *got->weight.words);
 }
 
 /* The matrices as the tensors' numbers are in memory; W_o is the last. */

@@ -149,7 +149,7 @@ CoreCase case_random(uint64_t seed, size_t query_tile) {
   CoreCase spec = {.seed = seed};
   draw_shape(&d, query_tile, &spec.shape);
   cut_shape(&spec.shape, chance(&d, 16) ? LARGE_COST : SMALL_COST);
-  spec.layout = (Layout)draw(&d, LAYOUT_COUNT);
+  spec.layout = (CaseLayout)draw(&d, LAYOUT_COUNT);
   if (spec.layout == LAYOUT_FUSED && spec.shape.query_tokens <= 300)
     spec.shape.key_tokens = spec.shape.query_tokens;
   else if (spec.layout == LAYOUT_FUSED)

@@ -9,14 +9,14 @@
 #include "attend/attend.h"
 
 /* How the four operands of a core call lie in memory. */
-typedef enum Layout {
+typedef enum CaseLayout {
   LAYOUT_BNHD,   /* heads side by side */
   LAYOUT_BHND,   /* heads apart */
   LAYOUT_NBHD,   /* batch inside tokens */
   LAYOUT_FUSED,  /* Q, K, V as chunks of one [B, N, Hq*D + Hk*D + Hk*Dv]; wants Nq == Nk */
   LAYOUT_PADDED, /* BNHD with gaps after every row and token, starting at an odd offset */
   LAYOUT_SHARED, /* BHND, and one K and V for the whole batch: batch stride 0 */
-} Layout;
+} CaseLayout;
 #define LAYOUT_COUNT 6
 
 /* What hidden places hold. */
@@ -59,7 +59,7 @@ typedef struct CaseOptions {
 
 typedef struct CoreCase {
   AttendShape shape;
-  Layout layout;
+  CaseLayout layout;
   bool bidirectional;
   int64_t q_start;
   float scale;

@@ -16,7 +16,7 @@ typedef struct Placement {
   size_t offset, batch_stride, token_stride, head_stride, extent;
 } Placement;
 
-static Placement place(Layout layout, size_t batch, size_t tokens, size_t heads, size_t dim) {
+static Placement place(CaseLayout layout, size_t batch, size_t tokens, size_t heads, size_t dim) {
   Placement p = {0, tokens * heads * dim, heads * dim, dim, 0};
   if (layout == LAYOUT_BHND || layout == LAYOUT_SHARED) {
     p.token_stride = dim;
@@ -86,7 +86,7 @@ static void place_fused(CoreProblem *problem) {
 
 static void place_apart(CoreProblem *problem) {
   const AttendShape *const s = &problem->spec.shape;
-  const Layout layout = problem->spec.layout;
+  const CaseLayout layout = problem->spec.layout;
   const size_t kv_batch = key_batch(&problem->spec);
   const Placement places[3] = {
       place(layout, query_batch(&problem->spec), s->query_tokens, s->query_heads, s->head_dim),

@@ -159,8 +159,10 @@ static void tokens_lie_in_panels(void **state) {
                    from_token(key, j), from_token(value, j));
     for (size_t r = 0; r < 2 * TOKENS; r++) {
       const size_t g = r % 2, j = r / 2, at = j % 64;
-      const float *const keys = kvcache_keys(cache, 0, j / 64, g);
-      const float *const values = kvcache_values(cache, 0, j / 64, g);
+      const StoredMatrix stored_keys = kvcache_keys(cache, 0, j / 64, g);
+      const StoredMatrix stored_values = kvcache_values(cache, 0, j / 64, g);
+      const float *const keys = stored_floats(&stored_keys, 0, 0);
+      const float *const values = stored_floats(&stored_values, 0, 0);
       for (size_t d = 0; d < 5; d++)
         assert_memory_equal(&keys[at / P * 5 * P + d * P + at % P], problem_row(&key, 0, j, g) + d,
                             sizeof *keys);

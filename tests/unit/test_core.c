@@ -169,7 +169,7 @@ static void layouts_and_batches(void **state) {
   for (int layout = 0; layout < LAYOUT_COUNT; layout++) {
     for (size_t batch = 1; batch <= 3; batch++) {
       for (size_t heads = 1; heads <= 2; heads++) {
-        CoreCase spec = {.shape = shape_of(45, 45), .layout = (Layout)layout, .seed = batch};
+        CoreCase spec = {.shape = shape_of(45, 45), .layout = (CaseLayout)layout, .seed = batch};
         spec.shape.batch = batch;
         spec.shape.kv_heads = heads;
         spec.shape.query_heads = 3 * heads;

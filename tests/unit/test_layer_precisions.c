@@ -100,15 +100,11 @@ static double rounding(size_t terms) {
   return units[terms];
 }
 
-static double storage_rounding(AttendStorage storage) {
-  return storage == ATTEND_STORAGE_FP16 ? 0x1p-12 : rounding(storage_terms(storage));
-}
-
 /* Of the size of an output that bf16 may move it by: relative errors of activation and weight in
  * each of four products, one behind the other, of which the scores (up to 16 in these layers)
  * multiply that of two; most of it averages out. */
 static double allowed_share(AttendPrecision precision, AttendStorage storage) {
-  return 32 * (2 * rounding(precision_terms(precision)) + storage_rounding(storage));
+  return 32 * (2 * rounding(precision_terms(precision)) + storage_format(storage).rounding);
 }
 
 static void check_precision(const FullLayer *layer, Engine engine, AttendPrecision precision,

@@ -53,7 +53,7 @@ static void ragged_batches(void **state) {
   (void)state;
   static const size_t queries[] = {0, 0, 5, 5, 6, 38, 38, 60};
   static const size_t keys[] = {0, 10, 15, 40, 300, 300, 300, 429};
-  static const Layout layouts[] = {LAYOUT_BNHD, LAYOUT_BHND, LAYOUT_NBHD, LAYOUT_PADDED};
+  static const CaseLayout layouts[] = {LAYOUT_BNHD, LAYOUT_BHND, LAYOUT_NBHD, LAYOUT_PADDED};
   for (size_t l = 0; l < COUNT_OF(layouts); l++) {
     for (int options = 0; options < 2; options++) {
       CoreCase spec = {.shape = {7, 60, 429, 6, 2, 16, 24}, .layout = layouts[l]};
@@ -99,7 +99,7 @@ static void cross_attention(void **state) {
     for (int layout = 0; layout < LAYOUT_COUNT; layout++) {
       if (layout == LAYOUT_FUSED) continue;
       CoreCase spec = {.shape = {3, tokens[k][0], tokens[k][1], 4, 4, 40, 72},
-                       .layout = (Layout)layout,
+                       .layout = (CaseLayout)layout,
                        .bidirectional = true,
                        .poison = POISON_HIDDEN};
       spec.options.mask =

@@ -79,7 +79,7 @@ static Linear pack(const AttendContext *context, const Projection *p, AttendStor
   *memory = guarded_new(layout.bytes, 0);
   linear_fill_bias(p->given, 3, layout_at(*memory, bias));
   const Linear linear = linear_at(p->in, p->out, storage, *memory, layout_at(*memory, bias));
-  linear_fill(context, &source, &linear, *memory);
+  linear_fill(context, &source, &linear);
   return linear;
 }
 
@@ -105,13 +105,13 @@ static double rounding(size_t terms) {
  * an order leaves out of a product of split numbers are those of terms p + q >= order. */
 static double product_error(AttendPrecision precision, AttendStorage storage) {
   static const double left_out[] = {0, 0, 0x1.04p-18, 0x1.04p-26};
-  const bool fp16 = storage == ATTEND_STORAGE_FP16; /* its number is split like a float */
-  const size_t bf16_terms = precision_terms(precision), terms = fp16 ? 0 : storage_terms(storage);
-  const double stored = fp16 ? 0x1p-12 : rounding(terms);
-  if (bf16_terms == 0) return stored;
+  const StorageFormat format = storage_format(storage);
+  const size_t bf16_terms = precision_terms(precision), terms = format.terms;
+  if (bf16_terms == 0) return format.rounding;
   const double x = rounding(bf16_terms);
-  const double w = terms == 0 ? stored + rounding(bf16_terms)
-                              : rounding(bf16_terms < terms ? bf16_terms : terms);
+  /* A number that is stored in another type is split into bf16 terms once more. */
+  const double w = format.number != KERNEL_BF16 ? format.rounding + rounding(bf16_terms)
+                                                : rounding(bf16_terms < terms ? bf16_terms : terms);
   return x + w + x * w + left_out[bf16_terms];
 }
 
@@ -280,7 +280,7 @@ static void exact_storages_have_the_bits_of_fp32(void **state) {
       assert_memory_equal(y, expected, p.rows * p.out * sizeof *y);
       for (size_t i = 0; i < p.in; i++)
         for (size_t o = 0; o < p.out; o++)
-          assert_true(linear_weight(&linear, i, o) == linear_weight(&plain, i, o));
+          assert_true(stored_element(&linear.weight, i, o) == stored_element(&plain.weight, i, o));
       guarded_free(expected, "y");
       guarded_free(y, "y");
       guarded_free(plain_memory, "weights");
