@@ -12,7 +12,6 @@
 #include "bench/core_clock.h"
 #include "bench/interrupt.h"
 #include "bench/timer.h"
-#include "cli/util/progress.h"
 #include "platform/cpu.h"
 
 #define SAMPLE_SECONDS 2e-3
@@ -132,31 +131,32 @@ static bool measure_case(const KernelRun *run, KernelRow *rows, size_t count, Ke
   return true;
 }
 
-static bool measure_rows(KernelRun *run, KernelData *data, Progress *progress) {
+static bool measure_rows(KernelRun *run, KernelData *data, BenchProgress *progress) {
   for (size_t r = 0; r < run->row_count && !interrupt_seen();) {
     KernelRow *const row = &run->rows[r];
     const size_t count = row->timing ? run->isa_count : 1;
-    progress_show(progress, "%s, %s", row->family, row->timing ? row->timing->size : "no timing");
+    progress_show(progress, (BenchMoment){BENCH_STEP_KERNEL, .kernel = row->family,
+                                          .size = row->timing ? row->timing->size : NULL});
     if (row->timing && !measure_case(run, row, count, data)) return false;
     progress->done = r += count;
   }
   return true;
 }
 
-bool kernel_sweep_measure(KernelRun *run) {
+bool kernel_sweep_measure(KernelRun *run, BenchProgress *progress) {
   KernelData data;
-  Progress progress;
-  progress_start(&progress, run->row_count);
-  progress_show(&progress, "limits of one thread");
+  const double start = timer_seconds();
+  progress->done = 0;
+  progress->total = run->row_count;
+  progress_show(progress, (BenchMoment){BENCH_STEP_LIMITS, .number = 1});
   measure_limits(run);
   bool measured = kernel_data_open(run->machine.l3_bytes, run->yardstick_seconds, &data);
   if (measured) {
-    measured = measure_rows(run, &data, &progress);
+    measured = measure_rows(run, &data, progress);
     kernel_data_close(&data);
     measure_limits(run);
   }
-  progress_clear(&progress);
-  run->seconds = timer_seconds() - progress.start;
+  run->seconds = timer_seconds() - start;
   run->interrupted = interrupt_seen();
   return measured;
 }

@@ -9,7 +9,7 @@
 #define BENCH_KERNEL_SWEEP_H
 
 #include "bench/kernel_cases.h"
-#include "bench/results.h"
+#include "bench/progress.h"
 
 typedef struct KernelRow {
   const char *family;
@@ -41,7 +41,7 @@ bool kernel_sweep_open(const BenchConfig *config, KernelRun *run);
 
 /* Measures limits and rows, until interrupt_seen(); whoever calls this has called
  * interrupt_catch(). False if the operands do not fit into memory. */
-bool kernel_sweep_measure(KernelRun *run);
+bool kernel_sweep_measure(KernelRun *run, BenchProgress *progress);
 
 void kernel_sweep_close(KernelRun *run);
 

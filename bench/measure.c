@@ -16,7 +16,6 @@
 #include "bench/allocation.h"
 #include "bench/interrupt.h"
 #include "bench/timer.h"
-#include "cli/util/units.h"
 #include "kernels/kernels.h"
 
 #define SAMPLE_SECONDS 3e-3
@@ -120,8 +119,8 @@ static void read_plan(const MeasureGroup *group, Contender *contender) {
 static void reserve(Contender *contender) {
   const double bytes = (double)contender->row->scratch_bytes;
   if (!allocation_fits(bytes))
-    drop(contender, BENCH_SKIPPED, "its scratch of %s is more memory than is available",
-         unit_bytes(bytes).text);
+    drop(contender, BENCH_SKIPPED, "its scratch of %.1f GiB is more memory than is available",
+         bytes / 0x1p30);
   else if (attend_reserve_workspace(contender->context, contender->row->scratch_bytes) != ATTEND_OK)
     drop(contender, BENCH_SKIPPED, "%s", attend_get_error(contender->context));
 }
@@ -177,20 +176,21 @@ static void predict(const MeasureGroup *group, Contender *contender) {
   if (rate->flops_per_second <= 0) return;
   const double seconds = row->flops / rate->flops_per_second;
   if (2 * seconds <= group->config->time_limit_seconds) return;
-  drop(
-      contender, BENCH_SKIPPED,
-      "%s would take about %s a call at the %.3g GFLOP/s it had at N = %zu; a warm-up and a sample "
-      "do not fit into the limit of %g s, which --time-limit raises",
-      attend_path_name(row->path), unit_seconds(seconds).text, 1e-9 * rate->flops_per_second,
-      rate->tokens, group->config->time_limit_seconds);
+  drop(contender, BENCH_SKIPPED,
+       "%s would take about %.*f s a call at the %.3g GFLOP/s it had at N = %zu; a warm-up and a "
+       "sample do not fit into the limit of %g s, which --time-limit raises",
+       attend_path_name(row->path),
+       seconds < 1     ? 3
+       : seconds < 100 ? 1
+                       : 0,
+       seconds, 1e-9 * rate->flops_per_second, rate->tokens, group->config->time_limit_seconds);
 }
 
 /* Opens the reference when the first path of the workload needs it. False: interrupted or failed.
  */
 static bool have_reference(const MeasureGroup *group, Contender *contender) {
   if (group->reference->count) return true;
-  progress_show(group->progress, "%s, N = %zu: oracle", contender->row->model->name,
-                contender->row->tokens);
+  progress_show(group->progress, (BenchMoment){BENCH_STEP_ORACLE, .row = contender->row});
   char reason[BENCH_REASON_SIZE];
   if (reference_open(group->workload, interrupt_seen, group->reference, reason)) return true;
   if (*reason)
@@ -214,8 +214,7 @@ static void verify(const MeasureGroup *group, Contender *contender) {
 static void warm_up(const MeasureGroup *group, Contender *contender) {
   BenchRow *const row = contender->row;
   if (!have_reference(group, contender)) return;
-  progress_show(group->progress, "%s, N = %zu, %s: warm-up", row->model->name, row->tokens,
-                attend_path_name(row->path));
+  progress_show(group->progress, (BenchMoment){BENCH_STEP_WARM_UP, .row = row});
   reference_spoil(group->workload);
   const double start = timer_seconds();
   if (workload_call(&contender->workload, contender->context) != ATTEND_OK) {
@@ -283,8 +282,8 @@ static void announce(const MeasureGroup *group, const Contender *contender) {
   const BenchRow *const row = contender->row;
   const double seconds = contender->call_seconds * (double)row->calls_per_sample;
   if (row->samples.count && seconds < ANNOUNCED_SECONDS) return;
-  progress_show(group->progress, "%s, N = %zu, %s: sample %zu", row->model->name, row->tokens,
-                attend_path_name(row->path), row->samples.count + 1);
+  progress_show(group->progress,
+                (BenchMoment){BENCH_STEP_SAMPLE, .number = row->samples.count + 1, .row = row});
 }
 
 /* Samples in turns until no path wants more. */

@@ -7,9 +7,9 @@
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
 
+#include "bench/progress.h"
 #include "bench/verify.h"
 #include "bench/workload.h"
-#include "cli/util/progress.h"
 
 /* How fast a path was at the last length at which it ran; the next length is predicted from it. */
 typedef struct PathRate {
@@ -25,7 +25,7 @@ typedef struct MeasureGroup {
   Reference *reference; /* zero until the first path needs it; shared by later groups */
   PathRate *rates;      /* [path_count] of this model and number of threads */
   BenchRow *rows;       /* [path_count] */
-  Progress *progress;
+  BenchProgress *progress;
 } MeasureGroup;
 
 /* Fills the rows. An interrupt leaves rows without samples pending. */

@@ -3,10 +3,7 @@
  */
 #include "bench/scoring.h"
 
-#include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "bench/allocation.h"
@@ -108,34 +105,4 @@ void scoring_attach(const ScoringData *data, size_t first, AttendOptions *option
   if (data->bias)
     options->bias = (AttendBias){
         .data = data->bias + first * data->keys, .query_stride = data->keys, .key_stride = 1};
-}
-
-/* Appends to text at *used, with a comma before all but the first. */
-static void add_words(char *text, size_t *used, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void add_words(char *text, size_t *used, const char *format, ...) {
-  va_list arguments;
-  if (*used) *used += (size_t)snprintf(text + *used, SCORING_TEXT_SIZE - *used, ", ");
-  va_start(arguments, format);
-  *used += (size_t)vsnprintf(text + *used, SCORING_TEXT_SIZE - *used, format, arguments);
-  va_end(arguments);
-}
-
-const char *scoring_describe(const BenchConfig *config, const AttendModel *model,
-                             char text[static SCORING_TEXT_SIZE]) {
-  const AttendOptions options = scoring_options(config, model);
-  const BenchScores *const scores = &config->scores;
-  size_t used = 0;
-  text[0] = '\0';
-  if (options.window_left >= 0) add_words(text, &used, "window left %" PRId64, options.window_left);
-  if (options.window_right >= 0)
-    add_words(text, &used, "window right %" PRId64, options.window_right);
-  if (options.softcap > 0) add_words(text, &used, "softcap %g", (double)options.softcap);
-  if (scores->alibi) add_words(text, &used, "ALiBi");
-  if (scoring_has_sinks(config, model)) add_words(text, &used, "sinks");
-  if (scores->mask == BENCH_MASK_RANDOM)
-    add_words(text, &used, "mask random:%g", scores->mask_share);
-  if (scores->mask == BENCH_MASK_BIAS) add_words(text, &used, "random bias");
-  return text;
 }

@@ -37,10 +37,4 @@ void scoring_close(ScoringData *data);
 /* Has the options point to the data, the mask or bias from row `first` on. */
 void scoring_attach(const ScoringData *data, size_t first, AttendOptions *options);
 
-/* In words, for people: "window 4096, softcap 50, sinks, mask random:0.5"; "" for nothing of all
- * that. Returns text. */
-#define SCORING_TEXT_SIZE 160
-const char *scoring_describe(const BenchConfig *config, const AttendModel *model,
-                             char text[static SCORING_TEXT_SIZE]);
-
 #endif

@@ -93,12 +93,12 @@ void sweep_close(BenchRun *run) {
 /* Measures every number of threads and keeps the best so far. Done again after each model that
  * took its time, and at the end if a row beat a limit, because a limit that was measured while
  * another program ran is none. */
-static void measure_yardsticks(BenchRun *run, const Progress *progress) {
+static void measure_yardsticks(BenchRun *run, const BenchProgress *progress) {
   const double seconds = run->config->yardstick_seconds;
   for (size_t t = 0; t < run->yardstick_count && !interrupt_seen(); t++) {
     Yardsticks *const best = &run->yardsticks[t];
     const size_t threads = best->threads;
-    progress_show(progress, "yardsticks with %zu thread%s", threads, threads == 1 ? "" : "s");
+    progress_show(progress, (BenchMoment){BENCH_STEP_LIMITS, .number = threads});
     for (int isa = ATTEND_ISA_SCALAR; isa < ATTEND_ISA_COUNT && !interrupt_seen(); isa++) {
       if (!run_needs_peak(run, (AttendIsa)isa)) continue;
       best->fma_gflops[isa] =
@@ -111,7 +111,7 @@ static void measure_yardsticks(BenchRun *run, const Progress *progress) {
   }
 }
 
-static void skip_rows(BenchRow *rows, size_t count, const char *reason, Progress *progress) {
+static void skip_rows(BenchRow *rows, size_t count, const char *reason, BenchProgress *progress) {
   for (size_t r = 0; r < count; r++) {
     rows[r].status = BENCH_SKIPPED;
     snprintf(rows[r].reason, sizeof rows[r].reason, "%s", reason);
@@ -121,12 +121,12 @@ static void skip_rows(BenchRow *rows, size_t count, const char *reason, Progress
 
 /* All threads and paths of one model at one length. */
 static void measure_length(BenchRun *run, const ModelWeights *weights, size_t m, size_t n,
-                           PathRate *rates, Progress *progress) {
+                           PathRate *rates, BenchProgress *progress) {
   const BenchConfig *const config = run->config;
   BenchRow *const rows = rows_at(run, m, n);
   char reason[BENCH_REASON_SIZE];
   Workload workload;
-  progress_show(progress, "%s, N = %zu: inputs", rows->model->name, rows->tokens);
+  progress_show(progress, (BenchMoment){BENCH_STEP_INPUTS, .row = rows});
   if (!workload_open(config, rows->model, weights, rows->tokens, &workload, reason)) {
     skip_rows(rows, config->thread_count * config->path_count, reason, progress);
     return;
@@ -147,14 +147,14 @@ static void measure_length(BenchRun *run, const ModelWeights *weights, size_t m,
   workload_close(&workload);
 }
 
-static void measure_model(BenchRun *run, size_t m, Progress *progress) {
+static void measure_model(BenchRun *run, size_t m, BenchProgress *progress) {
   const BenchConfig *const config = run->config;
   const AttendModel *const model = &config->models[m];
   const size_t groups = config->thread_count * config->path_count;
   char reason[BENCH_REASON_SIZE] = "there is no memory to keep the rates of its paths";
   ModelWeights weights = {0};
   PathRate *const rates = calloc(groups, sizeof *rates);
-  progress_show(progress, "%s: weights", model->name);
+  progress_show(progress, (BenchMoment){BENCH_STEP_WEIGHTS, .row = rows_at(run, m, 0)});
   if (rates && weights_open(config, model, &weights, reason)) {
     for (size_t n = 0; n < config->token_count && !interrupt_seen(); n++)
       measure_length(run, &weights, m, n, rates, progress);
@@ -165,22 +165,22 @@ static void measure_model(BenchRun *run, size_t m, Progress *progress) {
   free(rates);
 }
 
-void sweep_measure(BenchRun *run) {
-  Progress progress;
+void sweep_measure(BenchRun *run, BenchProgress *progress) {
+  const double start = timer_seconds();
   const CpuContentionClock before = cpu_contention_clock();
-  progress_start(&progress, run->row_count);
-  measure_yardsticks(run, &progress);
+  progress->done = 0;
+  progress->total = run->row_count;
+  measure_yardsticks(run, progress);
   double measured_at = timer_seconds();
   for (size_t m = 0; m < run->config->model_count && !interrupt_seen(); m++) {
-    measure_model(run, m, &progress);
+    measure_model(run, m, progress);
     if (timer_seconds() - measured_at < YARDSTICK_INTERVAL) continue;
-    measure_yardsticks(run, &progress);
+    measure_yardsticks(run, progress);
     measured_at = timer_seconds();
   }
-  if (run_beats_limits(run)) measure_yardsticks(run, &progress);
-  progress_clear(&progress);
+  if (run_beats_limits(run)) measure_yardsticks(run, progress);
   const CpuContentionClock after = cpu_contention_clock();
   run->contention_share = contention_share(&before, &after);
-  run->seconds = timer_seconds() - progress.start;
+  run->seconds = timer_seconds() - start;
   run->interrupted = interrupt_seen();
 }

@@ -6,14 +6,14 @@
 #ifndef BENCH_SWEEP_H
 #define BENCH_SWEEP_H
 
-#include "bench/results.h"
+#include "bench/progress.h"
 
 /* Lists the rows of the run, all pending. False if memory is missing; the run is then zero. */
 bool sweep_open(const BenchConfig *config, BenchRun *run);
 
 /* Measures yardsticks and rows, and verifies. Ends early, with the run marked as interrupted, once
  * interrupt_seen(): whoever calls this has called interrupt_catch(). */
-void sweep_measure(BenchRun *run);
+void sweep_measure(BenchRun *run, BenchProgress *progress);
 
 void sweep_close(BenchRun *run);
 

@@ -1,11 +1,7 @@
-/* warnings.c - the thresholds from which a figure is doubted, and the wording. */
+/* warnings.c - the thresholds from which a figure is doubted. */
 #include "bench/warnings.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "bench/cpu_contention.h"
-#include "cli/util/units.h"
 
 /* Below this share of what as many single threads would reach, threads do not have a core each. */
 #define CROWDED 0.75
@@ -15,18 +11,8 @@
  * limit. */
 #define CACHES_OF_MEMORY 4
 
-static void doubt(Doubts *warnings, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void doubt(Doubts *warnings, const char *format, ...) {
-  if (warnings->count == DOUBTS_MAX) return;
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(warnings->sentences[warnings->count++], DOUBT_SIZE, format, arguments);
-  va_end(arguments);
-}
-
-static const char *plural(size_t count) {
-  return count == 1 ? "" : "s";
+static void warn(Warnings *warnings, Warning warning) {
+  warnings->items[warnings->count++] = warning;
 }
 
 /* Of the fastest sample: a median can be that of a disturbed row. */
@@ -51,36 +37,25 @@ static bool sgemm_beats_peak(const BenchRun *run, const Yardsticks *limits) {
   return peak > 0 && limits->sgemm_gflops > BEATEN * peak;
 }
 
-/* The row that is furthest beyond a limit, or null. */
-static const BenchRow *worst_row(const BenchRun *run, double *share, bool *memory) {
-  const BenchRow *worst = NULL;
-  *share = 0;
+/* The row that is furthest beyond a limit; a warning without a row if there is none. */
+static Warning worst_row(const BenchRun *run) {
+  Warning worst = {0};
   for (const BenchRow *row = run->rows; row < run->rows + run->row_count; row++) {
     const bool reads = beats_read(run, row);
     if (!reads && !beats_peak(row)) continue;
     const double seconds = reads ? row_bandwidth_seconds(row) : row_compute_seconds(row);
-    if (best_share(row, seconds) <= *share) continue;
-    *share = best_share(row, seconds);
-    *memory = reads;
-    worst = row;
+    const double share = best_share(row, seconds);
+    if (share > worst.figure)
+      worst = (Warning){reads ? WARNING_READ_EXCEEDED : WARNING_PEAK_EXCEEDED, row->threads, share,
+                        row};
   }
   return worst;
 }
 
 bool run_beats_limits(const BenchRun *run) {
-  double share;
-  bool memory;
   for (size_t t = 0; t < run->yardstick_count; t++)
     if (sgemm_beats_peak(run, &run->yardsticks[t])) return true;
-  return worst_row(run, &share, &memory) != NULL;
-}
-
-static void warn_of_contention(const BenchRun *run, Doubts *warnings) {
-  if (run->contention_share < CONTENTION_OF_NOTE) return;
-  doubt(warnings,
-        "other programs had %s of the time of the %zu core%s: times may be longer, and limits "
-        "lower, than on a quiet machine",
-        unit_share(run->contention_share).text, run->machine.cores, plural(run->machine.cores));
+  return worst_row(run).row != NULL;
 }
 
 /* The limits of one thread and of most threads, null where a run has no two. */
@@ -96,16 +71,12 @@ static const Yardsticks *most_threads(const BenchRun *run, const Yardsticks **al
 }
 
 /* Threads that share cores with other programs, or with each other, say little of the paths. Loops
- * in registers have no other reason to be slower together; sgemm has, and no cause is named. */
-static void doubt_threads(const BenchRun *run, Doubts *warnings) {
+ * in registers have no other reason to be slower together; sgemm has. */
+static void judge_threads(const BenchRun *run, Warnings *warnings) {
   const Yardsticks *alone, *const most = most_threads(run, &alone);
   if (!most) return;
-  const size_t cores = run->machine.cores;
-  if (most->threads > cores) {
-    doubt(warnings,
-          "%zu threads share %zu core%s: they wait for each other, and rows differ from "
-          "run to run",
-          most->threads, cores, plural(cores));
+  if (most->threads > run->machine.cores) {
+    warn(warnings, (Warning){WARNING_FEW_CORES, .threads = most->threads});
     return;
   }
   const AttendIsa isa = run->machine.isa_best;
@@ -114,41 +85,27 @@ static void doubt_threads(const BenchRun *run, Doubts *warnings) {
   const double peak = most->fma_gflops[isa] / alone->fma_gflops[isa];
   const double sgemm = most->sgemm_gflops / alone->sgemm_gflops;
   if (peak < fewest)
-    doubt(warnings,
-          "%zu threads have %.2f times the FMA peak of one: the cores are shared, and rows differ "
-          "from run to run",
-          most->threads, peak);
+    warn(warnings, (Warning){WARNING_SHARED_CORES, most->threads, peak, NULL});
   else if (sgemm < fewest)
-    doubt(warnings,
-          "sgemm on %zu threads is only %.2f times as fast as on one; shares of it say little in "
-          "this run",
-          most->threads, sgemm);
+    warn(warnings, (Warning){WARNING_SLOW_SGEMM, most->threads, sgemm, NULL});
 }
 
-static void doubt_limits(const BenchRun *run, Doubts *warnings) {
+static void judge_limits(const BenchRun *run, Warnings *warnings) {
   for (size_t t = 0; t < run->yardstick_count; t++) {
     const Yardsticks *const limits = &run->yardsticks[t];
     if (!sgemm_beats_peak(run, limits)) continue;
-    doubt(warnings,
-          "sgemm beats the FMA peak of %zu thread%s: the peak was held down while it was measured, "
-          "and shares of it are too high",
-          limits->threads, plural(limits->threads));
+    warn(warnings, (Warning){WARNING_PEAK_BEATEN, .threads = limits->threads});
     return;
   }
-  double share;
-  bool memory;
-  const BenchRow *const row = worst_row(run, &share, &memory);
-  if (!row) return;
-  doubt(warnings,
-        "%s, N = %zu, %s has %s of the %s of %zu thread%s at best: that was held down while it was "
-        "measured, and shares of it are too high",
-        row->model->name, row->tokens, attend_path_name(row->path), unit_share(share).text,
-        memory ? "read bandwidth" : "FMA peak", row->threads, plural(row->threads));
+  const Warning worst = worst_row(run);
+  if (worst.row) warn(warnings, worst);
 }
 
-void run_warnings(const BenchRun *run, Doubts *warnings) {
-  *warnings = (Doubts){0};
-  warn_of_contention(run, warnings);
-  doubt_threads(run, warnings);
-  doubt_limits(run, warnings);
+Warnings run_warnings(const BenchRun *run) {
+  Warnings warnings = {0};
+  if (run->contention_share >= CONTENTION_OF_NOTE)
+    warn(&warnings, (Warning){WARNING_CONTENTION, .figure = run->contention_share});
+  judge_threads(run, &warnings);
+  judge_limits(run, &warnings);
+  return warnings;
 }

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "bench/verify.h"
+#include "cli/bench/report_words.h"
 
 static bool never(void) {
   return false;
@@ -251,14 +252,14 @@ static void chunks_are_planned_together(void **state) {
 /* The model's word, and what was asked for in its place. */
 static void options_are_merged(void **state) {
   (void)state;
-  char text[SCORING_TEXT_SIZE];
+  char text[REPORT_SCORES_SIZE];
   BenchConfig config = {.path_count = 1, .causal = true, .batch = 1};
-  assert_string_equal(scoring_describe(&config, &plain, text), "");
-  assert_string_equal(scoring_describe(&config, &full, text), "window left 8, softcap 3, sinks");
+  assert_string_equal(report_scores(&config, &plain, text), "");
+  assert_string_equal(report_scores(&config, &full, text), "window left 8, softcap 3, sinks");
   assert_true(scoring_scale(&config, &full) == 0.5);
   assert_true(fabs(scoring_scale(&config, &plain) - 1 / sqrt(8)) < 1e-15);
   config.layer = 1;
-  assert_string_equal(scoring_describe(&config, &full, text), "softcap 3, sinks");
+  assert_string_equal(report_scores(&config, &full, text), "softcap 3, sinks");
   config.layer = 0;
   config.scores = (BenchScores){.has_window = true,
                                 .window_left = -1,
@@ -267,10 +268,10 @@ static void options_are_merged(void **state) {
                                 .alibi = true,
                                 .mask = BENCH_MASK_RANDOM,
                                 .mask_share = 0.25};
-  assert_string_equal(scoring_describe(&config, &full, text),
+  assert_string_equal(report_scores(&config, &full, text),
                       "window right 4, ALiBi, sinks, mask random:0.25");
   config.scores = (BenchScores){.mask = BENCH_MASK_BIAS, .sinks = true};
-  assert_string_equal(scoring_describe(&config, &plain, text), "sinks, random bias");
+  assert_string_equal(report_scores(&config, &plain, text), "sinks, random bias");
 }
 
 /* A random mask hides about its share, and not the same in every row. */

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "bench/cpu_contention.h"
-#include "bench/warnings.h"
+#include "cli/bench/report_words.h"
 
 /* A row of 80 GFLOP/s on one thread of two cores; limits of one thread and of two. */
 typedef struct Case {
@@ -52,17 +52,17 @@ static void open_case(Case *c) {
 }
 
 static void assert_warnings(const Case *c, const char *part) {
-  Doubts warnings;
-  run_warnings(&c->run, &warnings);
-  if (warnings.count != 1 || !strstr(warnings.sentences[0], part))
-    fail_msg("expected \"%s\" alone, found %zu: \"%s\"", part, warnings.count,
-             warnings.count ? warnings.sentences[0] : "");
+  char text[REPORT_WARNING_SIZE] = "";
+  const Warnings warnings = run_warnings(&c->run);
+  if (warnings.count) report_warning(&c->run, &warnings.items[0], text);
+  if (warnings.count != 1 || !strstr(text, part))
+    fail_msg("expected \"%s\" alone, found %zu: \"%s\"", part, warnings.count, text);
 }
 
-static void assert_no_doubt(const Case *c) {
-  Doubts warnings;
-  run_warnings(&c->run, &warnings);
-  if (warnings.count) fail_msg("found \"%s\"", warnings.sentences[0]);
+static void assert_no_warning(const Case *c) {
+  char text[REPORT_WARNING_SIZE];
+  const Warnings warnings = run_warnings(&c->run);
+  if (warnings.count) fail_msg("found \"%s\"", report_warning(&c->run, &warnings.items[0], text));
   assert_false(run_beats_limits(&c->run));
 }
 
@@ -70,9 +70,9 @@ static void quiet_run(void **state) {
   (void)state;
   Case c;
   open_case(&c);
-  assert_no_doubt(&c);
+  assert_no_warning(&c);
   c.run.contention_share = CONTENTION_UNKNOWN;
-  assert_no_doubt(&c);
+  assert_no_warning(&c);
 }
 
 static void other_programs(void **state) {
@@ -104,7 +104,7 @@ static void beaten_limits(void **state) {
   Case c;
   open_case(&c);
   c.yardsticks[0].sgemm_gflops = 101; /* chance */
-  assert_no_doubt(&c);
+  assert_no_warning(&c);
   c.yardsticks[0].sgemm_gflops = 110;
   assert_warnings(&c, "sgemm beats the FMA peak of 1 thread:");
   assert_true(run_beats_limits(&c.run));
@@ -114,7 +114,7 @@ static void beaten_limits(void **state) {
   assert_warnings(&c, "small, N = 64, tiled has 110% of the FMA peak of 1 thread");
   assert_true(run_beats_limits(&c.run));
   c.row.precision = ATTEND_PRECISION_BF16;
-  assert_no_doubt(&c);
+  assert_no_warning(&c);
 
   open_case(&c);
   c.row.bytes = 25e9;
@@ -123,7 +123,7 @@ static void beaten_limits(void **state) {
   c.seconds = 1e-3; /* as fast, from a cache */
   c.row.bytes = 25e6;
   c.row.flops = 80e6;
-  assert_no_doubt(&c);
+  assert_no_warning(&c);
 }
 
 /* Rows without samples beat nothing, and nothing beats a limit that was not measured. */
@@ -133,12 +133,12 @@ static void nothing_measured(void **state) {
   open_case(&c);
   c.row.flops = 110e9;
   c.row.samples.count = 0;
-  assert_no_doubt(&c);
+  assert_no_warning(&c);
   open_case(&c);
   memset(c.yardsticks, 0, sizeof c.yardsticks);
   c.yardsticks[0].threads = 1;
   c.yardsticks[1].threads = 2;
-  assert_no_doubt(&c);
+  assert_no_warning(&c);
 }
 
 static CpuContentionClock read_text(const char *text, const cpu_set_t *cores) {

@@ -12,6 +12,7 @@
 #include "bench/kernel_sweep.h"
 #include "bench/sweep.h"
 #include "cli/bench/bench_output.h"
+#include "cli/bench/progress_line.h"
 #include "cli/bench/report.h"
 #include "cli/bench/report_kernels.h"
 #include "cli/cli.h"
@@ -115,7 +116,10 @@ static int measure(const BenchOptions *options, BenchFiles *files) {
   if (!sweep_open(&options->config, &run))
     return failure("memory for the list of rows is missing.");
   run.blas_threading = info_threading_name(run.machine.blas_threading);
-  sweep_measure(&run);
+  ProgressLine line;
+  BenchProgress progress = progress_line_open(&line);
+  sweep_measure(&run, &progress);
+  progress_line_close(&line);
   int status = write_report(&run, form_of(options), files);
   if (bench_files_plot(files, &run) != EXIT_SUCCESS) status = EXIT_FAILURE;
   status = bench_run_status(&run, status);
@@ -127,8 +131,12 @@ static int measure_kernels(const BenchOptions *options, BenchFiles *files) {
   KernelRun run;
   if (!kernel_sweep_open(&options->config, &run))
     return failure("memory for the list of kernels is missing.");
+  ProgressLine line;
+  BenchProgress progress = progress_line_open(&line);
+  const bool measured = kernel_sweep_measure(&run, &progress);
+  progress_line_close(&line);
   int status = EXIT_SUCCESS;
-  if (!kernel_sweep_measure(&run))
+  if (!measured)
     status = failure("memory for the operands of the kernels is missing.");
   else
     status = write_kernels(&run, form_of(options), files);

@@ -5,8 +5,8 @@
  * json.h says.
  */
 #include "bench/scoring.h"
-#include "bench/warnings.h"
 #include "cli/bench/report.h"
+#include "cli/bench/report_words.h"
 #include "cli/util/json.h"
 
 static json_t *blas_object(const BenchRun *run) {
@@ -68,10 +68,10 @@ static json_t *yardsticks_array(const BenchRun *run) {
 
 static json_t *warnings_array(const BenchRun *run) {
   json_t *array = json_array();
-  Doubts warnings;
-  run_warnings(run, &warnings);
-  for (size_t d = 0; d < warnings.count; d++)
-    json_append(&array, json_text_or_null(warnings.sentences[d]));
+  char text[REPORT_WARNING_SIZE];
+  const Warnings warnings = run_warnings(run);
+  for (size_t w = 0; w < warnings.count; w++)
+    json_append(&array, json_text_or_null(report_warning(run, &warnings.items[w], text)));
   return array;
 }
 

@@ -5,10 +5,10 @@
  */
 #include <string.h>
 
-#include "bench/scoring.h"
-#include "bench/warnings.h"
 #include "cli/bench/report.h"
+#include "cli/bench/report_words.h"
 #include "cli/util/units.h"
+#include "cli/util/wrap.h"
 
 #define LINE_WIDTH 120
 /* Columns before the first figure: N, path, precision and threads. */
@@ -18,22 +18,6 @@
 
 static bool has_figures(const BenchRow *row) {
   return row->samples.count > 0;
-}
-
-/* Words from `column` on, broken between words, continued at `column`. */
-static void print_wrapped(FILE *stream, size_t column, const char *text) {
-  size_t used = column;
-  while (*text) {
-    const size_t word = strcspn(text, " ");
-    if (used > column && used + 1 + word > LINE_WIDTH) {
-      fprintf(stream, "\n%*s", (int)column, "");
-      used = column;
-    }
-    used += (size_t)fprintf(stream, "%s%.*s", used > column ? " " : "", (int)word, text);
-    text += word;
-    text += strspn(text, " ");
-  }
-  fputc('\n', stream);
 }
 
 static void print_header(const BenchRun *run, FILE *stream) {
@@ -69,11 +53,11 @@ static void print_yardsticks(const BenchRun *run, FILE *stream) {
 }
 
 static void print_warnings(const BenchRun *run, FILE *stream) {
-  Doubts warnings;
-  run_warnings(run, &warnings);
-  for (size_t d = 0; d < warnings.count; d++) {
+  char text[REPORT_WARNING_SIZE];
+  const Warnings warnings = run_warnings(run);
+  for (size_t w = 0; w < warnings.count; w++) {
     fputs("note       ", stream);
-    print_wrapped(stream, 11, warnings.sentences[d]);
+    print_wrapped(stream, report_warning(run, &warnings.items[w], text), 11, LINE_WIDTH);
   }
 }
 
@@ -82,14 +66,14 @@ static void print_scoring(const AttendModel *model, const BenchConfig *config, F
   const bool layer = config->part == BENCH_LAYER;
   const bool rope = layer && model->rope.pairing != ATTEND_ROPE_NONE;
   const bool norm = layer && model->qk_norm;
-  char scoring[SCORING_TEXT_SIZE], text[SCORING_TEXT_SIZE + 64];
-  scoring_describe(config, model, scoring);
+  char scoring[REPORT_SCORES_SIZE], text[REPORT_SCORES_SIZE + 64];
+  report_scores(config, model, scoring);
   if (!rope && !norm && !*scoring) return;
   snprintf(text, sizeof text, "layer %zu of %zu: %s%s%s%s%s", config->layer, model->layers,
            norm ? "QK-norm" : "", norm && (rope || *scoring) ? ", " : "", rope ? "RoPE" : "",
            rope && *scoring ? ", " : "", scoring);
   fputs("  ", stream);
-  print_wrapped(stream, 2, text);
+  print_wrapped(stream, text, 2, LINE_WIDTH);
 }
 
 static void print_model(const AttendModel *model, const BenchConfig *config, FILE *stream) {
@@ -115,7 +99,7 @@ static void print_reason(const BenchRow *row, FILE *stream) {
   snprintf(text, sizeof text, "%s: %s", row->status == BENCH_FAILED ? "FAILED" : "skipped",
            row->reason);
   fputs("  ", stream);
-  print_wrapped(stream, CASE_WIDTH + 2, text);
+  print_wrapped(stream, text, CASE_WIDTH + 2, LINE_WIDTH);
 }
 
 static void print_cost_head(BenchMode mode, FILE *stream) {
@@ -208,9 +192,10 @@ static void print_cache_note(const BenchRun *run, FILE *stream) {
     const BenchRow *const row = &run->rows[r];
     if (!has_figures(row) || row->bytes > (double)run->machine.l3_bytes) continue;
     if (row_limit(row) != BENCH_BANDWIDTH) continue;
-    print_wrapped(stream, 0,
+    print_wrapped(stream,
                   "A row whose weights, K and V fit into the L3 cache can read faster than memory, "
-                  "and its share of the bandwidth can exceed 100%.");
+                  "and its share of the bandwidth can exceed 100%.",
+                  0, LINE_WIDTH);
     return;
   }
 }
@@ -218,7 +203,7 @@ static void print_cache_note(const BenchRun *run, FILE *stream) {
 static void print_footer(const BenchRun *run, FILE *stream) {
   fputc('\n', stream);
   print_wrapped(
-      stream, 0,
+      stream,
       "prec: the precision of the tiled path's products. median, min: of one call. limit: what "
       "bounds the row on this machine, the FLOPs at the fp32 FMA peak of their ISA or the bytes at "
       "the read bandwidth, and the share of it that was reached, which products of bf16 take "
@@ -228,7 +213,8 @@ static void print_footer(const BenchRun *run, FILE *stream) {
       "where there are many, over the first, the last and some between. other: "
       "of no phase, such as threads that start or wait. core GFLOP/s: of the attention between the "
       "projections, packing and waiting included; pairs outside of causality and the window do not "
-      "count, those that a mask hides do.");
+      "count, those that a mask hides do.",
+      0, LINE_WIDTH);
   print_cache_note(run, stream);
   fprintf(stream, "%zu rows measured, %zu skipped, %zu failed in %.0f s.\n",
           run_count(run, BENCH_MEASURED), run_count(run, BENCH_SKIPPED),

@@ -10,6 +10,7 @@
 #include "bench/interrupt.h"
 #include "bench/sweep.h"
 #include "cli/bench/bench_output.h"
+#include "cli/bench/progress_line.h"
 #include "cli/cli.h"
 #include "cli/compare/compare_report.h"
 #include "cli/info/info_report.h"
@@ -44,7 +45,10 @@ static int compare(const BenchOptions *options, BenchFiles *files) {
     return failure("memory for the list of rows is missing.");
   run.command = "compare";
   run.blas_threading = info_threading_name(run.machine.blas_threading);
-  sweep_measure(&run);
+  ProgressLine line;
+  BenchProgress progress = progress_line_open(&line);
+  sweep_measure(&run, &progress);
+  progress_line_close(&line);
   (options->csv ? compare_print_csv : compare_print_table)(&run, bench_files_stream(files));
   int status = bench_files_finish(files);
   if (bench_files_plot(files, &run) != EXIT_SUCCESS) status = EXIT_FAILURE;

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "bench/warnings.h"
+#include "cli/bench/report_words.h"
 #include "cli/util/csv.h"
 #include "cli/util/units.h"
 #include "cli/util/wrap.h"
@@ -49,11 +49,11 @@ static void print_limits(const BenchRun *run, FILE *stream) {
 }
 
 static void print_warnings(const BenchRun *run, FILE *stream) {
-  Doubts warnings;
-  run_warnings(run, &warnings);
-  for (size_t d = 0; d < warnings.count; d++) {
+  char text[REPORT_WARNING_SIZE];
+  const Warnings warnings = run_warnings(run);
+  for (size_t w = 0; w < warnings.count; w++) {
     fputs("note       ", stream);
-    print_wrapped(stream, warnings.sentences[d], 11, LINE_WIDTH);
+    print_wrapped(stream, report_warning(run, &warnings.items[w], text), 11, LINE_WIDTH);
   }
 }
 
