@@ -129,12 +129,6 @@
 #define rope_row attend_private_rope_row
 #define rope_set_frequencies attend_private_rope_set_frequencies
 #define rotate_heads attend_private_rotate_heads
-#define score_mod_avx2 attend_private_score_mod_avx2
-#define score_mod_avx512 attend_private_score_mod_avx512
-#define score_mod_scalar attend_private_score_mod_scalar
-#define scores_avx2 attend_private_scores_avx2
-#define scores_avx512 attend_private_scores_avx512
-#define scores_scalar attend_private_scores_scalar
 #define sequence_check attend_private_sequence_check
 #define sequence_plan_block_rows attend_private_sequence_plan_block_rows
 #define sequence_plan_of attend_private_sequence_plan_of

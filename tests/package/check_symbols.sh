@@ -55,6 +55,13 @@ left_over() {
   awk '$1 == "#define" && NF == 3 { print $3 }' "$private_names" | sort | comm -23 - <(archived)
 }
 
+# Kernels get their prefix from KERNEL_MEMBER.
+listed_kernels() {
+  local isas
+  isas=$(sed -n 's/^ATTEND_ISA(\([a-z0-9]*\),.*/\1/p' "$here/../../src/kernels/isas.def" | paste -sd '|')
+  awk -v kernel="_($isas)\$" '$1 == "#define" && $2 ~ kernel' "$private_names"
+}
+
 names_are_prefixed() {
   awk '$1 == "#define" && NF == 3 && $3 != "attend_private_" $2' "$private_names"
 }
@@ -79,6 +86,7 @@ check "every declared function leaves it" prints_nothing missing
 check "no function leaves it undeclared" prints_nothing undeclared
 check "every global name of the static library has a prefix" prints_nothing unlisted
 check "private_names.h lists nothing that is gone" prints_nothing left_over
+check "private_names.h lists no kernel" prints_nothing listed_kernels
 check "private_names.h gives each name its own" prints_nothing names_are_prefixed
 check "the soname follows version.h" soname
 finish
