@@ -175,7 +175,7 @@ size_t option_find(const OptionRows *rows, const char *name);
 /* Takes the first of some names that are separated by spaces from *names. False: none is left. */
 bool option_next_name(const char **names, char name[ATTEND_NAME_SIZE]);
 
-/* Whether this processor and build can run the ISA; AUTO always. False with the sentence printed. */
+/* Whether this processor and build can run the ISA; AUTO always. If not, it prints why. */
 bool isa_is_usable(AttendIsa isa);
 
 /* For every command that OpenBLAS has a part in. */

@@ -109,9 +109,11 @@ static int next_item(const Option *option, const char **text, size_t place, size
     return usage_error("--%s: item %zu of the list is longer than %d characters.", option->name,
                        place + 1, ATTEND_NAME_SIZE - 1);
   }
+  if (count == most && most == 1) {
+    return usage_error("--%s: several values are given; give one.", option->name);
+  }
   if (count == most) {
-    return usage_error("--%s: the list has more than %zu item%s.", option->name, most,
-                       most == 1 ? "" : "s");
+    return usage_error("--%s: the list has more than %zu items; give fewer.", option->name, most);
   }
   memcpy(item, *text, length);
   item[length] = '\0';

@@ -91,7 +91,7 @@ refuses() {
 usage_is_checked() {
   refuses 'one model at a time' --model qwen2.5-0.5b,llama-7b &&
     refuses '--model and --d-model do not go together' --model qwen2.5-0.5b --d-model 64 &&
-    refuses '--threads: .* more than 1 item' --threads 1,2 && refuses '--tokens: "x"' --tokens x &&
+    refuses '--threads: several values are given; give one' --threads 1,2 && refuses '--tokens: "x"' --tokens x &&
     refuses 'no option --paths' --paths tiled && refuses 'no option --json' --json &&
     refuses '--plot: .*[.]svg' --plot picture.pdf && refuses '"fast" is not an option' fast &&
     refuses '--tokens needs a value' --tokens && refuses 'no model "qwen"' --model qwen

@@ -151,11 +151,12 @@ static int take_subject(ExplainOptions *options, const char *name) {
   options->name = name;
   options->subject = SUBJECT_MODEL;
   if (name == NULL && options->has_model) return EXIT_SUCCESS;
-  choices_list(&explain_examples, " or ", examples, sizeof examples);
+  choices_list(&explain_examples, " and ", examples, sizeof examples);
   if (name == NULL) {
-    return usage_error("explain: nothing to explain is named; give an example (%s), a file or "
-                       "--model NAME.",
-                       examples);
+    return usage_error(
+        "explain: nothing to explain is named; give an example (they are %s), a file or "
+        "--model NAME.",
+        examples);
   }
   options->subject = strcmp(name, BLOCK_MATRIX_NAME) == 0 ? SUBJECT_BLOCKS : SUBJECT_EXAMPLE;
   if (choices_find(&explain_examples, name) >= 0) return EXIT_SUCCESS;
