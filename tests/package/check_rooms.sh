@@ -33,7 +33,11 @@ tiled:           public size.h fault.h context.h profile.h problem plan platform
 cache:           public size.h fault.h context.h platform kernels storage
 layer:           public size.h fault.h context.h profile.h problem plan platform kernels storage cache
 models:          public
-io:              public size.h storage platform/output_file.h
+io:              public size.h storage
+io/config:       public io
+io/npy:          public size.h io platform/output_file.h
+io/safetensors:  public size.h io platform/output_file.h
+io/layer:        public size.h io io/safetensors
 cli:             public cli/util
 cli/util:        public cli
 cli/lesson:      public cli cli/util
@@ -69,9 +73,9 @@ plan/path.h               tiled/tiling.h           PathFit holds what one of the
 paths/path_naive.c        layer/project.h          a path projects if a layer asks it to
 paths/path_blas.c         layer/project.h          a path projects if a layer asks it to
 tiled/path_tiled.c        layer/project.h          a path projects if a layer asks it to
-io/layer_tensors.c        problem/shape.h          the views that it checks are those of a layer
-io/load_layer.c           context.h                its error is told by the context
-io/layer_matrices.h       layer/weights.h          writes what packed weights hold
+io/layer/layer_tensors.c  problem/shape.h          the views that it checks are those of a layer
+io/layer/load_layer.c     context.h                its error is told by the context
+io/layer/layer_matrices.h layer/weights.h          writes what packed weights hold
 cli/info/info_json.c      kernels/kernels.h        lists the kernels of each ISA
 cli/info/info_text.c      kernels/kernels.h        lists the kernels of each ISA
 cli/picture/picture_file.h platform/output_file.h  pictures appear whole, as the files of the library do

@@ -4,7 +4,7 @@
  * evaluated. Strings have no escapes, numbers are decimal digits, and what follows the closing
  * brace is white space. Whatever else stands there is refused at its byte.
  */
-#include "io/npy_header.h"
+#include "io/npy/npy_header.h"
 
 #include <stdlib.h>
 

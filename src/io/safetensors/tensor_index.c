@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "io/tensor_parts.h"
+#include "io/safetensors/tensor_parts.h"
 
 /* More than any published model has, and few enough to be open at the same time. */
 #define SHARD_LIMIT 512

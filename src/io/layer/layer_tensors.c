@@ -5,11 +5,11 @@
  * What the model does not ask for is refused and not ignored, because a bias or a norm that is left
  * out changes every result without a sound.
  */
-#include "io/layer_tensors.h"
+#include "io/layer/layer_tensors.h"
 
 #include <stdio.h>
 
-#include "io/tensor_parts.h"
+#include "io/safetensors/tensor_parts.h"
 #include "problem/shape.h"
 #include "size.h"
 

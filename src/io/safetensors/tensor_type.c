@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "io/tensor_parts.h"
+#include "io/safetensors/tensor_parts.h"
 #include "size.h"
 
 static const struct {

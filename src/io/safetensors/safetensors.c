@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "io/tensor_parts.h"
+#include "io/safetensors/tensor_parts.h"
 #include "size.h"
 
 #define LENGTH_BYTES 8

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "io/tensor_parts.h"
+#include "io/safetensors/tensor_parts.h"
 
 int tensors_compare(const void *a, const void *b) {
   const TensorEntry *const one = a, *const other = b;

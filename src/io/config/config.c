@@ -9,7 +9,7 @@
  * given twice, sizes that contradict each other; and what no AttendModel can say. Fields that do
  * not reach the attention layers are left alone.
  */
-#include "io/config_parts.h"
+#include "io/config/config_parts.h"
 
 #include <float.h>
 #include <math.h>

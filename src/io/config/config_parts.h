@@ -5,8 +5,8 @@
  * config_rope.c RoPE; config_layers.c which layer has the window. A function that
  * fails has written the sentence, and returns a status that the caller passes on.
  */
-#ifndef ATTEND_SRC_IO_CONFIG_PARTS_H
-#define ATTEND_SRC_IO_CONFIG_PARTS_H
+#ifndef ATTEND_SRC_IO_CONFIG_CONFIG_PARTS_H
+#define ATTEND_SRC_IO_CONFIG_CONFIG_PARTS_H
 
 #include "io/json_text.h"
 

@@ -4,7 +4,7 @@
  * window. A model that is left without a sliding layer has no window either, so that the two never
  * disagree.
  */
-#include "io/config_parts.h"
+#include "io/config/config_parts.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,7 +6,7 @@
  * ("dynamic", "longrope") are refused by name, as are types that are not known: a layer with the
  * wrong RoPE computes something that merely looks right.
  */
-#include "io/config_parts.h"
+#include "io/config/config_parts.h"
 
 #include <float.h>
 #include <math.h>

@@ -5,11 +5,11 @@
  * tensors are [out, in], and whole steps of inputs where they are [in, out]; of W_qkv it may hold
  * rows of several tensors.
  */
-#include "io/layer_matrices.h"
+#include "io/layer/layer_matrices.h"
 
 #include <stdlib.h>
 
-#include "io/tensor_parts.h"
+#include "io/safetensors/tensor_parts.h"
 #include "size.h"
 
 /* Floats of a block, where a panel of columns is not longer. */

@@ -1,6 +1,6 @@
 /* layer_tensors.h - which tensors of a file are an attention layer. */
-#ifndef ATTEND_SRC_IO_LAYER_TENSORS_H
-#define ATTEND_SRC_IO_LAYER_TENSORS_H
+#ifndef ATTEND_SRC_IO_LAYER_LAYER_TENSORS_H
+#define ATTEND_SRC_IO_LAYER_LAYER_TENSORS_H
 
 #include "io/file.h"
 

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 
 #include "context.h"
-#include "io/layer_matrices.h"
-#include "io/tensor_parts.h"
+#include "io/layer/layer_matrices.h"
+#include "io/safetensors/tensor_parts.h"
 
 /* The path of config.json in or beside `path`; null if memory is short. */
 static char *config_path(const char *path) {

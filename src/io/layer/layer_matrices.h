@@ -1,8 +1,8 @@
 /* layer_matrices.h - fills packed weights from a layer's tensors. */
-#ifndef ATTEND_SRC_IO_LAYER_MATRICES_H
-#define ATTEND_SRC_IO_LAYER_MATRICES_H
+#ifndef ATTEND_SRC_IO_LAYER_LAYER_MATRICES_H
+#define ATTEND_SRC_IO_LAYER_LAYER_MATRICES_H
 
-#include "io/layer_tensors.h"
+#include "io/layer/layer_tensors.h"
 #include "layer/weights.h"
 
 /* Reads and packs W_qkv and W_o. Takes the memory of one block beside that of the weights: 2 MiB,

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "io/npy_header.h"
+#include "io/npy/npy_header.h"
 #include "platform/output_file.h"
 #include "size.h"
 

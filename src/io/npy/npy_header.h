@@ -1,6 +1,6 @@
 /* npy_header.h - what the first bytes of a .npy file say. */
-#ifndef ATTEND_SRC_IO_NPY_HEADER_H
-#define ATTEND_SRC_IO_NPY_HEADER_H
+#ifndef ATTEND_SRC_IO_NPY_NPY_HEADER_H
+#define ATTEND_SRC_IO_NPY_NPY_HEADER_H
 
 #include "io/file.h"
 

@@ -5,8 +5,8 @@
  * function that fails has written the sentence and leaves what it made so far in the handle, which
  * attend_close_tensors() releases.
  */
-#ifndef ATTEND_SRC_IO_TENSOR_PARTS_H
-#define ATTEND_SRC_IO_TENSOR_PARTS_H
+#ifndef ATTEND_SRC_IO_SAFETENSORS_TENSOR_PARTS_H
+#define ATTEND_SRC_IO_SAFETENSORS_TENSOR_PARTS_H
 
 #include "io/json_text.h"
 

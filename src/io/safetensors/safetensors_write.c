@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "io/tensor_parts.h"
+#include "io/safetensors/tensor_parts.h"
 #include "platform/output_file.h"
 #include "size.h"
 

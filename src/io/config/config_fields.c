@@ -5,7 +5,7 @@
  * refusal names the file, the field with the object it stands in, what was found, and what is
  * expected.
  */
-#include "io/config_parts.h"
+#include "io/config/config_parts.h"
 
 #include <stdio.h>
 #include <string.h>
