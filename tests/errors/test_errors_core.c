@@ -43,7 +43,7 @@ static AttendStatus core_run(AttendContext *context, const CoreCall *call) {
 }
 
 /* Runs the broken call on every engine and frees it. */
-static void core_refused(CoreCall *call, AttendStatus expected, const char *fragment,
+static void core_refused(CoreCall *call, AttendStatus expected, const char *words,
                          const char *what) {
   const size_t bytes = (4 * FLOATS + 2 * 2 * TOKENS) * sizeof(float);
   void *const before = new_bytes(bytes);
@@ -52,7 +52,7 @@ static void core_refused(CoreCall *call, AttendStatus expected, const char *frag
   const size_t count = list_engines(engines);
   for (size_t k = 0; k < count; k++) {
     AttendContext *context = engine_open(engines[k], 2);
-    require_refusal(context, core_run(context, call), expected, fragment, what);
+    require_refusal(context, core_run(context, call), expected, words, what);
     if (memcmp(before, call->memory, bytes) != 0)
       fail_msg("%s: path %s wrote memory", what, attend_path_name(engines[k].path));
     attend_close(&context);

@@ -67,7 +67,7 @@ static float *copy_cache(AttendContext *context, const AttendCache *cache) {
 
 /* Runs the broken call: y may be x's memory, so both are compared. */
 static void layer_refused(LayerCall *call, const AttendCache *cache, const float *x, float *y,
-                          AttendStatus expected, const char *fragment, const char *what) {
+                          AttendStatus expected, const char *words, const char *what) {
   float *const cached = copy_cache(call->context, call->cache);
   float *const x_before = new_bytes(BATCH * NEW * 16 * sizeof *x_before);
   memcpy(x_before, call->x, BATCH * NEW * 16 * sizeof *x_before);
@@ -75,7 +75,7 @@ static void layer_refused(LayerCall *call, const AttendCache *cache, const float
                   attend_layer_forward(call->context, call->weights,
                                        (AttendCache *)(uintptr_t)cache, call->batch, call->tokens,
                                        x, &call->options, y),
-                  expected, fragment, what);
+                  expected, words, what);
   float *const left = copy_cache(call->context, call->cache);
   assert_memory_equal(cached, left, BATCH * PAST * ROW * sizeof *cached);
   assert_memory_equal(x_before, call->x, BATCH * NEW * 16 * sizeof *x_before);
@@ -110,12 +110,12 @@ static void check_layer_errors(Engine engine) {
                 "tokens that cannot be counted");
   static const size_t twice[] = {1, 1}, missing[] = {0, 2};
   c.batch = 3;
-  layer_refused(&c, c.cache, c.x, c.y, ATTEND_STATUS_BAD_OPTION, "has 2",
+  layer_refused(&c, c.cache, c.x, c.y, ATTEND_STATUS_BAD_OPTION, "2 sequences",
                 "more than the cache has");
   c.options.cache_sequences = twice;
-  layer_refused(&c, c.cache, c.x, c.y, ATTEND_STATUS_BAD_OPTION, "both number 1", "one twice");
+  layer_refused(&c, c.cache, c.x, c.y, ATTEND_STATUS_BAD_OPTION, "sequences 0 1", "one twice");
   c.options.cache_sequences = missing;
-  layer_refused(&c, c.cache, c.x, c.y, ATTEND_STATUS_BAD_OPTION, "number 2", "one that is none");
+  layer_refused(&c, c.cache, c.x, c.y, ATTEND_STATUS_BAD_OPTION, "sequence 2", "one that is none");
   c.options.cache_sequences = twice;
   layer_refused(&c, NULL, c.x, c.y, ATTEND_STATUS_BAD_OPTION, "cache_sequences", "but no cache");
   c.batch = 0;
@@ -200,13 +200,13 @@ typedef struct OpenCall {
   AttendLayerShape shape;
   AttendCacheSettings settings;
   AttendStatus status;
-  const char *fragment;
+  const char *words;
 } OpenCall;
 
 static void opening_is_refused(AttendContext *context, const OpenCall *call) {
   AttendCache *cache = (AttendCache *)(void *)&context;
   require_refusal(context, attend_open_cache(context, &call->shape, &call->settings, &cache),
-                  call->status, call->fragment, call->fragment);
+                  call->status, call->words, call->words);
   assert_null(cache);
 }
 
@@ -219,7 +219,7 @@ static void caches_of_bad_sizes(void **state) {
     AttendLayerShape shape;
     size_t sequences, capacity, pool_blocks;
     AttendStatus status;
-    const char *fragment;
+    const char *words;
   } calls[] = {
       {s, 0, 5, 0, ATTEND_STATUS_BAD_SIZE, "settings.sequences"},
       {s, 5, 0, 0, ATTEND_STATUS_BAD_SIZE, "settings.capacity"},
@@ -239,7 +239,7 @@ static void caches_of_bad_sizes(void **state) {
       {s, 1, 1, (size_t)1 << 44, ATTEND_STATUS_OUT_OF_MEMORY, "bytes"},
   };
   for (size_t k = 0; k < COUNT_OF(calls); k++) {
-    OpenCall call = {calls[k].shape, {0}, calls[k].status, calls[k].fragment};
+    OpenCall call = {calls[k].shape, {0}, calls[k].status, calls[k].words};
     attend_default_cache_settings(&call.settings);
     call.settings.sequences = calls[k].sequences;
     call.settings.capacity = calls[k].capacity;
@@ -264,20 +264,20 @@ static void caches_of_bad_settings(void **state) {
   for (size_t k = 0; k < COUNT_OF(calls); k++)
     calls[k] = (OpenCall){layer_shape, right, ATTEND_STATUS_BAD_OPTION, "block_tokens"};
   calls[0].settings.struct_size = 0;
-  calls[0].fragment = "struct_size is 0";
+  calls[0].words = "struct_size 0";
   calls[1].settings.struct_size += 8;
-  calls[1].fragment = "struct_size";
+  calls[1].words = "struct_size";
   calls[2].settings.block_tokens = 0;
   calls[3].settings.block_tokens = 16;
   calls[4].settings.block_tokens = 96;
   calls[5].settings.block_tokens = 256;
   calls[6].settings.storage = (AttendStorage)ATTEND_STORAGE_COUNT;
-  calls[6].fragment = "storage is 6";
+  calls[6].words = "storage 6";
   calls[7].settings.window = 50;
   calls[7].settings.pool_blocks = 3;
-  calls[7].fragment = "window is 50 and settings.pool_blocks is 3";
+  calls[7].words = "settings.window 50 settings.pool_blocks 3";
   calls[8].settings.window = 128; /* all that the one block holds */
-  calls[8].fragment = "window is 128";
+  calls[8].words = "window 128";
   for (size_t k = 0; k < COUNT_OF(calls); k++) opening_is_refused(context, &calls[k]);
 
   AttendCache *cache = NULL;
@@ -301,11 +301,11 @@ static void appending(void **state) {
     size_t sequence, tokens;
     AttendView key, value;
     AttendStatus status;
-    const char *fragment;
+    const char *words;
   } calls[] = {
       {1, 3, right, right, ATTEND_STATUS_CACHE_FULL, "sequence 1"},
       {0, SIZE_MAX - 7, right, right, ATTEND_STATUS_CACHE_FULL, "18446744073709551608"},
-      {2, 1, right, right, ATTEND_STATUS_BAD_SIZE, "sequence is 2"},
+      {2, 1, right, right, ATTEND_STATUS_BAD_SIZE, "sequence 2"},
       {SIZE_MAX, 0, right, right, ATTEND_STATUS_BAD_SIZE, "18446744073709551615"},
       {0, 1, null, right, ATTEND_STATUS_NULL_POINTER, "key"},
       {0, 1, right, null, ATTEND_STATUS_NULL_POINTER, "value"},
@@ -319,7 +319,7 @@ static void appending(void **state) {
     require_refusal(c.context,
                     attend_append_cache(c.context, c.cache, calls[k].sequence, calls[k].tokens,
                                         calls[k].key, calls[k].value),
-                    calls[k].status, calls[k].fragment, calls[k].fragment);
+                    calls[k].status, calls[k].words, calls[k].words);
     float *const after = copy_cache(c.context, c.cache);
     assert_memory_equal(before, after, BATCH * PAST * ROW * sizeof *before);
     free(after);

@@ -76,13 +76,13 @@ static float *cache_contents(const Call *call) {
 
 /* Runs the broken call and puts its options right again. */
 static void refused(Call *call, const AttendCache *cache, AttendStatus expected,
-                    const char *fragment) {
+                    const char *words) {
   float *const before = cache_contents(call);
   require_refusal(call->context,
                   attend_layer_forward(call->context, call->weights,
                                        (AttendCache *)(uintptr_t)cache, BATCH, N, call->x,
                                        &call->options, call->y),
-                  expected, fragment, fragment);
+                  expected, words, words);
   float *const after = cache_contents(call);
   assert_memory_equal(before, after, BATCH * PAST * 2 * 16 * sizeof *before);
   for (size_t b = 0; b < 3; b++)
@@ -140,12 +140,12 @@ static void check_offsets(Engine engine) {
   Call c = call_open(engine, 0);
   const struct {
     const size_t *offsets;
-    const char *fragment;
+    const char *words;
   } wrong[] = {{late, "1"}, {falling, "4"}, {short_of, "2"}, {huge, "18446744073709551615"}};
   for (size_t k = 0; k < COUNT_OF(wrong); k++) {
     for (size_t cached = 0; cached < 2; cached++) {
       c.options.query_offsets = wrong[k].offsets;
-      refused(&c, cached ? c.cache : NULL, ATTEND_STATUS_BAD_SIZE, wrong[k].fragment);
+      refused(&c, cached ? c.cache : NULL, ATTEND_STATUS_BAD_SIZE, wrong[k].words);
     }
   }
   call_close(&c);

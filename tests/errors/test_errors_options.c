@@ -43,19 +43,19 @@ static AttendStatus run_call(AttendContext *context, const Call *call) {
 }
 
 /* Refused by every path, and by its plan if the plan sees what is wrong; then all is set right. */
-static void refused(Call *call, bool by_plan, AttendStatus expected, const char *fragment) {
+static void refused(Call *call, bool by_plan, AttendStatus expected, const char *words) {
   Engine engines[MAX_ENGINES];
   const size_t count = list_engines(engines);
   for (size_t k = 0; k < count; k++) {
     AttendContext *context = engine_open(engines[k], 1);
-    require_refusal(context, run_call(context, call), expected, fragment, fragment);
+    require_refusal(context, run_call(context, call), expected, words, words);
     for (size_t i = 0; i < call->floats; i++) assert_true(is_untouched(call->out + i));
     for (size_t r = 0; r < call->rows; r++) assert_true(is_untouched(call->lse + r));
     AttendPlan plan = {.struct_size = sizeof plan};
     if (by_plan)
       require_refusal(context,
                       attend_plan_core(context, &call->problem.spec.shape, &call->options, &plan),
-                      expected, fragment, fragment);
+                      expected, words, words);
     attend_close(&context);
   }
   call->options = call->problem.options;

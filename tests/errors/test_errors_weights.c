@@ -17,12 +17,12 @@ static AttendWeightSource right_source(const float *data) {
 }
 
 static void pack_refused(const AttendLayerShape *shape, const AttendWeightSource *source,
-                         AttendStatus expected, const char *fragment, const char *what) {
+                         AttendStatus expected, const char *words, const char *what) {
   AttendContext *context =
       engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   AttendWeights *weights = (AttendWeights *)(void *)&context;
-  require_refusal(context, attend_pack_weights(context, shape, source, &weights), expected,
-                  fragment, what);
+  require_refusal(context, attend_pack_weights(context, shape, source, &weights), expected, words,
+                  what);
   assert_null(weights);
   attend_close(&context);
 }
@@ -50,12 +50,12 @@ static void weight_sources(void **state) {
   pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "qkv", "fused and separate");
   s = right;
   s.qkv_bias = data;
-  pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "bias", "a fused bias alone");
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "qkv_bias qkv", "a fused bias alone");
   s = right;
   s.query = s.key = s.value = NULL;
   s.qkv = data;
   s.value_bias = data;
-  pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "bias", "a separate bias alone");
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "qkv bias", "a separate bias alone");
   s = right;
   s.struct_size = 3;
   pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "3", "a source that was not filled");
@@ -64,7 +64,7 @@ static void weight_sources(void **state) {
   pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "7", "an orientation that is none");
   s = right;
   s.storage = ATTEND_STORAGE_COUNT;
-  pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "source.storage is 6",
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "source.storage 6",
                "a storage that is none");
   free(data);
 }
@@ -76,23 +76,23 @@ static void odd_addresses(void **state) {
   AttendWeightSource s;
   const struct {
     const float **pointer;
-    const char *sentence;
+    const char *words;
   } parts[] = {
-      {&s.query, "source.query is at"},           {&s.key, "source.key is at"},
-      {&s.value, "source.value is at"},           {&s.output, "source.output is at"},
-      {&s.query_bias, "source.query_bias is at"}, {&s.key_bias, "source.key_bias is at"},
-      {&s.value_bias, "source.value_bias is at"}, {&s.output_bias, "source.output_bias is at"},
+      {&s.query, "source.query"},           {&s.key, "source.key"},
+      {&s.value, "source.value"},           {&s.output, "source.output"},
+      {&s.query_bias, "source.query_bias"}, {&s.key_bias, "source.key_bias"},
+      {&s.value_bias, "source.value_bias"}, {&s.output_bias, "source.output_bias"},
   };
   for (size_t k = 0; k < COUNT_OF(parts); k++) {
     s = right_source(data);
     *parts[k].pointer = off_by_a_byte(data);
-    pack_refused(&layer_shape, &s, ATTEND_STATUS_MISALIGNED, parts[k].sentence, "an odd address");
+    pack_refused(&layer_shape, &s, ATTEND_STATUS_MISALIGNED, parts[k].words, "an odd address");
   }
   s = right_source(NULL);
   s.qkv = off_by_a_byte(data), s.output = data;
-  pack_refused(&layer_shape, &s, ATTEND_STATUS_MISALIGNED, "source.qkv is at", "an odd qkv");
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_MISALIGNED, "source.qkv", "an odd qkv");
   s.qkv = data, s.qkv_bias = off_by_a_byte(data);
-  pack_refused(&layer_shape, &s, ATTEND_STATUS_MISALIGNED, "source.qkv_bias is at", "its bias");
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_MISALIGNED, "source.qkv_bias", "its bias");
   free(data);
 }
 
@@ -123,7 +123,7 @@ typedef struct BadNumber {
   AttendRopeScaling scaling;
   size_t field;
   double value;
-  const char *fragment;
+  const char *words;
 } BadNumber;
 
 #define FIELD(name) offsetof(AttendRope, name)
@@ -131,25 +131,25 @@ typedef struct BadNumber {
 #define LLAMA3 ATTEND_ROPE_LLAMA3
 
 static const BadNumber bad_numbers[] = {
-    {ATTEND_ROPE_UNSCALED, FIELD(base), 0.0, "base is 0"},
-    {ATTEND_ROPE_UNSCALED, FIELD(base), -1.0, "base is -1"},
-    {ATTEND_ROPE_LINEAR, FIELD(base), (double)NAN, "base is "},
-    {ATTEND_ROPE_NTK, FIELD(base), (double)INFINITY, "base is inf"},
+    {ATTEND_ROPE_UNSCALED, FIELD(base), 0.0, "base 0"},
+    {ATTEND_ROPE_UNSCALED, FIELD(base), -1.0, "base -1"},
+    {ATTEND_ROPE_LINEAR, FIELD(base), (double)NAN, "base"},
+    {ATTEND_ROPE_NTK, FIELD(base), (double)INFINITY, "base inf"},
     {YARN, FIELD(base), 1.0, "above 1"},
-    {ATTEND_ROPE_LINEAR, FIELD(factor), 0.5, "factor is 0.5"},
-    {ATTEND_ROPE_NTK, FIELD(factor), (double)INFINITY, "factor is inf"},
-    {YARN, FIELD(factor), (double)NAN, "factor is "},
-    {LLAMA3, FIELD(factor), -8.0, "factor is -8"},
-    {YARN, FIELD(original_positions), 0.0, "original_positions is 0"},
+    {ATTEND_ROPE_LINEAR, FIELD(factor), 0.5, "factor 0.5"},
+    {ATTEND_ROPE_NTK, FIELD(factor), (double)INFINITY, "factor inf"},
+    {YARN, FIELD(factor), (double)NAN, "factor"},
+    {LLAMA3, FIELD(factor), -8.0, "factor -8"},
+    {YARN, FIELD(original_positions), 0.0, "original_positions 0"},
     {LLAMA3, FIELD(original_positions), (double)NAN, "original_positions"},
-    {LLAMA3, FIELD(low_frequency_factor), 0.0, "low_frequency_factor is 0"},
-    {LLAMA3, FIELD(low_frequency_factor), 4.0, "high_frequency_factor is 4"},
-    {LLAMA3, FIELD(high_frequency_factor), 0.75, "high_frequency_factor is 0.75"},
-    {YARN, FIELD(beta_slow), 0.0, "beta_slow is 0"},
-    {YARN, FIELD(beta_slow), 33.0, "beta_fast is 32"},
-    {YARN, FIELD(beta_fast), (double)INFINITY, "beta_fast is inf"},
-    {YARN, FIELD(attention_factor), -0.5, "attention_factor is -0.5"},
-    {YARN, FIELD(attention_factor), (double)INFINITY, "attention_factor is inf"},
+    {LLAMA3, FIELD(low_frequency_factor), 0.0, "low_frequency_factor 0"},
+    {LLAMA3, FIELD(low_frequency_factor), 4.0, "high_frequency_factor 4"},
+    {LLAMA3, FIELD(high_frequency_factor), 0.75, "high_frequency_factor 0.75"},
+    {YARN, FIELD(beta_slow), 0.0, "beta_slow 0"},
+    {YARN, FIELD(beta_slow), 33.0, "beta_fast 32"},
+    {YARN, FIELD(beta_fast), (double)INFINITY, "beta_fast inf"},
+    {YARN, FIELD(attention_factor), -0.5, "attention_factor -0.5"},
+    {YARN, FIELD(attention_factor), (double)INFINITY, "attention_factor inf"},
 };
 
 static void rope_numbers(void **state) {
@@ -161,7 +161,7 @@ static void rope_numbers(void **state) {
     s.rope.pairing = ATTEND_ROPE_HALF;
     s.rope.scaling = bad->scaling;
     *(double *)(void *)((char *)&s.rope + bad->field) = bad->value;
-    pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, bad->fragment, bad->fragment);
+    pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, bad->words, bad->words);
   }
   free(data);
 }
@@ -174,10 +174,10 @@ static void rope_choices(void **state) {
   right.rope.pairing = ATTEND_ROPE_INTERLEAVED;
   AttendWeightSource s = right;
   s.rope.pairing = (AttendRopePairing)3;
-  pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "pairing is 3", "a pairing");
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "pairing 3", "a pairing");
   s = right;
   s.rope.scaling = (AttendRopeScaling)5;
-  pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "scaling is 5", "a scaling");
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "scaling 5", "a scaling");
   for (size_t k = 0; k < COUNT_OF(dims); k++) {
     char text[NUMBER_SIZE];
     s = right;
@@ -185,7 +185,7 @@ static void rope_choices(void **state) {
     pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, number(text, dims[k]), "odd dims");
   }
   const AttendLayerShape odd = {16, 4, 2, 5, 10};
-  pack_refused(&odd, &right, ATTEND_STATUS_BAD_OPTION, "that is 5", "an odd head");
+  pack_refused(&odd, &right, ATTEND_STATUS_BAD_OPTION, "dims head_dim 5", "an odd head");
   free(data);
 }
 
@@ -206,7 +206,7 @@ static void rope_tables(void **state) {
   pack_refused(&layer_shape, &s, ATTEND_STATUS_MISALIGNED, "rope.sin", "odd sines");
   s = right;
   s.rope.table_positions = 0;
-  pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "table_positions is 0", "no position");
+  pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "table_positions 0", "no position");
   s.rope.table_positions = SIZE_MAX / 4;
   pack_refused(&layer_shape, &s, ATTEND_STATUS_OVERFLOW, "4611686018427387903", "endless tables");
   s.rope.dims = 2;

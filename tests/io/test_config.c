@@ -2,6 +2,7 @@
  * paths of unusual length are read; buffers of every length survive.
  */
 #include "tests/support/config_file.h"
+#include "tests/support/refusal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,8 +137,7 @@ static void a_file_of_16_mib_is_read_and_a_longer_one_is_not(void **state) {
   write_bytes(made->file, padded, limit + 1);
   char sentence[ATTEND_FILE_ERROR_SIZE];
   assert_int_equal(read_refused(made->file, sentence), ATTEND_STATUS_FILE_INVALID);
-  assert_string_equal(sentence,
-                      "the file has 16777217 bytes; a config.json of at most 16777216 is expected");
+  require_words(sentence, "16777217 16777216", "a file that is too long");
   free(padded);
 }
 
@@ -153,7 +153,7 @@ static void a_long_path_is_shown_from_its_end(void **state) {
   write_text(path, LLAMA "\"hidden_size\": 0}");
   char sentence[ATTEND_FILE_ERROR_SIZE];
   assert_int_equal(read_refused(path, sentence), ATTEND_STATUS_FILE_INVALID);
-  assert_string_equal(sentence, "field \"hidden_size\" is 0" EXPECTED_SIZE);
+  require_words(sentence, "hidden_size 0 1 2147483647", "a long path");
 
   char error[ATTEND_FILE_ERROR_SIZE];
   AttendModel model;
@@ -169,7 +169,8 @@ static void a_line_break_in_a_path_stays_on_one_line(void **state) {
   assert_int_equal(attend_read_config(path, &model, error, sizeof error),
                    ATTEND_STATUS_FILE_UNREADABLE);
   assert_null(strchr(error, '\n'));
-  assert_non_null(strstr(error, "/two?lines: the file cannot be opened"));
+  assert_non_null(strstr(error, "/two?lines: "));
+  require_words(error, "No such file", "a line break");
 }
 
 static void a_short_buffer_gets_the_beginning_and_is_not_overrun(void **state) {
@@ -201,15 +202,11 @@ static void null_arguments_are_refused(void **state) {
   char error[ATTEND_FILE_ERROR_SIZE];
   assert_int_equal(attend_read_config(NULL, &model, error, sizeof error),
                    ATTEND_STATUS_NULL_POINTER);
-  assert_string_equal(error, "config.json: the path is null; a pointer is expected");
+  require_words(error, "config.json: path null", "no path");
   assert_int_equal(attend_read_config(NULL, &model, NULL, 0), ATTEND_STATUS_NULL_POINTER);
 
-  char sentence[ATTEND_FILE_ERROR_SIZE + 96];
-  assert_int_equal(attend_read_config(made->file, NULL, error, sizeof error),
-                   ATTEND_STATUS_NULL_POINTER);
-  snprintf(sentence, sizeof sentence, "%s: the model to fill is null; a pointer is expected",
-           made->file);
-  assert_string_equal(error, sentence);
+  const AttendStatus status = attend_read_config(made->file, NULL, error, sizeof error);
+  require_file_refusal(status, ATTEND_STATUS_NULL_POINTER, error, made->file, "model null");
 
   assert_int_equal(attend_read_config(made->file, &model, NULL, 0), ATTEND_OK);
   assert_int_equal(attend_read_config(made->file, &model, error, 0), ATTEND_OK);

@@ -143,7 +143,7 @@ static void stored_weights_are_those_of_the_file(void **state) {
 
 /* Writes the tensors to model.safetensors of the folder, and has layer `index` of them refused. */
 static void load_refused(AttendContext *context, const ModelFiles *files, const char *folder,
-                         size_t index, AttendStatus expected, const char *fragment) {
+                         size_t index, AttendStatus expected, const char *words) {
   char error[ATTEND_FILE_ERROR_SIZE], path[SCRATCH_PATH_SIZE + 32];
   AttendLayer layer, before;
   memset(&layer, 0xa5, sizeof layer);
@@ -154,12 +154,12 @@ static void load_refused(AttendContext *context, const ModelFiles *files, const 
   /* What is not about one tensor blames the path as it was given, the rest the file in it. */
   snprintf(path, sizeof path, "%s/model.safetensors", folder);
   const bool inside = strncmp(error, path, strlen(path)) == 0;
-  require_sentence(status, expected, error, inside ? path : folder, fragment);
+  require_file_refusal(status, expected, error, inside ? path : folder, words);
   assert_memory_equal(&layer, &before, sizeof layer);
 }
 
 static void a_missing_tensor_is_named(void **state) {
-  char folder[SCRATCH_PATH_SIZE], fragment[160];
+  char folder[SCRATCH_PATH_SIZE], words[160];
   AttendContext *context =
       engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
   scratch_path(state, "missing", folder);
@@ -171,13 +171,12 @@ static void a_missing_tensor_is_named(void **state) {
       ModelFiles rest = files;
       rest.tensors[gone] = rest.tensors[--rest.count];
       if (tensor.rank == 2) {
-        snprintf(fragment, sizeof fragment, "tensor \"%s\" is missing; one of shape [%zu, %zu]",
-                 tensor.name, tensor.dims[0], tensor.dims[1]);
+        snprintf(words, sizeof words, "%s missing [%zu, %zu]", tensor.name, tensor.dims[0],
+                 tensor.dims[1]);
       } else {
-        snprintf(fragment, sizeof fragment, "tensor \"%s\" is missing; one of shape [%zu]",
-                 tensor.name, tensor.dims[0]);
+        snprintf(words, sizeof words, "%s missing [%zu]", tensor.name, tensor.dims[0]);
       }
-      load_refused(context, &rest, folder, 1, ATTEND_STATUS_FILE_INVALID, fragment);
+      load_refused(context, &rest, folder, 1, ATTEND_STATUS_FILE_INVALID, words);
     }
     model_files_free(&files);
   }
@@ -187,13 +186,13 @@ static void a_missing_tensor_is_named(void **state) {
 static void a_tensor_too_many_is_named(void **state) {
   static const struct {
     size_t family;
-    const char *name, *fragment;
+    const char *name, *words;
   } cases[] = {
-      {0, "model.layers.1.self_attn.q_proj.bias", "q_proj.bias\" of shape [2] is not part"},
-      {0, "model.layers.1.self_attn.q_norm.weight", "q_norm.weight\" of shape [2] is not part"},
-      {0, "model.layers.1.self_attn.sinks", "sinks\" of shape [2] is not part"},
-      {0, "model.layers.1.self_attn.q_proj.qweight", "q_proj.qweight\" of shape [2] is not part"},
-      {7, "h.1.attn.q_attn.weight", "q_attn.weight\" of shape [2] is not part"},
+      {0, "model.layers.1.self_attn.q_proj.bias", "q_proj.bias [2]"},
+      {0, "model.layers.1.self_attn.q_norm.weight", "q_norm.weight [2]"},
+      {0, "model.layers.1.self_attn.sinks", "sinks [2]"},
+      {0, "model.layers.1.self_attn.q_proj.qweight", "q_proj.qweight [2]"},
+      {7, "h.1.attn.q_attn.weight", "q_attn.weight [2]"},
   };
   static const struct {
     size_t family;
@@ -217,7 +216,7 @@ static void a_tensor_too_many_is_named(void **state) {
     model_files_new(model_family(cases[i].family), "F32", &files);
     ModelFiles more = files;
     more.tensors[more.count++] = attend_float_tensor(cases[i].name, data, dims, 1);
-    load_refused(context, &more, folder, 1, ATTEND_STATUS_FILE_INVALID, cases[i].fragment);
+    load_refused(context, &more, folder, 1, ATTEND_STATUS_FILE_INVALID, cases[i].words);
     model_files_free(&files);
   }
   for (size_t i = 0; i < COUNT_OF(passed_over); i++) {
@@ -303,7 +302,7 @@ static void the_config_lies_beside_the_weights(void **state) {
   assert_int_equal(remove(path), 0);
   AttendStatus status =
       attend_load_layer(context, folder, 1, ATTEND_STORAGE_AUTO, &layer, error, sizeof error);
-  require_sentence(status, ATTEND_STATUS_FILE_UNREADABLE, error, path, "No such file");
+  require_file_refusal(status, ATTEND_STATUS_FILE_UNREADABLE, error, path, "No such file");
   status = attend_read_config_beside(NULL, &model, error, sizeof error);
   assert_int_equal(status, ATTEND_STATUS_NULL_POINTER);
   model_files_free(&files);
@@ -331,7 +330,7 @@ static void a_layer_is_checked_without_reading_it(void **state) {
   assert_int_equal(attend_check_layer(file, NULL, 0, &bytes, NULL, 0), ATTEND_STATUS_NULL_POINTER);
   model.shape.kv_heads = 3;
   AttendStatus status = attend_check_layer(file, &model, 1, &bytes, error, sizeof error);
-  require_sentence(status, ATTEND_STATUS_BAD_HEADS, error, folder, "not one of a layer");
+  require_file_refusal(status, ATTEND_STATUS_BAD_HEADS, error, folder, "layer");
   model.shape.kv_heads = 0;
   assert_int_equal(attend_check_layer(file, &model, 1, NULL, NULL, 0), ATTEND_STATUS_BAD_SIZE);
   assert_int_equal(

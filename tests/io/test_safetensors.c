@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/refusal.h"
 #include "tests/support/scratch.h"
 
 static AttendTensorFile *open_good(const char *path) {
@@ -198,16 +199,15 @@ static void reading_asks_for_the_right_tensor(void **state) {
   write_good(scratch_path(state, "asked.safetensors", path), tensors, 2);
   AttendTensorFile *file = open_good(path);
   AttendStatus status = attend_read_tensor(file, "bytes", got, 3, error, sizeof error);
-  require_sentence(status, ATTEND_STATUS_FILE_INVALID, error, path,
-                   "tensor \"bytes\" is of dtype F8_E4M3; F32, F16 or BF16 is expected");
+  require_file_refusal(status, ATTEND_STATUS_FILE_INVALID, error, path, "\"bytes\" F8_E4M3");
   status = attend_read_tensor(file, "floats", got, 3, error, sizeof error);
-  require_sentence(status, ATTEND_STATUS_SHAPE_MISMATCH, error, path, "has 2 numbers; room for 3");
+  require_file_refusal(status, ATTEND_STATUS_SHAPE_MISMATCH, error, path, "2 3");
   status = attend_read_tensor(file, "float", got, 2, error, sizeof error);
-  require_sentence(status, ATTEND_STATUS_FILE_INVALID, error, path, "no tensor \"float\"");
+  require_file_refusal(status, ATTEND_STATUS_FILE_INVALID, error, path, "\"float\"");
   status = attend_read_tensor(file, "floats", NULL, 2, error, sizeof error);
-  require_sentence(status, ATTEND_STATUS_NULL_POINTER, error, path, "the memory to read to");
+  require_file_refusal(status, ATTEND_STATUS_NULL_POINTER, error, path, "memory null");
   status = attend_read_tensor(file, NULL, got, 2, error, sizeof error);
-  require_sentence(status, ATTEND_STATUS_NULL_POINTER, error, path, "the name");
+  require_file_refusal(status, ATTEND_STATUS_NULL_POINTER, error, path, "name null");
   attend_close_tensors(&file);
 }
 
@@ -257,20 +257,24 @@ static void what_would_not_be_read_is_not_written(void **state) {
   static const struct {
     AttendTensor tensor;
     AttendStatus status;
-    const char *fragment;
+    const char *words;
   } cases[] = {
-      {{NULL, "F32", 1, {2}, "12345678", 8, NULL}, ATTEND_STATUS_NULL_POINTER, "is null"},
-      {{"x", NULL, 1, {2}, "12345678", 8, NULL}, ATTEND_STATUS_NULL_POINTER, "is null"},
-      {{"x", "F32", 1, {2}, NULL, 8, NULL}, ATTEND_STATUS_NULL_POINTER, "is null"},
+      {{NULL, "F32", 1, {2}, "12345678", 8, NULL}, ATTEND_STATUS_NULL_POINTER, "null"},
+      {{"x", NULL, 1, {2}, "12345678", 8, NULL}, ATTEND_STATUS_NULL_POINTER, "null"},
+      {{"x", "F32", 1, {2}, NULL, 8, NULL}, ATTEND_STATUS_NULL_POINTER, "null"},
       {{"x", "F32", 9, {1}, "1234", 4, NULL}, ATTEND_STATUS_BAD_SIZE, "9 dimensions"},
-      {{"x", "F33", 1, {2}, "12345678", 8, NULL}, ATTEND_STATUS_BAD_OPTION, "no such dtype"},
-      {{"__metadata__", "U8", 1, {1}, "1", 1, NULL}, ATTEND_STATUS_BAD_OPTION, "is reserved"},
-      {{"first", "U8", 1, {1}, "1", 1, NULL}, ATTEND_STATUS_BAD_OPTION, "is given twice"},
-      {{"\xff", "U8", 1, {1}, "1", 1, NULL}, ATTEND_STATUS_BAD_OPTION, "is not UTF-8"},
-      {{"x", "F32", 1, {2}, "1234567", 7, NULL}, ATTEND_STATUS_SHAPE_MISMATCH, "has 7 bytes"},
-      {{"x", "F4", 1, {3}, "1234567", 7, NULL}, ATTEND_STATUS_OVERFLOW, "no number of bytes"},
-      {{"x", "F32", 2, {SIZE_MAX, 2}, "1", 1, NULL}, ATTEND_STATUS_OVERFLOW, "no number"},
-      {{"x", "F32", 3, {SIZE_MAX, 2, 0}, "", 0, NULL}, ATTEND_STATUS_OVERFLOW, "no number"},
+      {{"x", "F33", 1, {2}, "12345678", 8, NULL}, ATTEND_STATUS_BAD_OPTION, "dtype F33"},
+      {{"__metadata__", "U8", 1, {1}, "1", 1, NULL},
+       ATTEND_STATUS_BAD_OPTION,
+       "__metadata__ reserved"},
+      {{"first", "U8", 1, {1}, "1", 1, NULL}, ATTEND_STATUS_BAD_OPTION, "first twice"},
+      {{"\xff", "U8", 1, {1}, "1", 1, NULL}, ATTEND_STATUS_BAD_OPTION, "UTF-8"},
+      {{"x", "F32", 1, {2}, "1234567", 7, NULL}, ATTEND_STATUS_SHAPE_MISMATCH, "7 bytes"},
+      {{"x", "F4", 1, {3}, "1234567", 7, NULL}, ATTEND_STATUS_OVERFLOW, "x dimensions bytes"},
+      {{"x", "F32", 2, {SIZE_MAX, 2}, "1", 1, NULL}, ATTEND_STATUS_OVERFLOW, "x dimensions bytes"},
+      {{"x", "F32", 3, {SIZE_MAX, 2, 0}, "", 0, NULL},
+       ATTEND_STATUS_OVERFLOW,
+       "x dimensions bytes"},
   };
   const size_t dims[] = {2};
   const AttendMetadata twice[] = {{"a", "b"}, {"a", "c"}}, bytes[] = {{"a", "\xff"}};
@@ -284,18 +288,18 @@ static void what_would_not_be_read_is_not_written(void **state) {
     tensors[1] = cases[i].tensor;
     const AttendStatus status =
         attend_write_safetensors(path, tensors, 2, NULL, 0, error, sizeof error);
-    require_sentence(status, cases[i].status, error, path, cases[i].fragment);
+    require_file_refusal(status, cases[i].status, error, path, cases[i].words);
   }
   AttendStatus status = attend_write_safetensors(path, tensors, 1, twice, 2, error, sizeof error);
-  require_sentence(status, ATTEND_STATUS_BAD_OPTION, error, path, "\"a\" is given twice");
+  require_file_refusal(status, ATTEND_STATUS_BAD_OPTION, error, path, "\"a\" twice");
   status = attend_write_safetensors(path, tensors, 1, bytes, 1, error, sizeof error);
-  require_sentence(status, ATTEND_STATUS_BAD_OPTION, error, path, "is not UTF-8");
+  require_file_refusal(status, ATTEND_STATUS_BAD_OPTION, error, path, "UTF-8");
   status = attend_write_safetensors(path, tensors, 1, nothing, 1, error, sizeof error);
-  require_sentence(status, ATTEND_STATUS_NULL_POINTER, error, path, "key or value");
+  require_file_refusal(status, ATTEND_STATUS_NULL_POINTER, error, path, "key value null");
   status = attend_write_safetensors(path, NULL, 1, NULL, 0, error, sizeof error);
-  require_sentence(status, ATTEND_STATUS_NULL_POINTER, error, path, "the tensors");
+  require_file_refusal(status, ATTEND_STATUS_NULL_POINTER, error, path, "tensors null");
   status = attend_write_safetensors("/dev/full", tensors, 1, NULL, 0, error, sizeof error);
-  require_sentence(status, ATTEND_STATUS_FILE_UNWRITABLE, error, "/dev/full", "No space left");
+  require_file_refusal(status, ATTEND_STATUS_FILE_UNWRITABLE, error, "/dev/full", "No space left");
 
   size_t length = 0;
   unsigned char *const left = scratch_read(path, &length);

@@ -17,7 +17,6 @@
 /* What every family but gpt2 must state, for the cases that are about another field. */
 #define SIZES "\"hidden_size\": 896, \"num_attention_heads\": 14, \"num_hidden_layers\": 24"
 #define LLAMA "{\"model_type\": \"llama\", "
-#define EXPECTED_SIZE "; an integer from 1 to 2147483647 is expected"
 
 typedef struct Folder {
   char folder[64];

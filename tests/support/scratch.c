@@ -72,13 +72,3 @@ void scratch_write_tensors(const char *path, const char *header, size_t data_byt
   scratch_write(path, bytes, total);
   free(bytes);
 }
-
-void require_sentence(AttendStatus got, AttendStatus expected, const char *error, const char *path,
-                      const char *fragment) {
-  const size_t length = strlen(path);
-  if (got != expected || strncmp(error, path, length) != 0 ||
-      strncmp(error + length, ": ", 2) != 0 || strstr(error, fragment) == NULL) {
-    fail_msg("%s with \"%s\"; expected %s for %s with \"%s\"", attend_status_name(got), error,
-             attend_status_name(expected), path, fragment);
-  }
-}

@@ -30,9 +30,4 @@ size_t scratch_count(void **state);
 /* Writes a safetensors file: the header's length, the header, then data_bytes bytes 0, 1, 2, ... */
 void scratch_write_tensors(const char *path, const char *header, size_t data_bytes);
 
-/* Fails the test unless a call gave that status, and a sentence that begins with a file's path and
- * has the fragment in it. */
-void require_sentence(AttendStatus got, AttendStatus expected, const char *error, const char *path,
-                      const char *fragment);
-
 #endif

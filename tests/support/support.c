@@ -99,18 +99,6 @@ void require_ok(const AttendContext *context, AttendStatus status, const char *c
   _fail(file, line);
 }
 
-void require_refusal(const AttendContext *context, AttendStatus got, AttendStatus expected,
-                     const char *fragment, const char *what) {
-  const char *const sentence = attend_get_error(context);
-  if (got != expected)
-    fail_msg("%s: status is %s (\"%s\"), expected %s", what, attend_status_name(got), sentence,
-             attend_status_name(expected));
-  if (strlen(sentence) < 10 || !strchr(sentence, ' '))
-    fail_msg("%s: the sentence is \"%s\"", what, sentence);
-  if (!strstr(sentence, fragment))
-    fail_msg("%s: \"%s\" does not contain \"%s\"", what, sentence, fragment);
-}
-
 /* ---- data ---- */
 
 /* SplitMix64 (Steele, Lea and Flood 2014), indexed instead of stepped. */

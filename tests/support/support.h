@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "attend/attend.h"
+#include "tests/support/refusal.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
@@ -50,11 +51,6 @@ AttendContext *engine_open(Engine engine, size_t threads);
 #define assert_ok(context, call) require_ok((context), (call), #call, __FILE__, __LINE__)
 void require_ok(const AttendContext *context, AttendStatus status, const char *call,
                 const char *file, int line);
-
-/* Fails the test unless the call returned `expected` and left a sentence that contains the
- * fragment. `what` names the case. */
-void require_refusal(const AttendContext *context, AttendStatus got, AttendStatus expected,
-                     const char *fragment, const char *what);
 
 /* ---- data ---- */
 

@@ -231,9 +231,9 @@ static void reading_that_is_refused(void **state) {
     size_t sequence, first, tokens;
     AttendOutputView key, value;
     AttendStatus status;
-    const char *fragment;
+    const char *words;
   } calls[] = {
-      {2, 0, 1, right, right, ATTEND_STATUS_BAD_SIZE, "sequence is 2"},
+      {2, 0, 1, right, right, ATTEND_STATUS_BAD_SIZE, "sequence 2"},
       {SIZE_MAX, 0, 1, right, right, ATTEND_STATUS_BAD_SIZE, "18446744073709551615"},
       {0, 0, 1, right, right, ATTEND_STATUS_BAD_SIZE, "sequence 0"},
       {1, 0, 41, right, right, ATTEND_STATUS_BAD_SIZE, "41"},
@@ -253,7 +253,7 @@ static void reading_that_is_refused(void **state) {
     require_refusal(context,
                     attend_read_cache(context, cache, calls[k].sequence, calls[k].first,
                                       calls[k].tokens, calls[k].key, calls[k].value),
-                    calls[k].status, calls[k].fragment, calls[k].fragment);
+                    calls[k].status, calls[k].words, calls[k].words);
     for (size_t i = 0; i < 40 * 2 * 10; i++) assert_true(is_untouched(out + i));
   }
   require_refusal(context, attend_read_cache(context, NULL, 0, 0, 1, right, right),

@@ -298,9 +298,9 @@ static void refused(void **state) {
   float *const lse = guarded_new(states.rows * sizeof *lse, 0);
   const AttendOutputView to = dense_output(&small, out);
   AttendOutputView wrong = to;
-#define REFUSE(status, fragment, shape, parts, count, view, lse)                                   \
+#define REFUSE(status, words, shape, parts, count, view, lse)                                      \
   require_refusal(context, attend_merge_states(context, shape, parts, count, view, lse),           \
-                  ATTEND_STATUS_##status, fragment, #status ": " fragment)
+                  ATTEND_STATUS_##status, words, #status ": " words)
   assert_int_equal(attend_merge_states(NULL, &small, states.parts, 2, to, lse),
                    ATTEND_STATUS_NULL_POINTER);
   REFUSE(NULL_POINTER, "shape", NULL, states.parts, 2, to, lse);
