@@ -34,13 +34,7 @@ static const CoreCase cases[] = {
 
 /* Calls check(problem, engine) for every case and tiled engine. */
 static void for_each_case(void (*check)(const CoreProblem *problem, Engine engine)) {
-  Engine engines[MAX_TILED_ENGINES];
-  const size_t count = list_tiled_engines(engines);
-  for (size_t c = 0; c < COUNT_OF(cases); c++) {
-    CoreProblem problem = problem_new(&cases[c]);
-    for (size_t k = 0; k < count; k++) check(&problem, engines[k]);
-    problem_free(&problem);
-  }
+  core_run_cases(cases, COUNT_OF(cases), check);
 }
 
 static void cases_match_the_oracle(void **state) {
@@ -48,20 +42,9 @@ static void cases_match_the_oracle(void **state) {
   for (size_t c = 0; c < COUNT_OF(cases); c++) check_case(&cases[c], 3);
 }
 
-static void check_threads(const CoreProblem *problem, Engine engine) {
-  static const size_t threads[] = {2, 3, 5, 8};
-  Result expected = core_run_problem(problem, engine, 1);
-  for (size_t t = 0; t < COUNT_OF(threads); t++) {
-    Result got = core_run_problem(problem, engine, threads[t]);
-    same_result("other threads", &problem->spec.shape, &got, &expected);
-    result_free(&got);
-  }
-  result_free(&expected);
-}
-
 static void any_number_of_threads(void **state) {
   (void)state;
-  for_each_case(check_threads);
+  for_each_case(same_with_any_threads);
 }
 
 static void check_sequences(const CoreProblem *problem, Engine engine) {

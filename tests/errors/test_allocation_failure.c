@@ -3,8 +3,8 @@
  * A refused call has a status and a sentence, has written nothing and keeps nothing (injection.h).
  * The call that succeeds at last is made on the same context, cache and outputs and gives what the
  * oracle gives. How many allocations a call makes is stated, so that one that the hook does not see
- * is found. Weights are in test_allocation_failure_weights.c, files in test_allocation_failure_files.c,
- * and calls that never allocate in test_without_memory.c.
+ * is found. Weights are in test_allocation_failure_weights.c, files in
+ * test_allocation_failure_files.c, and calls that never allocate in test_without_memory.c.
  */
 #include "tests/support/core_check.h"
 #include "tests/support/full_layer.h"
@@ -16,8 +16,8 @@
 #define STORAGES (ATTEND_STORAGE_COUNT - 1) /* but AUTO */
 
 /* Runs `check` on every engine with a context that has no workspace yet. */
-static void for_each_engine(void **state, void (*check)(Injection injection, AttendContext *context,
-                                                        Engine engine)) {
+static void inject_each_engine(void **state, void (*check)(Injection injection,
+                                                           AttendContext *context, Engine engine)) {
   Engine engines[MAX_ENGINES];
   const size_t count = list_engines(engines);
   for (size_t e = 0; e < count; e++) {
@@ -50,8 +50,7 @@ static void opening_a_context(void **state) {
 /* A refused reserve keeps the old workspace. The last size is large enough for huge pages. */
 static void reserving_a_workspace(void **state) {
   static const size_t sizes[] = {1000, 100000, 5000000};
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, THREADS);
+  AttendContext *context = auto_open(THREADS);
   for (size_t k = 0; k < COUNT_OF(sizes); k++) {
     Injection injection = injection_of(state);
     const size_t kept = k ? sizes[k - 1] : 0;
@@ -124,7 +123,7 @@ static void check_core(Injection injection, AttendContext *context, Engine engin
 }
 
 static void a_core_call(void **state) {
-  for_each_engine(state, check_core);
+  inject_each_engine(state, check_core);
 }
 
 /* The numbers are such that the storage holds them exactly. */
@@ -183,8 +182,7 @@ static AttendCacheSettings cache_kind(size_t kind) {
 
 static void opening_a_cache(void **state) {
   const AttendLayerShape shape = {64, 4, 2, 16, 16};
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   for (size_t k = 0; k < CACHE_KINDS * ATTEND_STORAGE_COUNT; k++) {
     Injection injection = injection_of(state);
     AttendCacheSettings settings = cache_kind(k % CACHE_KINDS);

@@ -107,8 +107,7 @@ static void load_layer(void **state, AttendStorage storage) {
   AttendModel model;
   AttendLayer layer, before;
   char folder[SCRATCH_PATH_SIZE], error[ATTEND_FILE_ERROR_SIZE];
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   model_files_new(model_family(6), "BF16", &files);
   model_files_write(&files, scratch_path(state, "layer", folder));
   assert_int_equal(attend_open_tensors(folder, &file, NULL, 0), ATTEND_OK);

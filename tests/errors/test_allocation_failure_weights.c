@@ -24,8 +24,7 @@ typedef struct Packing {
 static void check_packing(Injection injection, const AttendWeightSource *source,
                           const Packing *packing, const char *label) {
   const size_t floats = packing->tokens * packing->shape->width;
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, THREADS);
+  AttendContext *context = auto_open(THREADS);
   AttendWeights *weights = (AttendWeights *)(void *)context;
   while (refused(&injection, context,
                  attend_pack_weights(context, packing->shape, source, &weights))) {

@@ -96,8 +96,7 @@ static void core_null_pointers(void **state) {
     core_refused(&call, ATTEND_STATUS_NULL_POINTER, names[k], names[k]);
   }
   CoreCall call = core_call();
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   require_refusal(
       context,
       attend_core_forward(context, NULL, call.query, call.key, call.value, NULL, call.out, NULL),

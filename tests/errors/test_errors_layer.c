@@ -150,9 +150,7 @@ static void check_layer_errors(Engine engine) {
 
 static void layers(void **state) {
   (void)state;
-  Engine engines[MAX_ENGINES];
-  const size_t count = list_engines(engines);
-  for (size_t k = 0; k < count; k++) check_layer_errors(engines[k]);
+  for_each_engine(check_layer_errors);
 }
 
 /* The layer's plan and a supplied workspace: exactly its bytes are enough. */
@@ -212,8 +210,7 @@ static void opening_is_refused(AttendContext *context, const OpenCall *call) {
 
 static void caches_of_bad_sizes(void **state) {
   (void)state;
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   const AttendLayerShape s = {16, 4, 2, 6, 10};
   const struct {
     AttendLayerShape shape;
@@ -255,8 +252,7 @@ static void caches_of_bad_sizes(void **state) {
 
 static void caches_of_bad_settings(void **state) {
   (void)state;
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   AttendCacheSettings right;
   attend_default_cache_settings(&right);
   right.capacity = 100;

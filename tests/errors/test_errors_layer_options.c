@@ -93,12 +93,6 @@ static void refused(Call *call, const AttendCache *cache, AttendStatus expected,
   reset_options(call);
 }
 
-static void for_each_engine(void (*check)(Engine engine)) {
-  Engine engines[MAX_ENGINES];
-  const size_t count = list_engines(engines);
-  for (size_t e = 0; e < count; e++) check(engines[e]);
-}
-
 static void check_places(Engine engine) {
   static const int64_t starts[BATCH] = {0, 1};
   static const size_t lengths[BATCH] = {N, N}, offsets[BATCH + 1] = {0, 1, N};

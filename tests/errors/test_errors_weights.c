@@ -18,8 +18,7 @@ static AttendWeightSource right_source(const float *data) {
 
 static void pack_refused(const AttendLayerShape *shape, const AttendWeightSource *source,
                          AttendStatus expected, const char *words, const char *what) {
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   AttendWeights *weights = (AttendWeights *)(void *)&context;
   require_refusal(context, attend_pack_weights(context, shape, source, &weights), expected, words,
                   what);
@@ -34,17 +33,15 @@ static void weight_sources(void **state) {
   AttendWeightSource s = right;
   pack_refused(NULL, &s, ATTEND_STATUS_NULL_POINTER, "shape", "no shape");
   pack_refused(&layer_shape, NULL, ATTEND_STATUS_NULL_POINTER, "source", "no source");
-  s.query = NULL;
-  pack_refused(&layer_shape, &s, ATTEND_STATUS_NULL_POINTER, "query", "no query");
-  s = right;
-  s.key = NULL;
-  pack_refused(&layer_shape, &s, ATTEND_STATUS_NULL_POINTER, "key", "no key");
-  s = right;
-  s.value = NULL;
-  pack_refused(&layer_shape, &s, ATTEND_STATUS_NULL_POINTER, "value", "no value");
-  s = right;
-  s.output = NULL;
-  pack_refused(&layer_shape, &s, ATTEND_STATUS_NULL_POINTER, "output", "no output");
+  const struct {
+    const float **matrix;
+    const char *name;
+  } needed[] = {{&s.query, "query"}, {&s.key, "key"}, {&s.value, "value"}, {&s.output, "output"}};
+  for (size_t k = 0; k < COUNT_OF(needed); k++) {
+    s = right;
+    *needed[k].matrix = NULL;
+    pack_refused(&layer_shape, &s, ATTEND_STATUS_NULL_POINTER, needed[k].name, "a null matrix");
+  }
   s = right;
   s.qkv = data;
   pack_refused(&layer_shape, &s, ATTEND_STATUS_BAD_OPTION, "qkv", "fused and separate");
@@ -220,8 +217,7 @@ static void rope_tables(void **state) {
 static void unused_settings(void **state) {
   (void)state;
   float *const data = new_random(1, 1.0f, 16 * 64);
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   AttendWeightSource s = right_source(data);
   AttendWeights *weights = NULL;
   s.rope.base = s.rope.factor = -1.0;

@@ -1,8 +1,8 @@
-/* test_sentences.c - the sentence of every kind of fault, word for word: what was wrong, where, and what
- * would be right.
+/* test_sentences.c - the sentence of every kind of fault, word for word: what was wrong, where, and
+ * what would be right.
  *
- * Wording is judged here and nowhere else. Which calls are refused, with which status and what they leave
- * untouched, is the business of the other tests, which look for the names and values of a sentence.
+ * Wording is judged here and nowhere else. The other tests say which calls are refused, with which
+ * status and what they leave untouched, and look for the names and values in a sentence.
  */
 #include <math.h>
 #include <stdio.h>
@@ -13,8 +13,8 @@
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
 
-/* Calls that are right: of the core, of a layer of the same heads over a cache, and of what they need. A
- * fault breaks one thing and makes one of them. */
+/* Calls that are right: of the core, of a layer of the same heads over a cache, and of what they
+ * need. A fault breaks one thing and makes one of them. */
 typedef struct Calls {
   AttendContext *context;
   AttendShape shape; /* of the core */

@@ -15,7 +15,7 @@ static const AttendLayerShape layer_shape = {64, 4, 2, 16, 12};
 enum { TOKENS = 100, BLOCK = 32 };
 
 static AttendContext *context_open(void) {
-  return engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 3);
+  return auto_open(3);
 }
 
 /* ---- caches ---- */

@@ -141,8 +141,7 @@ static Shared shared_new(size_t index) {
   assert_true(full_layer_new(index, &shared.layer));
   shared.x = new_random(95, 1.0f, TOKENS * shared.layer.spec.shape.width);
   shared.y = full_layer_expect(&shared.layer, TOKENS, shared.x, NULL);
-  AttendContext *packer =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *packer = auto_open(1);
   shared.weights = full_layer_pack(packer, &shared.layer);
   attend_close(&packer);
   assert_int_equal(pthread_barrier_init(&shared.start, NULL, WORKERS), 0);

@@ -90,8 +90,7 @@ static void check_family(void **state, AttendContext *context, const ModelFamily
 
 static void every_family_is_loaded_bit_for_bit(void **state) {
   static const char *const dtypes[] = {"F32", "F16", "BF16"};
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   for (size_t i = 0; model_family(i) != NULL; i++) {
     for (size_t j = 0; j < COUNT_OF(dtypes); j++) {
       check_family(state, context, model_family(i), dtypes[j]);
@@ -132,8 +131,7 @@ static void check_stored(void **state, AttendContext *context, const ModelFamily
 }
 
 static void stored_weights_are_those_of_the_file(void **state) {
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   for (size_t i = 0; model_family(i) != NULL; i++) {
     for (int storage = ATTEND_STORAGE_BF16; storage < ATTEND_STORAGE_COUNT; storage++)
       check_stored(state, context, model_family(i), (AttendStorage)storage, ATTEND_STORAGE_FP32);
@@ -160,8 +158,7 @@ static void load_refused(AttendContext *context, const ModelFiles *files, const 
 
 static void a_missing_tensor_is_named(void **state) {
   char folder[SCRATCH_PATH_SIZE], words[160];
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   scratch_path(state, "missing", folder);
   for (size_t i = 0; model_family(i) != NULL; i++) {
     ModelFiles files;
@@ -208,8 +205,7 @@ static void a_tensor_too_many_is_named(void **state) {
   const float data[] = {1, 2};
   const size_t dims[] = {2};
   char folder[SCRATCH_PATH_SIZE], error[ATTEND_FILE_ERROR_SIZE];
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   ModelFiles files;
   scratch_path(state, "extra", folder);
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -237,8 +233,7 @@ static void a_tensor_too_many_is_named(void **state) {
 
 static void a_tensor_of_another_shape_is_named(void **state) {
   char folder[SCRATCH_PATH_SIZE];
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   ModelFiles files;
   scratch_path(state, "shapes", folder);
   model_files_new(model_family(0), "F32", &files);
@@ -269,8 +264,7 @@ static void a_tensor_of_another_shape_is_named(void **state) {
  * exist. */
 static void names_and_model_must_agree(void **state) {
   char folder[SCRATCH_PATH_SIZE];
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   ModelFamily mixed = *model_family(7);
   ModelFiles files;
   scratch_path(state, "mixed", folder);
@@ -283,8 +277,7 @@ static void names_and_model_must_agree(void **state) {
 
 static void the_config_lies_beside_the_weights(void **state) {
   char folder[SCRATCH_PATH_SIZE], path[SCRATCH_PATH_SIZE], error[ATTEND_FILE_ERROR_SIZE];
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   ModelFiles files;
   AttendLayer layer;
   AttendModel model;

@@ -115,8 +115,7 @@ static void layers_are_read_in_blocks(void **state) {
     scratch_path(state, "layer.safetensors", path);
     assert_int_equal(attend_write_safetensors(path, tensors, count, NULL, 0, NULL, 0), ATTEND_OK);
     assert_int_equal(attend_open_tensors(path, &file, NULL, 0), ATTEND_OK);
-    AttendContext *context =
-        engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
+    AttendContext *context = auto_open(2);
     for (int storage = ATTEND_STORAGE_FP32; storage < ATTEND_STORAGE_COUNT; storage++)
       check_load(context, file, &model, data, count, floats, (AttendStorage)storage);
     attend_close(&context);

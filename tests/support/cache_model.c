@@ -17,7 +17,7 @@ static size_t blocks_of(const CacheModel *m, size_t tokens) {
 
 CacheModel model_open(const AttendLayerShape *shape, const AttendCacheSettings *settings) {
   CacheModel m = {.shape = *shape, .settings = *settings};
-  m.context = engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  m.context = auto_open(1);
   assert_ok(m.context, attend_open_cache(m.context, shape, settings, &m.cache));
   m.capacity = blocks_of(&m, settings->capacity) * settings->block_tokens;
   assert_int_equal(attend_cache_capacity(m.cache), m.capacity);

@@ -61,3 +61,25 @@ void same_result(const char *label, const AttendShape *shape, const Result *got,
     for (size_t i = 0; i < shape->query_tokens; i++)
       same_row(label, shape, got, b, i, shape, expected, b, i);
 }
+
+void core_run_cases(const CoreCase *cases, size_t case_count,
+                    void (*check)(const CoreProblem *problem, Engine engine)) {
+  Engine engines[MAX_TILED_ENGINES];
+  const size_t count = list_tiled_engines(engines);
+  for (size_t c = 0; c < case_count; c++) {
+    CoreProblem problem = problem_new(&cases[c]);
+    for (size_t k = 0; k < count; k++) check(&problem, engines[k]);
+    problem_free(&problem);
+  }
+}
+
+void same_with_any_threads(const CoreProblem *problem, Engine engine) {
+  static const size_t threads[] = {2, 3, 5, 8};
+  Result expected = core_run_problem(problem, engine, 1);
+  for (size_t t = 0; t < COUNT_OF(threads); t++) {
+    Result got = core_run_problem(problem, engine, threads[t]);
+    same_result("other threads", &problem->spec.shape, &got, &expected);
+    result_free(&got);
+  }
+  result_free(&expected);
+}

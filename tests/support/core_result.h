@@ -27,4 +27,11 @@ void same_row(const char *label, const AttendShape *got_shape, const Result *got
 void same_result(const char *label, const AttendShape *shape, const Result *got,
                  const Result *expected);
 
+/* Calls check(problem, engine) for every case and tiled engine. */
+void core_run_cases(const CoreCase *cases, size_t case_count,
+                    void (*check)(const CoreProblem *problem, Engine engine));
+
+/* Fails unless 2, 3, 5 and 8 threads give what one gives. */
+void same_with_any_threads(const CoreProblem *problem, Engine engine);
+
 #endif

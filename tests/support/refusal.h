@@ -1,8 +1,8 @@
 /* refusal.h - a call that must fail: its status, and the words that its sentence must have.
  *
- * Words are what a caller looks for: the name of the argument or field, the offending value. They are
- * separated by blanks and may stand anywhere in the sentence, each as a whole: "key" is not in
- * "key_norm". How a sentence reads is the business of errors/test_sentences.c alone.
+ * Words are what a caller looks for: the name of the argument or field, the offending value. They
+ * are separated by blanks and may stand anywhere in the sentence, each as a whole: "key" is not in
+ * "key_norm". errors/test_sentences.c alone judges how a sentence reads.
  */
 #ifndef ATTEND_TESTS_REFUSAL_H
 #define ATTEND_TESTS_REFUSAL_H

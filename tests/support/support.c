@@ -91,6 +91,16 @@ AttendContext *engine_open(Engine engine, size_t threads) {
   return context;
 }
 
+AttendContext *auto_open(size_t threads) {
+  return engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, threads);
+}
+
+void for_each_engine(void (*check)(Engine engine)) {
+  Engine engines[MAX_ENGINES];
+  const size_t count = list_engines(engines);
+  for (size_t k = 0; k < count; k++) check(engines[k]);
+}
+
 void require_ok(const AttendContext *context, AttendStatus status, const char *call,
                 const char *file, int line) {
   if (status == ATTEND_OK) return;

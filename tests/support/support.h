@@ -47,6 +47,12 @@ size_t list_tiled_engines(Engine engines[static MAX_TILED_ENGINES]);
 AttendSettings engine_settings(Engine engine, size_t threads);
 AttendContext *engine_open(Engine engine, size_t threads);
 
+/* A context that chooses path and ISA itself, in fp32. */
+AttendContext *auto_open(size_t threads);
+
+/* Calls check(engine) for each of list_engines(). */
+void for_each_engine(void (*check)(Engine engine));
+
 /* Fails the test unless the call returned OK; the message has the context's sentence. */
 #define assert_ok(context, call) require_ok((context), (call), #call, __FILE__, __LINE__)
 void require_ok(const AttendContext *context, AttendStatus status, const char *call,

@@ -89,8 +89,7 @@ static void refused(void **state) {
   };
   const Place *const place = *state;
   const CheckpointSizes sizes = {48, 80, 3, 6, 2, 400, 256, false, 1};
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   Model *const model = new_bytes(sizeof *model);
   assert_true(write_checkpoint(place->checkpoint, &sizes));
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -162,8 +161,7 @@ static void sizes_that_sum_to_little(void **state) {
   assert_int_equal(fclose(tensors), 0);
   assert_int_equal(truncate(place->tensors, (off_t)(8 + header + 4 * (uint64_t)WIDTH)), 0);
 
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   Model *const model = new_bytes(sizeof *model);
   Complaint complaint = {""};
   assert_false(huggingface_read(place->folder, context, ATTEND_STORAGE_AUTO, model, &complaint));

@@ -50,8 +50,7 @@ static void sizes_of_a_cache(void **state) {
   } cases[] = {{1, 32, 32}, {32, 32, 32}, {33, 32, 64}, {100, 64, 128}, {1, 128, 128}};
   const AttendLayerShape shape = {48, 6, 3, 80, 48};
   const size_t token_bytes = 3 * (80 + 64) * sizeof(float);
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   for (size_t k = 0; k < COUNT_OF(cases); k++) {
     AttendCacheSettings settings = settings_of(2, cases[k].capacity, cases[k].block_tokens);
     AttendCache *cache = NULL;
@@ -105,8 +104,7 @@ static void appended_tokens_come_back(void **state) {
   enum { CAPACITY = 128, BATCH = 3 };
   static const size_t appends[] = {1, 0, 7, 32, 24, 64}, blocks[] = {32, 64, 128};
   static const size_t lengths[] = {CAPACITY, 64, 55, 55, 3, 0};
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
+  AttendContext *context = auto_open(2);
   for (size_t k = 0; k < COUNT_OF(shapes) * COUNT_OF(blocks); k++) {
     const AttendLayerShape *const s = &shapes[k % COUNT_OF(shapes)];
     const AttendCacheSettings settings = settings_of(BATCH, CAPACITY, blocks[k / COUNT_OF(shapes)]);
@@ -148,8 +146,7 @@ static void tokens_lie_in_panels(void **state) {
   float *const data = new_random(73, 1.0f, TOKENS * 2 * 40);
   const AttendView key = attend_view_bnhd(data, TOKENS, 2, 5);
   const AttendView value = attend_view_bnhd(data, TOKENS, 2, 40);
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   for (size_t k = 0; k < COUNT_OF(pieces); k++) {
     const AttendCacheSettings settings = settings_of(1, TOKENS, 64);
     AttendCache *cache = NULL;
@@ -184,8 +181,7 @@ static void tokens_are_read_into_any_view(void **state) {
   const AttendLayerShape s = {48, 3, 3, 20, 12};
   float *const data = new_random(74, 1.0f, TOKENS * 3 * 20);
   const AttendView source = attend_view_bnhd(data, TOKENS, 3, 20);
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   AttendCache *cache = cache_open(context, &s, 1, TOKENS);
   cache_append(context, cache, 1, TOKENS, source, source);
   const size_t head = COUNT * (20 + GAP);
@@ -219,8 +215,7 @@ static void reading_that_is_refused(void **state) {
   const AttendLayerShape s = {16, 4, 2, 6, 10};
   float *const data = new_random(75, 1.0f, 40 * 2 * 10);
   float *const out = guarded_new(40 * 2 * 10 * sizeof *out, 0);
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   AttendCache *cache = cache_open(context, &s, 2, 40);
   const AttendView source = attend_view_bnhd(data, 40, 2, 10);
   assert_ok(context, attend_append_cache(context, cache, 1, 40, source, source));
@@ -265,59 +260,59 @@ static void reading_that_is_refused(void **state) {
   free(data);
 }
 
-/* Attention over the cache gives what the core gives over the views that were appended. */
-static void the_core_reads_the_cache(void **state) {
-  (void)state;
-  const CoreCase spec = {.shape = {2, 3, 50, 4, 2, 16, 24}, .q_start = 47};
+/* Attention over two sequences of a cache, filled by `fill`, gives on every engine what the oracle
+ * expects. */
+static void check_cached(const CoreProblem *problem, const AttendOptions *options,
+                         void (*fill)(AttendContext *context, AttendCache *cache,
+                                      const CoreProblem *problem)) {
   const AttendLayerShape shape = {64, 4, 2, 16, 24};
   const size_t floats = 2 * 3 * 4 * 24;
   Engine engines[MAX_ENGINES];
   const size_t engine_count = list_engines(engines);
-  CoreProblem problem = problem_new(&spec);
-  problem_expect(&problem);
   for (size_t e = 0; e < engine_count; e++) {
     AttendContext *context = engine_open(engines[e], 2);
     AttendCache *cache = cache_open(context, &shape, 2, 50);
-    cache_append(context, cache, 2, 50, problem.key, problem.value);
+    fill(context, cache, problem);
     float *const out = guarded_new(floats * sizeof *out, 4);
-    assert_ok(context, attend_cached_forward(context, &spec.shape, cache, problem.query, NULL,
-                                             attend_output_bnhd(out, 3, 4, 24), NULL));
-    check_close(attend_path_name(engines[e].path), out, problem.out, floats);
+    assert_ok(context, attend_cached_forward(context, &problem->spec.shape, cache, problem->query,
+                                             options, attend_output_bnhd(out, 3, 4, 24), NULL));
+    check_close(attend_path_name(engines[e].path), out, problem->out, floats);
     guarded_free(out, "out");
     attend_close_cache(&cache);
     attend_close(&context);
   }
+}
+
+static void fill_both(AttendContext *context, AttendCache *cache, const CoreProblem *problem) {
+  cache_append(context, cache, 2, 50, problem->key, problem->value);
+}
+
+static void fill_second(AttendContext *context, AttendCache *cache, const CoreProblem *problem) {
+  assert_ok(context, attend_append_cache(context, cache, 1, 50, problem->key, problem->value));
+}
+
+static const CoreCase cached = {.shape = {2, 3, 50, 4, 2, 16, 24}, .q_start = 47};
+
+static void the_core_reads_the_cache(void **state) {
+  (void)state;
+  CoreProblem problem = problem_new(&cached);
+  problem_expect(&problem);
+  check_cached(&problem, NULL, fill_both);
   problem_free(&problem);
 }
 
-/* Nothing is written, so that one sequence may serve several of the batch: hypotheses of one
- * prompt, or an encoder's tokens for several decoders. */
+/* Nothing is written, so one sequence may serve several of the batch: hypotheses of one prompt, or
+ * the tokens of an encoder for several decoders. */
 static void one_sequence_is_read_by_several(void **state) {
   (void)state;
   static const size_t sequences[] = {1, 1};
-  const CoreCase spec = {.shape = {2, 3, 50, 4, 2, 16, 24}, .q_start = 47};
-  const AttendLayerShape shape = {64, 4, 2, 16, 24};
-  const size_t floats = 2 * 3 * 4 * 24;
-  Engine engines[MAX_ENGINES];
-  const size_t engine_count = list_engines(engines);
-  CoreProblem problem = problem_new(&spec);
+  CoreProblem problem = problem_new(&cached);
   problem.key.batch_stride = problem.value.batch_stride = 0;
   problem_expect(&problem);
   AttendOptions options;
   attend_default_options(&options);
   options.cache_sequences = sequences;
-  for (size_t e = 0; e < engine_count; e++) {
-    AttendContext *context = engine_open(engines[e], 2);
-    AttendCache *cache = cache_open(context, &shape, 2, 50);
-    assert_ok(context, attend_append_cache(context, cache, 1, 50, problem.key, problem.value));
-    float *const out = guarded_new(floats * sizeof *out, 4);
-    assert_ok(context, attend_cached_forward(context, &spec.shape, cache, problem.query, &options,
-                                             attend_output_bnhd(out, 3, 4, 24), NULL));
-    check_close(attend_path_name(engines[e].path), out, problem.out, floats);
-    guarded_free(out, "out");
-    attend_close_cache(&cache);
-    attend_close(&context);
-  }
+  check_cached(&problem, &options, fill_second);
   problem_free(&problem);
 }
 

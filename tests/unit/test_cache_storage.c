@@ -41,8 +41,7 @@ static void numbers_come_back_rounded(void **state) {
   const size_t keys = TOKENS * 2 * shape.head_dim, values = TOKENS * 2 * shape.value_dim;
   float *const key = new_random(1, 1.0f, keys), *const value = new_random(2, 1.0f, values);
   for (size_t i = 0; i < keys; i++) key[i] = ldexpf(key[i], (int)(i % 61) - 30);
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   for (int storage = ATTEND_STORAGE_FP32; storage < ATTEND_STORAGE_COUNT; storage++) {
     for (size_t k = 0; k < COUNT_OF(pieces) * COUNT_OF(blocks); k++) {
       const size_t piece = pieces[k / COUNT_OF(blocks)];

@@ -16,9 +16,21 @@ static size_t edge_size(size_t edge, size_t tile) {
 /* Tokens at every pair of edges of a tiled engine's tiles; the first tiled engine takes the other
  * paths with it. With causal rows the last query sees the last key, so that all keys matter. A tile
  * counts rows of all heads that share keys, so one head alone meets its edges exactly. */
-static void check_tile_edges(bool bidirectional, size_t heads) {
-  Engine others[MAX_ENGINES], engines[MAX_TILED_ENGINES];
+/* Runs a case on one tiled engine, and with the first of them on naive and blas as well. */
+static void check_beside_others(const CoreCase *spec, Engine engine, bool is_first) {
+  Engine others[MAX_ENGINES];
   list_engines(others);
+  CoreProblem problem = problem_new(spec);
+  problem.precision = engine.precision;
+  problem_expect(&problem);
+  for (size_t other = 0; is_first && other < 2; other++)
+    problem_check_engine(&problem, others[other], 2);
+  problem_check_engine(&problem, engine, 2);
+  problem_free(&problem);
+}
+
+static void check_tile_edges(bool bidirectional, size_t heads) {
+  Engine engines[MAX_TILED_ENGINES];
   const size_t count = list_tiled_engines(engines);
   for (size_t k = 0; k < count; k++) {
     size_t query_tile, key_tile;
@@ -30,13 +42,7 @@ static void check_tile_edges(bool bidirectional, size_t heads) {
                        .q_start = (int64_t)keys - (int64_t)queries,
                        .seed = edge + 1};
       spec.shape.query_heads = heads;
-      CoreProblem problem = problem_new(&spec);
-      problem.precision = engines[k].precision;
-      problem_expect(&problem);
-      for (size_t other = 0; k == 0 && other < 2; other++)
-        problem_check_engine(&problem, others[other], 2);
-      problem_check_engine(&problem, engines[k], 2);
-      problem_free(&problem);
+      check_beside_others(&spec, engines[k], k == 0);
     }
   }
 }
@@ -56,8 +62,7 @@ static void tile_edges_bidirectional(void **state) {
 /* As many queries as keys, at the sum and the product of the edges of both tiles. */
 static void square_sizes(void **state) {
   (void)state;
-  Engine others[MAX_ENGINES], engines[MAX_TILED_ENGINES];
-  list_engines(others);
+  Engine engines[MAX_TILED_ENGINES];
   const size_t count = list_tiled_engines(engines);
   for (size_t k = 0; k < count; k++) {
     size_t query_tile, key_tile;
@@ -69,13 +74,7 @@ static void square_sizes(void **state) {
         const CoreCase spec = {.shape = shape_of(sizes[i], sizes[i]),
                                .bidirectional = bidirectional != 0,
                                .seed = i + 1};
-        CoreProblem problem = problem_new(&spec);
-        problem.precision = engines[k].precision;
-        problem_expect(&problem);
-        for (size_t other = 0; k == 0 && other < 2; other++)
-          problem_check_engine(&problem, others[other], 2);
-        problem_check_engine(&problem, engines[k], 2);
-        problem_free(&problem);
+        check_beside_others(&spec, engines[k], k == 0);
       }
     }
   }

@@ -113,8 +113,7 @@ static void taps_see_rotated_heads(void **state) {
 
 static void caches_keep_rotated_keys(void **state) {
   (void)state;
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
+  AttendContext *context = auto_open(2);
   FullLayer layer;
   for (size_t index = 0; full_layer_new(index, &layer); index++) {
     const AttendLayerShape *const s = &layer.spec.shape;
@@ -166,8 +165,7 @@ static void fill_tables(const OracleRope *rope, size_t positions, float *cosines
  * caller's after it was packed. */
 static void tables_stand_in_for_the_formula(void **state) {
   (void)state;
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
+  AttendContext *context = auto_open(2);
   FullLayer layer;
   for (size_t index = 0; full_layer_new(index, &layer); index++) {
     const AttendLayerShape *const s = &layer.spec.shape;

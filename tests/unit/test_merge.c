@@ -103,8 +103,7 @@ static void check_merged(const States *states, const float *out, const float *ls
 
 static void states_of_random_numbers(void **state) {
   (void)state;
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 3);
+  AttendContext *context = auto_open(3);
   for (uint64_t seed = 1; seed <= 60; seed++) {
     const AttendShape shape = {.batch = 1 + seed % 3,
                                .query_tokens = 1 + seed % 7,
@@ -197,8 +196,7 @@ static const AttendShape small = {.batch = 2, .query_tokens = 5, .query_heads = 
 /* Parts that saw no key change nothing, and are not looked at. */
 static void empty_parts(void **state) {
   (void)state;
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
+  AttendContext *context = auto_open(2);
   for (size_t whole = 0; whole < 3; whole++) {
     States states = states_new(&small, 3);
     fill_states(&states, 9, 40.0f, 1);
@@ -225,8 +223,7 @@ static void empty_parts(void **state) {
 /* Into the memory of each part in turn: output, LSE, or both. */
 static void in_place(void **state) {
   (void)state;
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
+  AttendContext *context = auto_open(2);
   for (size_t way = 0; way < 9; way++) {
     const size_t part = way / 3;
     States states = states_new(&small, 3);
@@ -265,8 +262,7 @@ static void layouts_and_threads(void **state) {
     memcpy(apart + ((r / 15 * 3 + r % 3) * 5 + r / 3 % 5) * 70, states.out[1] + r * 70,
            70 * sizeof *apart);
   for (size_t threads = 1; threads <= 4; threads++) {
-    AttendContext *context =
-        engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, threads);
+    AttendContext *context = auto_open(threads);
     float *const to = threads == 1 ? out : other;
     states.parts[1].out = attend_view_bhnd(threads % 2 ? apart : NULL, 5, 3, 70);
     if (threads % 2 == 0) states.parts[1].out = attend_view_bnhd(states.out[1], 5, 3, 70);
@@ -290,8 +286,7 @@ static void layouts_and_threads(void **state) {
 
 static void refused(void **state) {
   (void)state;
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   States states = states_new(&small, 2);
   fill_states(&states, 3, 2.0f, 0);
   float *const out = guarded_new(states.floats * sizeof *out, 0);

@@ -140,8 +140,7 @@ static void layer_plans(void **state) {
 
 static void plans_that_are_refused(void **state) {
   (void)state;
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 1);
+  AttendContext *context = auto_open(1);
   const AttendShape right = {1, 8, 8, 2, 2, 8, 8}, empty = {1, 8, 8, 2, 2, 0, 8},
                     uneven = {1, 8, 8, 3, 2, 8, 8}, huge = {1, SIZE_MAX / 2, 8, 2, 2, 8, 8};
   const AttendLayerShape layer = {16, 2, 2, 8, 8}, bad_layer = {16, 2, 2, 0, 8};
@@ -182,8 +181,7 @@ static void plans_that_are_refused(void **state) {
 /* As snprintf: the whole length is returned, what fits is written and terminated. */
 static void descriptions_fit_any_buffer(void **state) {
   (void)state;
-  AttendContext *context =
-      engine_open((Engine){ATTEND_PATH_AUTO, ATTEND_ISA_AUTO, ATTEND_PRECISION_FP32}, 2);
+  AttendContext *context = auto_open(2);
   AttendPlan plan = {.struct_size = sizeof plan};
   assert_ok(context, attend_plan_core(context, &cases[0].shape, NULL, &plan));
   const size_t length = attend_describe_plan(&plan, NULL, 0);
