@@ -3,7 +3,7 @@
  *
  * In every precision and storage: keys and values are such that the storage holds them exactly, so
  * that the views have the same numbers as the cache. Caches are filled in chunks of random lengths,
- * the sequences in turn, with blocks of every size, contiguous, from a pool whose blocks are handed
+ * the sequences in turn, with pages of every size, contiguous, from a pool whose pages are handed
  * out in any order, and as a ring that has gone round; some have NaN and infinities in what no
  * query sees. All of a call's sequences are compared, each with a plain call over its keys.
  */
@@ -219,7 +219,7 @@ static void check_ragged(AttendContext *context, const AttendCache *cache,
   free(queries);
 }
 
-/* Makes what lies before the window of the first query NaN and infinite. In a tile, and in a block,
+/* Makes what lies before the window of the first query NaN and infinite. In a tile, and in a page,
  * it stands beside what is seen. */
 static void poison_problem(CoreProblem *problem) {
   const AttendShape *const s = &problem->spec.shape;

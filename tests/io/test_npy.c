@@ -72,7 +72,7 @@ static void every_version_is_read(void **state) {
 }
 
 /* Element (i, j, k, l) of [2, 3, 4, 5] is at i + 2 (j + 3 (k + 4 l)) in Fortran order. */
-static void fortran_order_is_turned(void **state) {
+static void fortran_order_is_transposed(void **state) {
   char path[SCRATCH_PATH_SIZE];
   float data[120];
   scratch_path(state, "fortran.npy", path);
@@ -316,7 +316,7 @@ static void what_cannot_be_written_is_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_version_is_read),
-      cmocka_unit_test(fortran_order_is_turned),
+      cmocka_unit_test(fortran_order_is_transposed),
       cmocka_unit_test(every_half_is_exact),
       cmocka_unit_test(doubles_are_rounded),
       cmocka_unit_test(numbers_and_empty_arrays),

@@ -1,10 +1,10 @@
 /* allocation_hook.h - counts what the library and a test allocate, and lets chosen allocations
  * fail.
  *
- * A program that has this file among its sources is linked with --wrap (meson.build), so that every
- * malloc() and its kin of the objects in it, the static library's included, come through here. What
- * shared libraries allocate is theirs and not seen; an fopen() or fdopen(), which allocate inside
- * the C library, count as allocations, and fclose() as a free().
+ * A program that uses it is linked with hook_link_args (meson.build). Every malloc() and its kin in
+ * its own objects and in the static library come through here; those in shared libraries do not; an
+ * fopen() or fdopen(), which allocate inside the C library, count as allocations, and fclose() as a
+ * free().
  */
 #ifndef ATTEND_TESTS_ALLOCATION_HOOK_H
 #define ATTEND_TESTS_ALLOCATION_HOOK_H

@@ -22,7 +22,7 @@ CacheModel model_open(const AttendLayerShape *shape, const AttendCacheSettings *
   m.capacity = blocks_of(&m, settings->capacity) * settings->block_tokens;
   assert_int_equal(attend_cache_capacity(m.cache), m.capacity);
   assert_true(settings->sequences <= MODEL_SEQUENCES);
-  assert_true(blocks_of(&m, settings->capacity) <= MODEL_BLOCKS);
+  assert_true(blocks_of(&m, settings->capacity) <= MODEL_PAGES);
   snprintf(m.label, sizeof m.label, "after opening");
   model_check(&m);
   return m;
@@ -53,18 +53,18 @@ static void make_rows(CacheModel *m, ModelSequence *s, size_t from, size_t token
 static bool names_block(const CacheModel *m, size_t sequence, size_t block) {
   const ModelSequence *const s = &m->sequences[sequence];
   for (size_t p = 0; p < blocks_of(m, s->length); p++)
-    if (s->blocks[p] == block) return true;
+    if (s->pages[p] == block) return true;
   return false;
 }
 
-/* Blocks that some sequence names, each counted once. */
+/* Pages that some sequence names, each counted once. */
 static size_t blocks_in_use(const CacheModel *m) {
   size_t count = 0;
   for (size_t s = 0; s < m->settings.sequences; s++)
     for (size_t p = 0; p < blocks_of(m, m->sequences[s].length); p++) {
       bool counted = false;
       for (size_t t = 0; t < s; t++)
-        counted = counted || names_block(m, t, m->sequences[s].blocks[p]);
+        counted = counted || names_block(m, t, m->sequences[s].pages[p]);
       count += !counted;
     }
   return count;
@@ -116,7 +116,7 @@ static void check_number(const CacheModel *m, const char *what, size_t got, size
 
 void model_check(const CacheModel *m) {
   const size_t pool = m->settings.pool_blocks;
-  check_number(m, "the number of free blocks", attend_cache_free_blocks(m->cache),
+  check_number(m, "the number of free pages", attend_cache_free_blocks(m->cache),
                pool ? pool - blocks_in_use(m) : 0);
   for (size_t s = 0; s < m->settings.sequences; s++) {
     check_number(m, "a length", attend_cache_length(m->cache, s), m->sequences[s].length);
@@ -136,19 +136,19 @@ static bool end_operation(CacheModel *m, AttendStatus got, AttendStatus expected
   return expected == ATTEND_OK;
 }
 
-/* Gives a sequence of a pool new blocks for so many more tokens; returns whether one of them takes
- * the place of a block that others name too. */
+/* Gives a sequence of a pool new pages for so many more tokens; returns whether one of them takes
+ * the place of a page that others name too. */
 static bool add_blocks(CacheModel *m, ModelSequence *s, size_t tokens) {
   const size_t sequence = (size_t)(s - m->sequences);
   bool shared = false;
   if (tokens > 0 && s->length % m->settings.block_tokens != 0) {
-    size_t *const open = &s->blocks[s->length / m->settings.block_tokens];
+    size_t *const open = &s->pages[s->length / m->settings.block_tokens];
     for (size_t other = 0; other < m->settings.sequences; other++)
       shared = shared || (other != sequence && names_block(m, other, *open));
     if (shared) *open = ++m->block_number;
   }
   for (size_t p = blocks_of(m, s->length); p < blocks_of(m, s->length + tokens); p++)
-    s->blocks[p] = ++m->block_number;
+    s->pages[p] = ++m->block_number;
   return shared;
 }
 
@@ -194,7 +194,7 @@ bool model_truncate(CacheModel *m, size_t sequence, size_t length) {
                        allowed ? ATTEND_OK : ATTEND_STATUS_BAD_SIZE);
 }
 
-/* Blocks of `to` after a fork: the full ones shared, the open one its own. */
+/* Pages of `to` after a fork: the full ones shared, the open one its own. */
 static bool share(CacheModel *m, size_t from, size_t to, size_t length) {
   ModelSequence *const t = &m->sequences[to];
   const ModelSequence *const f = &m->sequences[from];
@@ -202,9 +202,9 @@ static bool share(CacheModel *m, size_t from, size_t to, size_t length) {
   t->length = length;
   t->first = f->first;
   if (m->settings.pool_blocks > 0) {
-    memcpy(t->blocks, f->blocks, sizeof t->blocks);
+    memcpy(t->pages, f->pages, sizeof t->pages);
     if (length % m->settings.block_tokens != 0)
-      t->blocks[length / m->settings.block_tokens] = ++m->block_number;
+      t->pages[length / m->settings.block_tokens] = ++m->block_number;
   }
   if (pool_suffices(m)) return true;
   *t = before;
@@ -236,7 +236,7 @@ static size_t draw(uint64_t *state, size_t limit) {
   return (size_t)((z ^ (z >> 31)) % limit);
 }
 
-/* One token as often as not; else about a block, or anything up to more than there is room for. */
+/* One token as often as not; else about a page, or anything up to more than there is room for. */
 static size_t draw_tokens(const CacheModel *m, uint64_t *state) {
   switch (draw(state, 6)) {
   case 0:

@@ -154,7 +154,7 @@ void problem_check_engine(const CoreProblem *problem, Engine engine, size_t thre
   attend_close(&context);
 }
 
-/* Of several engines one other than the last, another one from case to case. */
+/* Picks one of several engines, never the last, a different one from case to case. */
 static size_t engine_in_turn(const CoreProblem *problem, AttendPrecision precision, size_t count) {
   const AttendShape *const s = &problem->spec.shape;
   const size_t turn = s->query_tokens + s->key_tokens + s->query_heads + s->head_dim;

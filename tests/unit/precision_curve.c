@@ -4,8 +4,8 @@
  *   precision_curve > precision.csv
  *
  * A line for each head dimension and each size from 0.1 to 1000: of every precision the largest
- * error over all seeds, and the largest derived bound. On the tiled path with the last usable ISA, or
- * with the one that ATTEND_ISA names. It judges nothing: test_precision holds errors to their
+ * error over all seeds, and the largest derived bound. On the tiled path with the last usable ISA,
+ * or with the one that ATTEND_ISA names. It judges nothing: test_precision holds errors to their
  * bounds.
  */
 #include "tests/support/core_error.h"

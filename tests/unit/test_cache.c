@@ -42,7 +42,7 @@ static void the_defaults(void **state) {
   attend_default_cache_settings(NULL);
 }
 
-/* Capacities are rounded up to blocks, and values to panels of 32 columns. */
+/* Capacities are rounded up to pages, and values to panels of 32 columns. */
 static void sizes_of_a_cache(void **state) {
   (void)state;
   static const struct {
@@ -102,12 +102,12 @@ static AttendView from_token(AttendView view, size_t token) {
 static void appended_tokens_come_back(void **state) {
   (void)state;
   enum { CAPACITY = 128, BATCH = 3 };
-  static const size_t appends[] = {1, 0, 7, 32, 24, 64}, blocks[] = {32, 64, 128};
+  static const size_t appends[] = {1, 0, 7, 32, 24, 64}, pages[] = {32, 64, 128};
   static const size_t lengths[] = {CAPACITY, 64, 55, 55, 3, 0};
   AttendContext *context = auto_open(2);
-  for (size_t k = 0; k < COUNT_OF(shapes) * COUNT_OF(blocks); k++) {
+  for (size_t k = 0; k < COUNT_OF(shapes) * COUNT_OF(pages); k++) {
     const AttendLayerShape *const s = &shapes[k % COUNT_OF(shapes)];
-    const AttendCacheSettings settings = settings_of(BATCH, CAPACITY, blocks[k / COUNT_OF(shapes)]);
+    const AttendCacheSettings settings = settings_of(BATCH, CAPACITY, pages[k / COUNT_OF(shapes)]);
     float *const keys = new_random(71, 1.0f, BATCH * CAPACITY * s->kv_heads * s->head_dim);
     float *const values = new_random(72, 1.0f, BATCH * CAPACITY * s->kv_heads * s->value_dim);
     const AttendView key = attend_view_bnhd(keys, CAPACITY, s->kv_heads, s->head_dim);

@@ -1,4 +1,4 @@
-/* test_cache_pages.c - a pool of blocks that sequences take, share, copy before writing, give
+/* test_cache_pages.c - a pool of pages that sequences take, share, copy before writing, give
  * back. */
 #include "tests/support/cache_model.h"
 
@@ -6,7 +6,7 @@
 
 #include "cache/kvcache.h"
 
-enum { BLOCK = 32 };
+enum { PAGE = 32 };
 
 static const AttendLayerShape small = {16, 2, 2, 5, 3};
 
@@ -15,7 +15,7 @@ static CacheModel open_pool(size_t sequences, size_t capacity, size_t pool_block
   attend_default_cache_settings(&settings);
   settings.sequences = sequences;
   settings.capacity = capacity;
-  settings.block_tokens = BLOCK;
+  settings.block_tokens = PAGE;
   settings.pool_blocks = pool_blocks;
   return model_open(&small, &settings);
 }
@@ -26,44 +26,44 @@ static void require_free(const CacheModel *model, size_t expected) {
 
 static void blocks_come_and_go_with_the_tokens(void **state) {
   (void)state;
-  CacheModel m = open_pool(2, 4 * BLOCK, 5);
+  CacheModel m = open_pool(2, 4 * PAGE, 5);
   require_free(&m, 5);
   assert_true(model_append(&m, 0, 1));
   require_free(&m, 4);
-  assert_true(model_append(&m, 0, BLOCK - 1));
+  assert_true(model_append(&m, 0, PAGE - 1));
   require_free(&m, 4);
   assert_true(model_append(&m, 0, 1));
   require_free(&m, 3);
-  assert_true(model_append(&m, 1, 3 * BLOCK));
+  assert_true(model_append(&m, 1, 3 * PAGE));
   require_free(&m, 0);
-  assert_true(model_append(&m, 0, BLOCK - 1));
+  assert_true(model_append(&m, 0, PAGE - 1));
   assert_false(model_append(&m, 0, 1));
   require_words(m.sentence, "free 0 5", "a pool without a free block");
-  assert_true(model_truncate(&m, 1, 2 * BLOCK + 1));
+  assert_true(model_truncate(&m, 1, 2 * PAGE + 1));
   require_free(&m, 0);
-  assert_true(model_truncate(&m, 1, 2 * BLOCK));
+  assert_true(model_truncate(&m, 1, 2 * PAGE));
   require_free(&m, 1);
-  assert_true(model_append(&m, 0, BLOCK));
+  assert_true(model_append(&m, 0, PAGE));
   assert_false(model_append(&m, 1, 1));
   assert_true(model_truncate(&m, 0, 0));
   require_free(&m, 3);
-  assert_false(model_append(&m, 1, 2 * BLOCK + 1)); /* capacity, not the pool */
-  assert_true(model_append(&m, 1, 2 * BLOCK));
+  assert_false(model_append(&m, 1, 2 * PAGE + 1)); /* capacity, not the pool */
+  assert_true(model_append(&m, 1, 2 * PAGE));
   model_close(&m);
 }
 
 static void a_fork_shares_full_blocks(void **state) {
   (void)state;
-  CacheModel m = open_pool(4, 4 * BLOCK, 8);
-  assert_true(model_append(&m, 0, 3 * BLOCK));
+  CacheModel m = open_pool(4, 4 * PAGE, 8);
+  assert_true(model_append(&m, 0, 3 * PAGE));
   require_free(&m, 5);
-  assert_true(model_fork(&m, 0, 1, 3 * BLOCK));
-  assert_true(model_fork(&m, 0, 2, 2 * BLOCK));
+  assert_true(model_fork(&m, 0, 1, 3 * PAGE));
+  assert_true(model_fork(&m, 0, 2, 2 * PAGE));
   require_free(&m, 5);
-  assert_true(model_fork(&m, 1, 3, 2 * BLOCK + 1)); /* one block of its own */
+  assert_true(model_fork(&m, 1, 3, 2 * PAGE + 1)); /* one page of its own */
   require_free(&m, 4);
   for (size_t s = 0; s < 4; s++)
-    assert_true(model_append(&m, s, 1)); /* no shared block is written */
+    assert_true(model_append(&m, s, 1)); /* no shared page is written */
   assert_int_equal(m.counts.copies, 0);
   require_free(&m, 1);
   assert_true(model_truncate(&m, 0, 0));
@@ -77,40 +77,40 @@ static void a_fork_shares_full_blocks(void **state) {
   model_close(&m);
 }
 
-/* Rolled back into a block that both name, each writes a block of its own, and what the other reads
+/* Rolled back into a page that both name, each writes a page of its own, and what the other reads
  * there stays. */
 static void a_shared_block_is_copied_before_it_is_written(void **state) {
   (void)state;
-  CacheModel m = open_pool(2, 4 * BLOCK, 4);
-  assert_true(model_append(&m, 0, 2 * BLOCK));
-  assert_true(model_fork(&m, 0, 1, 2 * BLOCK));
+  CacheModel m = open_pool(2, 4 * PAGE, 4);
+  assert_true(model_append(&m, 0, 2 * PAGE));
+  assert_true(model_fork(&m, 0, 1, 2 * PAGE));
   require_free(&m, 2);
-  assert_true(model_truncate(&m, 1, BLOCK + 5));
+  assert_true(model_truncate(&m, 1, PAGE + 5));
   assert_true(model_append(&m, 1, 3));
   assert_int_equal(m.counts.copies, 1);
   require_free(&m, 1);
-  assert_true(model_truncate(&m, 0, BLOCK + 7)); /* now alone in its block */
+  assert_true(model_truncate(&m, 0, PAGE + 7)); /* now alone in its page */
   assert_true(model_append(&m, 0, 9));
   assert_int_equal(m.counts.copies, 1);
   require_free(&m, 1);
   model_close(&m);
 }
 
-/* The copy needs a block like any other: without one the append is refused and nothing changes. */
+/* The copy needs a page like any other: without one the append is refused and nothing changes. */
 static void a_copy_that_finds_no_block(void **state) {
   (void)state;
-  CacheModel m = open_pool(3, 4 * BLOCK, 3);
-  assert_true(model_append(&m, 0, 2 * BLOCK));
-  assert_true(model_fork(&m, 0, 1, 2 * BLOCK));
+  CacheModel m = open_pool(3, 4 * PAGE, 3);
+  assert_true(model_append(&m, 0, 2 * PAGE));
+  assert_true(model_fork(&m, 0, 1, 2 * PAGE));
   assert_true(model_append(&m, 2, 1));
   require_free(&m, 0);
-  assert_true(model_truncate(&m, 1, BLOCK + 1));
+  assert_true(model_truncate(&m, 1, PAGE + 1));
   assert_false(model_append(&m, 1, 1));
-  assert_false(model_append(&m, 1, BLOCK));
+  assert_false(model_append(&m, 1, PAGE));
   assert_true(model_append(&m, 1, 0));
   assert_true(model_truncate(&m, 2, 0));
-  assert_false(model_append(&m, 1, BLOCK)); /* the copy and one more */
-  assert_true(model_append(&m, 1, BLOCK - 1));
+  assert_false(model_append(&m, 1, PAGE)); /* the copy and one more */
+  assert_true(model_append(&m, 1, PAGE - 1));
   require_free(&m, 0);
   model_close(&m);
 }
@@ -118,24 +118,24 @@ static void a_copy_that_finds_no_block(void **state) {
 /* A fork may use what the sequence that it replaces gives back, unless another names it too. */
 static void a_fork_in_a_full_pool(void **state) {
   (void)state;
-  CacheModel m = open_pool(4, 4 * BLOCK, 4);
-  assert_true(model_append(&m, 0, BLOCK + 1));
-  assert_true(model_append(&m, 1, 2 * BLOCK));
-  assert_true(model_fork(&m, 1, 2, 2 * BLOCK));
+  CacheModel m = open_pool(4, 4 * PAGE, 4);
+  assert_true(model_append(&m, 0, PAGE + 1));
+  assert_true(model_append(&m, 1, 2 * PAGE));
+  assert_true(model_fork(&m, 1, 2, 2 * PAGE));
   require_free(&m, 0);
-  assert_false(model_fork(&m, 0, 2, BLOCK + 1));
+  assert_false(model_fork(&m, 0, 2, PAGE + 1));
   require_words(m.sentence, "free none 4", "a pool without a free block");
   assert_false(model_fork(&m, 0, 3, 1));
-  assert_true(model_fork(&m, 0, 3, BLOCK));
-  assert_true(model_truncate(&m, 2, BLOCK));
-  assert_true(model_fork(&m, 0, 1, BLOCK + 1));
+  assert_true(model_fork(&m, 0, 3, PAGE));
+  assert_true(model_truncate(&m, 2, PAGE));
+  assert_true(model_fork(&m, 0, 1, PAGE + 1));
   require_free(&m, 0);
   model_close(&m);
 }
 
 static void forks_that_are_refused(void **state) {
   (void)state;
-  CacheModel m = open_pool(3, 4 * BLOCK, 8);
+  CacheModel m = open_pool(3, 4 * PAGE, 8);
   assert_true(model_append(&m, 0, 40));
   static const struct {
     size_t from, to, length;
@@ -170,36 +170,36 @@ static void require_check(CacheModel *m, const CacheAppend *append, AttendStatus
   model_check(m);
 }
 
-/* Sequences 1, 2 and 3 end in one block that they share, at different places; 0 holds `blocks`. */
-static CacheModel open_shared(size_t blocks) {
-  CacheModel m = open_pool(4, 4 * BLOCK, 6);
-  assert_true(model_append(&m, 3, BLOCK));
-  assert_true(model_fork(&m, 3, 1, BLOCK));
-  assert_true(model_fork(&m, 3, 2, BLOCK));
-  for (size_t s = 1; s < 4; s++) assert_true(model_truncate(&m, s, BLOCK - s));
-  assert_true(model_append(&m, 0, blocks * BLOCK));
-  require_free(&m, 5 - blocks);
+/* Sequences 1, 2 and 3 end in one page that they share, at different places; 0 holds `pages`. */
+static CacheModel open_shared(size_t pages) {
+  CacheModel m = open_pool(4, 4 * PAGE, 6);
+  assert_true(model_append(&m, 3, PAGE));
+  assert_true(model_fork(&m, 3, 1, PAGE));
+  assert_true(model_fork(&m, 3, 2, PAGE));
+  for (size_t s = 1; s < 4; s++) assert_true(model_truncate(&m, s, PAGE - s));
+  assert_true(model_append(&m, 0, pages * PAGE));
+  require_free(&m, 5 - pages);
   return m;
 }
 
-static const size_t bf16_terms[] = {2, 3, 1};
+static const size_t write_order[] = {2, 3, 1};
 
 /* What a layer call asks for: several sequences at once, and the pool must do for all of them. Of
- * those that write a shared block the last keeps it. */
+ * those that write a shared page the last keeps it. */
 static void sequences_are_checked_together(void **state) {
   (void)state;
   static const size_t offsets[] = {0, 2, 2, 4}, twice[] = {2, 1, 2}, missing[] = {0, 4};
-  const CacheAppend one_each = {.sequences = bf16_terms, .count = 3, .tokens = 1};
-  const CacheAppend but_one = {.sequences = bf16_terms, .count = 3, .offsets = offsets};
-  for (size_t blocks = 1; blocks <= 4; blocks++) {
-    CacheModel m = open_shared(blocks);
-    const size_t left = 5 - blocks;
+  const CacheAppend one_each = {.sequences = write_order, .count = 3, .tokens = 1};
+  const CacheAppend but_one = {.sequences = write_order, .count = 3, .offsets = offsets};
+  for (size_t pages = 1; pages <= 4; pages++) {
+    CacheModel m = open_shared(pages);
+    const size_t left = 5 - pages;
     require_check(&m, &one_each, left < 2 ? ATTEND_STATUS_CACHE_FULL : ATTEND_OK,
-                  left < 2 ? "need 2 more blocks" : "");
+                  left < 2 ? "need 2 more" : "");
     require_check(&m, &but_one, left < 3 ? ATTEND_STATUS_CACHE_FULL : ATTEND_OK,
-                  left < 3 ? "need 3 more blocks" : "");
+                  left < 3 ? "need 3 more" : "");
     require_check(&m, &(CacheAppend){.count = 0, .tokens = 1000}, ATTEND_OK, "");
-    require_check(&m, &(CacheAppend){.sequences = bf16_terms, .count = 3}, ATTEND_OK, "");
+    require_check(&m, &(CacheAppend){.sequences = write_order, .count = 3}, ATTEND_OK, "");
     require_check(&m, &(CacheAppend){.sequences = twice, .count = 3, .tokens = 1},
                   ATTEND_STATUS_BAD_OPTION, "sequences 0 and 2 of the batch are both number 2");
     require_check(&m, &(CacheAppend){.sequences = missing, .count = 2, .tokens = 1},
@@ -211,12 +211,12 @@ static void sequences_are_checked_together(void **state) {
   }
 }
 
-/* A sequence without new tokens keeps its place in the shared block. */
+/* A sequence without new tokens keeps its place in the shared page. */
 static void sequences_grow_together(void **state) {
   (void)state;
   static const size_t one_writes[] = {0, 0, 1, 1};
-  const CacheAppend appends[] = {{.sequences = bf16_terms, .count = 3, .tokens = 1},
-                                 {.sequences = bf16_terms, .count = 3, .offsets = one_writes}};
+  const CacheAppend appends[] = {{.sequences = write_order, .count = 3, .tokens = 1},
+                                 {.sequences = write_order, .count = 3, .offsets = one_writes}};
   const size_t width = 2 * (5 + 3);
   for (size_t k = 0; k < COUNT_OF(appends); k++) {
     CacheModel m = open_shared(3);
@@ -225,15 +225,15 @@ static void sequences_grow_together(void **state) {
     require_free(&m, k);
     for (size_t s = 1; s < 4; s++) {
       const bool writes = k == 0 || s == 3, alone = k == 0 || s != 1;
-      assert_int_equal(attend_cache_length(m.cache, s), BLOCK - s + writes);
+      assert_int_equal(attend_cache_length(m.cache, s), PAGE - s + writes);
       if (alone)
         assert_ptr_not_equal(kvcache_keys(m.cache, s, 0, 0).words,
                              kvcache_keys(m.cache, s % 3 + 1, 0, 0).words);
       else
         assert_ptr_equal(kvcache_keys(m.cache, 1, 0, 0).words,
                          kvcache_keys(m.cache, 2, 0, 0).words);
-      StoredRows rows = cache_read(m.context, m.cache, &small, s, 0, BLOCK - s);
-      for (size_t t = 0; t < BLOCK - s; t++) {
+      StoredRows rows = cache_read(m.context, m.cache, &small, s, 0, PAGE - s);
+      for (size_t t = 0; t < PAGE - s; t++) {
         const float *const expected = m.sequences[s].rows + t * width;
         assert_memory_equal(rows.key + t * 10, expected, 10 * sizeof(float));
         assert_memory_equal(rows.value + t * 6, expected + 10, 6 * sizeof(float));

@@ -37,16 +37,16 @@ static void append(AttendContext *context, AttendCache *cache, const float *key,
 static void numbers_come_back_rounded(void **state) {
   (void)state;
   enum { TOKENS = 150 };
-  static const size_t pieces[] = {1, 3, 32, 47, TOKENS}, blocks[] = {32, 64, 128};
+  static const size_t pieces[] = {1, 3, 32, 47, TOKENS}, pages[] = {32, 64, 128};
   const size_t keys = TOKENS * 2 * shape.head_dim, values = TOKENS * 2 * shape.value_dim;
   float *const key = new_random(1, 1.0f, keys), *const value = new_random(2, 1.0f, values);
   for (size_t i = 0; i < keys; i++) key[i] = ldexpf(key[i], (int)(i % 61) - 30);
   AttendContext *context = auto_open(1);
   for (int storage = ATTEND_STORAGE_FP32; storage < ATTEND_STORAGE_COUNT; storage++) {
-    for (size_t k = 0; k < COUNT_OF(pieces) * COUNT_OF(blocks); k++) {
-      const size_t piece = pieces[k / COUNT_OF(blocks)];
+    for (size_t k = 0; k < COUNT_OF(pieces) * COUNT_OF(pages); k++) {
+      const size_t piece = pieces[k / COUNT_OF(pages)];
       AttendCache *cache =
-          open_cache(context, (AttendStorage)storage, blocks[k % COUNT_OF(blocks)], TOKENS, 0);
+          open_cache(context, (AttendStorage)storage, pages[k % COUNT_OF(pages)], TOKENS, 0);
       for (size_t j = 0; j < TOKENS; j += piece)
         append(context, cache, key + j * 2 * shape.head_dim, value + j * 2 * shape.value_dim,
                TOKENS - j < piece ? TOKENS - j : piece);
@@ -192,7 +192,7 @@ static void expect_same_attention(AttendContext *context, const AttendCache *cac
   result_free(&expected);
 }
 
-/* Calls check(engine, storage, block_tokens) for every engine, storage and size of blocks. */
+/* Calls check(engine, storage, block_tokens) for every engine, storage and size of pages. */
 static void for_each_cache(void (*check)(Engine engine, AttendStorage storage,
                                          size_t block_tokens)) {
   Engine engines[MAX_TILED_ENGINES];

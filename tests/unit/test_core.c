@@ -80,7 +80,7 @@ static void square_sizes(void **state) {
   }
 }
 
-/* Every number of rows that a register block or two can have. */
+/* Every number of rows that one or two register blocks can have. */
 static void small_sizes(void **state) {
   (void)state;
   for (size_t queries = 1; queries <= 26; queries++) {

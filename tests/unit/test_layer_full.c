@@ -96,7 +96,7 @@ static void ragged_prefill(void **state) {
 }
 
 /* Without a cache the queries may start anywhere: here behind all keys, which they then all see.
- * RoPE turns a token's query and key by the same position. */
+ * RoPE rotates a token's query and key by the same position. */
 static void check_late_start(AttendContext *context, Engine engine, const FullLayer *layer) {
   enum { N = 9 };
   const size_t width = layer->spec.shape.width;

@@ -201,7 +201,7 @@ static void tables_stand_in_for_the_formula(void **state) {
   attend_close(&context);
 }
 
-/* Rows are normed and turned one by one: neither threads nor neighbours change a bit of what a
+/* Rows are normed and rotated one by one: neither threads nor neighbours change a bit of what a
  * cache keeps. So few rows are projected by the library's own kernel, which promises the same. */
 static void threads_change_no_bit(void **state) {
   (void)state;

@@ -2,10 +2,9 @@
  * storage.
  *
  * In fp32 a layer over stored weights is the layer of the weights as they are stored: the oracle is
- * given those, rounded here, and nothing else is allowed for than in fp32. In the precisions of
- * bf16 the oracle has the weights as they were, and the products' own rounding is allowed for
- * beside that.
- * A token's output has the same bits in a prompt, in chunks of it, in a batch and on any number of
+ * given those, rounded here, and the tolerance is that of fp32. In the precisions of bf16 the
+ * oracle has the weights as they were, and the tolerance covers the rounding of products as well. A
+ * token's output has the same bits in a prompt, in chunks of it, in a batch and on any number of
  * threads.
  */
 #include "tests/support/full_layer.h"
@@ -100,9 +99,9 @@ static double rounding(size_t terms) {
   return units[terms];
 }
 
-/* Of the size of an output that bf16 may move it by: relative errors of activation and weight in
- * each of four products, one behind the other, of which the scores (up to 16 in these layers)
- * multiply that of two; most of it averages out. */
+/* By which share of its size bf16 may move an output: the relative errors of activation and weight
+ * in each of four products, one behind the other. The scores (up to 16 in these layers) multiply
+ * the errors of two of them; most of the sum averages out. */
 static double allowed_share(AttendPrecision precision, AttendStorage storage) {
   return 32 * (2 * rounding(precision_terms(precision)) + storage_format(storage).rounding);
 }

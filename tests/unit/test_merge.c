@@ -1,7 +1,7 @@
 /* test_merge.c - attention over all keys from attention over parts of them.
  *
  * Parts that the library computed itself, on every engine, against the oracle's whole; states of
- * random numbers against the formula in double; and the promises that hold bit for bit.
+ * random numbers against the formula in double; and the promises about bits.
  */
 #include <math.h>
 #include <stdlib.h>

@@ -14,8 +14,8 @@
 #include "layer/project.h"
 #include "platform/memory.h"
 
-/* Rows that a row's bits are compared beside: one, kernels' blocks and more than two blocks of
- * rows. */
+/* How many rows are projected together: one, as many as kernels take at a time, and more than twice
+ * as many. A row has the same bits beside all of them. */
 static const size_t row_counts[] = {1, 3, 16, 17, 45, 300};
 #define MOST_ROWS 300
 
@@ -101,8 +101,8 @@ static double rounding(size_t terms) {
   return units[terms];
 }
 
-/* Largest relative error of a product of x and w, by the terms of both that are multiplied. What
- * an order leaves out of a product of split numbers are those of terms p + q >= order. */
+/* Largest relative error of a product of x and w, by the bf16 terms of both that are multiplied.
+ * With n terms a product leaves out those of term p of one and q of the other where p + q >= n. */
 static double product_error(AttendPrecision precision, AttendStorage storage) {
   static const double left_out[] = {0, 0, 0x1.04p-18, 0x1.04p-26};
   const StorageFormat format = storage_format(storage);
@@ -258,8 +258,8 @@ static void blocks_of_rows_are_joined(void **state) {
   projection_free(&p);
 }
 
-/* Three terms are all of a float, and one is all of a bf16 number, as fp16 is of its own: in fp32
- * the bits are those of fp32 storage, by the same chain of multiply-adds. */
+/* Three terms hold a float exactly, one term a bf16 number, and fp16 a number of its own. Such
+ * weights give in fp32 the bits of fp32 storage, by the same chain of multiply-adds. */
 static void exact_storages_have_the_bits_of_fp32(void **state) {
   (void)state;
   AttendIsa isas[ATTEND_ISA_COUNT];

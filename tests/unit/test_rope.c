@@ -1,10 +1,10 @@
-/* test_rope.c - frequencies, rows of cosines and sines, and turned heads, by the oracle.
+/* test_rope.c - frequencies, rows of cosines and sines, and rotated heads, by the oracle.
  *
  * Tolerances. u = 2^-53. A frequency is a power whose exponent and logarithm are off by a few u
  * times |exponent ln(base)| < 14, and mixes of two whose share is off by a few u times the ends of
  * the band (< 64) over its width (> 1 where it matters), seen through the factor of at most 32:
  * 4096 u in all. An angle inherits that, a cosine is off by the angle's error, and is then rounded
- * to float: by 2^-24 of itself. A turned element a c - b s has that rounding of c and s, one of
+ * to float: by 2^-24 of itself. A rotated element a c - b s has that rounding of c and s, one of
  * each product and one of the difference: 3 * 2^-24 (|a c| + |b s|), to first order.
  */
 #include "layer/rope.h"
@@ -121,7 +121,7 @@ static void rows_are_right_at_far_positions(void **state) {
   }
 }
 
-/* The other element of a pair, or the element itself where it does not turn. */
+/* The other element of a pair, or the element itself where it is not rotated. */
 static size_t partner(const Rope *rope, size_t d) {
   const size_t pairs = rope->dims / 2;
   if (d >= rope->dims) return d;
@@ -160,7 +160,7 @@ static void heads_rotate_in_pairs(void **state) {
   }
 }
 
-/* Two pairs turned by a quarter and by nothing, in the two pairings, by hand. */
+/* Two pairs, one rotated by a quarter turn and one not at all, in the two pairings, by hand. */
 static void quarter_turns_by_hand(void **state) {
   (void)state;
   static const float cosines[] = {0.0f, 1.0f}, sines[] = {1.0f, 0.0f};
