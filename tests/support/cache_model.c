@@ -258,7 +258,7 @@ static size_t draw_length(const CacheModel *m, uint64_t *state, size_t length) {
   return length - draw(state, (length < far ? length : far) + 1);
 }
 
-void model_run(CacheModel *m, uint64_t seed, size_t operations) {
+static void run_operations(CacheModel *m, uint64_t seed, size_t operations) {
   uint64_t state = seed;
   for (size_t k = 0; k < operations; k++) {
     const size_t kind = draw(&state, 8), s = draw(&state, m->settings.sequences);
@@ -282,5 +282,34 @@ void model_run(CacheModel *m, uint64_t seed, size_t operations) {
       snprintf(rest, size, "fork %zu of %zu to %zu", length, s, t);
       model_fork(m, s, t, length);
     }
+  }
+}
+
+static void require_more(const ModelCounts *counts, const ModelCounts *least) {
+  assert_true(counts->appends > least->appends);
+  assert_true(counts->full_appends > least->full_appends);
+  assert_true(counts->truncations > least->truncations);
+  assert_true(counts->refused_truncations > least->refused_truncations);
+  assert_true(counts->forks > least->forks);
+  assert_true(counts->refused_forks > least->refused_forks);
+  assert_true(least->full_forks == 0 || counts->full_forks > least->full_forks);
+  assert_true(least->copies == 0 || counts->copies > least->copies);
+}
+
+void model_run(const AttendLayerShape *shape, const AttendCacheSettings *settings, uint64_t seed,
+               size_t operations, const ModelCounts *least) {
+  static const AttendStorage storages[] = {ATTEND_STORAGE_FP32, ATTEND_STORAGE_BF16X2,
+                                           ATTEND_STORAGE_FP16};
+  for (size_t k = 0; k < COUNT_OF(storages); k++) {
+    AttendCacheSettings stored = *settings;
+    stored.storage = storages[k];
+    CacheModel model = model_open(shape, &stored);
+    run_operations(&model, seed, operations);
+    require_more(&model.counts, least);
+    if (settings->pool_blocks > 0) {
+      for (size_t s = 0; s < settings->sequences; s++) assert_true(model_truncate(&model, s, 0));
+      assert_int_equal(attend_cache_free_blocks(model.cache), settings->pool_blocks);
+    }
+    model_close(&model);
   }
 }

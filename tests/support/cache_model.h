@@ -52,7 +52,10 @@ bool model_fork(CacheModel *model, size_t from, size_t to, size_t length);
 /* Lengths, first tokens, free pages, and the rows of every token that is kept. */
 void model_check(const CacheModel *model);
 
-/* So many operations drawn from the seed. */
-void model_run(CacheModel *model, uint64_t seed, size_t operations);
+/* So many operations drawn from the seed, on a new cache for floats, terms and fp16 each. Fails the
+ * test unless everything happened more often than `least` says, and unless a pool has all of its
+ * pages once the sequences are empty. */
+void model_run(const AttendLayerShape *shape, const AttendCacheSettings *settings, uint64_t seed,
+               size_t operations, const ModelCounts *least);
 
 #endif

@@ -5,6 +5,7 @@
  * behind a sequence's keys is NaN.
  */
 #include <math.h>
+#include <string.h>
 
 #include "tests/support/core_check.h"
 
@@ -48,6 +49,17 @@ static void lengths_with_negative_starts(void **state) {
   }
 }
 
+/* Sets where the queries and keys of each sequence begin, [B + 1]. Queries stand at the end of
+ * their keys. */
+static void place_sequences(CoreProblem *problem, const size_t *queries, const size_t *keys) {
+  const size_t batch = problem->spec.shape.batch;
+  memcpy(problem->data.query_offsets, queries, (batch + 1) * sizeof *queries);
+  memcpy(problem->data.key_offsets, keys, (batch + 1) * sizeof *keys);
+  for (size_t b = 0; b < batch; b++)
+    problem->data.q_starts[b] =
+        (int64_t)(keys[b + 1] - keys[b]) - (int64_t)(queries[b + 1] - queries[b]);
+}
+
 /* Ragged batches with sequences without queries, without keys, without either. */
 static void ragged_batches(void **state) {
   (void)state;
@@ -61,13 +73,7 @@ static void ragged_batches(void **state) {
       spec.options.sinks = options != 0;
       if (options) spec.options.mask = (CaseGrid){.used = true, .hidden = 30};
       CoreProblem problem = problem_new(&spec);
-      for (size_t b = 0; b < 8; b++) {
-        problem.data.query_offsets[b] = queries[b];
-        problem.data.key_offsets[b] = keys[b];
-      }
-      for (size_t b = 0; b < 7; b++)
-        problem.data.q_starts[b] =
-            (int64_t)(keys[b + 1] - keys[b]) - (int64_t)(queries[b + 1] - queries[b]);
+      place_sequences(&problem, queries, keys);
       problem_check_all(&problem, 3);
     }
   }
@@ -81,13 +87,7 @@ static void mixed_prefill_and_decode(void **state) {
   CoreCase spec = {.shape = {5, 143, 2203, 4, 1, 16, 16}};
   spec.options.ragged = spec.options.q_starts = true;
   CoreProblem problem = problem_new(&spec);
-  for (size_t b = 0; b < 6; b++) {
-    problem.data.query_offsets[b] = queries[b];
-    problem.data.key_offsets[b] = keys[b];
-  }
-  for (size_t b = 0; b < 5; b++)
-    problem.data.q_starts[b] =
-        (int64_t)(keys[b + 1] - keys[b]) - (int64_t)(queries[b + 1] - queries[b]);
+  place_sequences(&problem, queries, keys);
   problem_check_all(&problem, 3);
 }
 
