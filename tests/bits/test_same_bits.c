@@ -6,7 +6,7 @@
  * keys and few queries are those where work may be split over keys.
  */
 #include "tests/support/core_check.h"
-#include "tests/support/core_result.h"
+#include "tests/support/part_of_problem.h"
 
 /* Shapes on both sides of every choice that a tiled path may make: one and many query tiles, keys
  * of one tile and of several splits, few and many heads, ragged ends. */
@@ -65,31 +65,9 @@ static void run_after_run(void **state) {
   for_each_case(check_repeats);
 }
 
-static AttendView sequence_of(AttendView view, size_t batch) {
-  view.data += batch * view.batch_stride;
-  return view;
-}
-
-static void check_batch(const CoreProblem *problem, Engine engine) {
-  AttendShape alone = problem->spec.shape;
-  Result expected = core_run_problem(problem, engine, 2);
-  AttendContext *context = engine_open(engine, 3);
-  alone.batch = 1;
-  for (size_t b = 0; b < problem->spec.shape.batch; b++) {
-    Result got =
-        core_run(context, &alone, sequence_of(problem->query, b), sequence_of(problem->key, b),
-                 sequence_of(problem->value, b), &problem->options);
-    for (size_t i = 0; i < alone.query_tokens; i++)
-      same_row("alone", &alone, &got, 0, i, &problem->spec.shape, &expected, b, i);
-    result_free(&got);
-  }
-  attend_close(&context);
-  result_free(&expected);
-}
-
 static void alone_or_in_a_batch(void **state) {
   (void)state;
-  for_each_case(check_batch);
+  for_each_case(same_alone);
 }
 
 /* The prompt in chunks: each with its own q_start, over the keys that exist by then. */
@@ -120,12 +98,7 @@ static void check_chunks_of(const CoreProblem *problem, Engine engine, size_t ch
 }
 
 static void check_chunks(const CoreProblem *problem, Engine engine) {
-  Result expected = core_run_problem(problem, engine, 2);
-  const AttendPlan plan = plan_of(engine, &problem->spec.shape, &problem->options);
-  const size_t chunks[] = {1, 7, 64, plan.query_tile + 1};
-  for (size_t c = 0; c < COUNT_OF(chunks); c++)
-    check_chunks_of(problem, engine, chunks[c], &expected);
-  result_free(&expected);
+  same_in_chunks(problem, engine, check_chunks_of);
 }
 
 static void a_prompt_cut_in_chunks(void **state) {

@@ -47,24 +47,9 @@ static void any_number_of_threads(void **state) {
   for_each_case(same_with_any_threads);
 }
 
-static void check_sequences(const CoreProblem *problem, Engine engine) {
-  const AttendShape *const s = &problem->spec.shape;
-  Result expected = core_run_problem(problem, engine, 2);
-  AttendContext *context = engine_open(engine, 3);
-  for (size_t b = 0; b < s->batch; b++) {
-    const Part part = part_of_sequence(problem, b);
-    Result got = part_run(context, &part);
-    for (size_t i = 0; i < s->query_tokens; i++)
-      same_row("alone", &part.shape, &got, 0, i, s, &expected, b, i);
-    result_free(&got);
-  }
-  attend_close(&context);
-  result_free(&expected);
-}
-
 static void alone_or_in_a_batch(void **state) {
   (void)state;
-  for_each_case(check_sequences);
+  for_each_case(same_alone);
 }
 
 /* A kv head with its query heads, each with its slope, sink, mask and bias, as a call of its
@@ -111,12 +96,7 @@ static void check_chunks_of(const CoreProblem *problem, Engine engine, size_t ch
 }
 
 static void check_chunks(const CoreProblem *problem, Engine engine) {
-  Result expected = core_run_problem(problem, engine, 2);
-  const AttendPlan plan = plan_of(engine, &problem->spec.shape, &problem->options);
-  const size_t chunks[] = {1, 7, 64, plan.query_tile + 1};
-  for (size_t c = 0; c < COUNT_OF(chunks); c++)
-    check_chunks_of(problem, engine, chunks[c], &expected);
-  result_free(&expected);
+  same_in_chunks(problem, engine, check_chunks_of);
 }
 
 static void a_prompt_cut_in_chunks(void **state) {

@@ -75,3 +75,28 @@ Part part_of_tokens(const Part *sequence, size_t first, size_t tokens) {
 Result part_run(AttendContext *context, const Part *part) {
   return core_run(context, &part->shape, part->query, part->key, part->value, &part->options);
 }
+
+void same_alone(const CoreProblem *problem, Engine engine) {
+  const AttendShape *const s = &problem->spec.shape;
+  Result expected = core_run_problem(problem, engine, 2);
+  AttendContext *context = engine_open(engine, 3);
+  for (size_t b = 0; b < s->batch; b++) {
+    const Part part = part_of_sequence(problem, b);
+    Result got = part_run(context, &part);
+    for (size_t i = 0; i < s->query_tokens; i++)
+      same_row("alone", &part.shape, &got, 0, i, s, &expected, b, i);
+    result_free(&got);
+  }
+  attend_close(&context);
+  result_free(&expected);
+}
+
+void same_in_chunks(const CoreProblem *problem, Engine engine,
+                    void (*check)(const CoreProblem *problem, Engine engine, size_t chunk,
+                                  const Result *expected)) {
+  Result expected = core_run_problem(problem, engine, 2);
+  const AttendPlan plan = plan_of(engine, &problem->spec.shape, &problem->options);
+  const size_t chunks[] = {1, 7, 64, plan.query_tile + 1};
+  for (size_t c = 0; c < COUNT_OF(chunks); c++) check(problem, engine, chunks[c], &expected);
+  result_free(&expected);
+}

@@ -25,4 +25,13 @@ Part part_of_tokens(const Part *sequence, size_t first, size_t tokens);
 
 Result part_run(AttendContext *context, const Part *part);
 
+/* Fails unless each sequence alone gives the bits that it gives in the batch. */
+void same_alone(const CoreProblem *problem, Engine engine);
+
+/* Calls check with the result of the whole, for chunks of 1, 7, 64 and one token more than a query
+ * tile has. */
+void same_in_chunks(const CoreProblem *problem, Engine engine,
+                    void (*check)(const CoreProblem *problem, Engine engine, size_t chunk,
+                                  const Result *expected));
+
 #endif
