@@ -97,10 +97,6 @@ bench/measure.c           cli/util/units.h         a label with the units of the
 bench/warnings.c          cli/util/units.h         a warning with the units of the tool
 '
 
-# MODULE MODULE REASON: modules, a .c with the .h of its name, that include each other all the same.
-loops='
-'
-
 # STEM REASON: a stem that two folders use.
 shared_stems='
 options                   of a call in problem/, of the command line in cli/
@@ -201,7 +197,6 @@ circles() {
   library=$(printf '%s\n' "$1" | grep -vE '^(cli|bench|tests|examples|include)/|<|public$')
   printf '%s\n' "$library" | grep -E '^(problem/.* problem|layer/.* layer)/' |
     sed -E 's/\.[a-z]+( |$)/\1/g' | awk '$1 != $2' | sort -u |
-    grep -vxFf <(printf '%s\n' "$loops" | awk 'NF { print $1, $2; print $2, $1 }') |
     tsort 2>&1 >/dev/null | sed 's/^tsort: //'
   printf '%s\n' "$library" | grep -E '^[^ ]*/[^ ]*\.h .*/' |
     grep -vxFf <(printf '%s\n' "$exceptions" | awk 'NF { print $1, $2 }') |
