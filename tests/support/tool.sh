@@ -31,3 +31,16 @@ err_has() { grep -qE -e "$1" "$err" || disagree "/$1/ on stderr"; }
 err_is_empty() { [ ! -s "$err" ] || disagree 'nothing on stderr'; }
 err_lines() { [ "$(wc -l <"$err")" -eq "$1" ] || disagree "$1 lines on stderr"; }
 json_has() { "$json_check" "$out" "$@" || disagree "JSON with $*"; }
+
+# refused STATUS PATTERN: the last run said one sentence on stderr that matches, and nothing else.
+refused() {
+  exits "$1" && err_lines 1 && err_has '^attend: .*[.?]$' && err_has "$2" && out_is_empty
+}
+
+# refuses PATTERN ARGUMENT...: `run`, which the script defines, takes the arguments for wrong usage.
+refuses() {
+  local pattern=$1
+  shift
+  run "$@"
+  refused 2 "$pattern"
+}

@@ -14,8 +14,7 @@ refuses() {
   local expected=$1 pattern=$2
   shift 2
   run_tool explain --no-restart "$@"
-  exits "$expected" && err_lines 1 && err_has '^attend: .*[.?]$' && err_has "$pattern" &&
-    out_is_empty
+  refused "$expected" "$pattern"
 }
 
 # rows HEADING: the rows below the first heading that matches, up to the next empty line, with

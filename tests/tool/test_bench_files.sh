@@ -242,14 +242,6 @@ progress_fits_the_terminal() {
 
 # --- usage ---
 
-# refuses PATTERN ARGUMENT...: exit status 2 and one sentence on stderr that matches.
-refuses() {
-  local pattern=$1
-  shift
-  run "$@"
-  exits 2 && [ "$(wc -l <"$err")" -eq 1 ] && err_has '^attend: ' && err_has "$pattern" && out_is_empty
-}
-
 usage_is_checked() {
   refuses 'x' --tokens x && refuses '0 is out of range' --tokens 0 && refuses 'no model "nope"' --model nope &&
     refuses '"auto"' --paths auto && refuses 'twice' --paths tiled,tiled && refuses 'fast' --paths fast &&

@@ -162,14 +162,6 @@ options_are_explained() {
 
 # --- usage ---
 
-# refuses PATTERN ARGUMENT...: exit status 2 and one sentence on stderr that matches.
-refuses() {
-  local pattern=$1
-  shift
-  run "$@"
-  exits 2 && err_lines 1 && err_has '^attend: .*[.?]$' && err_has "$pattern" && out_is_empty
-}
-
 values_are_checked() {
   local value
   for value in '' x 5,x ,5 5, 5,6,7 -1 1.5 99999999999999999999; do

@@ -15,14 +15,6 @@ run() {
   run_tool "$@"
 }
 
-# refuses PATTERN ARGUMENT...: exit status 2, one sentence on stderr that matches, nothing else.
-refuses() {
-  local pattern=$1
-  shift
-  run "$@"
-  exits 2 && err_lines 1 && err_has '^attend: .*[.?]$' && err_has "$pattern" && out_is_empty
-}
-
 # --- help and version ---
 
 help_lists_commands() {

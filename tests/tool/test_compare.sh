@@ -81,13 +81,6 @@ output_goes_to_a_file() {
   exits 0 && out_is_empty && [ "$(wc -l <"$scratch/rows.csv")" -eq 4 ]
 }
 
-refuses() {
-  local pattern=$1
-  shift
-  run "$@"
-  exits 2 && err_lines 1 && err_has '^attend: .*[.?]$' && err_has "$pattern" && out_is_empty
-}
-
 usage_is_checked() {
   refuses 'one model at a time' --model qwen2.5-0.5b,llama-7b &&
     refuses '--model and --d-model do not go together' --model qwen2.5-0.5b --d-model 64 &&

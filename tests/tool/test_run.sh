@@ -23,12 +23,12 @@ inspect() {
   run_tool inspect "$@"
 }
 
-# refuses STATUS PATTERN ARGUMENT...: one sentence on stderr that matches, nothing else.
+# refuses STATUS PATTERN ARGUMENT...: of any command.
 refuses() {
   local wanted=$1 pattern=$2
   shift 2
   run_tool "$@"
-  exits "$wanted" && err_lines 1 && err_has '^attend: .*[.?]$' && err_has "$pattern" && out_is_empty
+  refused "$wanted" "$pattern"
 }
 
 same() { cmp "$1" "$2" || disagree "$1 as $2"; }

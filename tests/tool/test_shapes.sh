@@ -217,13 +217,6 @@ quiz_in_other_forms() {
   exits 0 && out_has '^\| 1 \| scores before the mask \|.*`\[____ × ____\]`( \| (\\_){4}){3} \|$'
 }
 
-refuses() {
-  local pattern=$1
-  shift
-  run "$@"
-  exits 2 && err_lines 1 && err_has '^attend: .*[.?]$' && err_has "$pattern" && out_is_empty
-}
-
 usage_is_checked() {
   refuses 'shapes needs --model, --config or --d-model: ' && refuses 'no model "bert"' --model bert &&
     refuses 'one model at a time' --model llama-7b,qwen2.5-0.5b &&
