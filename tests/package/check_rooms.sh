@@ -84,17 +84,12 @@ cli/util/blas_core.c      platform/blas.h          asks OpenBLAS for which core 
 cli/util/probe.c          bench/yardstick.h        measures what the machine could do
 cli/util/probe.h          cli/info/doctor.h        a probe is what the doctor is told
 cli/util/score_options.h  bench/results.h          scores of a case of a benchmark
-cli/util/progress.c       bench/timer.h            says how long is left
 cli/bench/cmd_bench.c     cli/info/info_report.h   rows begin with the machine
 cli/compare/cmd_compare.c cli/info/info_report.h   rows begin with the machine
 cli/lesson/matrix.c       bench/allocation.h       aligned memory
 cli/lesson/lesson_run.c   bench/timer.h            says how long a path took
 cli/lesson/random_lesson.c bench/random.h          numbers from a seed
 cli/run/random_layer.c    bench/random.h           numbers from a seed
-bench/measure.h           cli/util/progress.h      says how far it is
-bench/kernel_sweep.c      cli/util/progress.h      says how far it is
-bench/measure.c           cli/util/units.h         a label with the units of the tool
-bench/warnings.c          cli/util/units.h         a warning with the units of the tool
 '
 
 # STEM REASON: a stem that two folders use.
