@@ -170,8 +170,7 @@ static const struct {
     {fused_and_separate, "source has qkv and also a separate query, key or value matrix or bias; "
                          "give one or the other"},
     {odd_matrix, "source.output is at address *; it must be a multiple of 4"},
-    {unknown_storage,
-     "source.storage is 6; it must be one of ATTEND_STORAGE_AUTO, 0, to ATTEND_STORAGE_FP16, 5"},
+    {unknown_storage, "source.storage is 6; it must be one of ATTEND_STORAGE_..., 0 to 5"},
     {one_norm, "source.key_norm is null and the other norm is not; give both or neither"},
     {rope_base, "source.rope.base is -1; it must be finite and above 0"},
     {rope_dims, "source.rope.dims is 7; it must be even and from 2 to head_dim, which is 8"},
