@@ -99,14 +99,14 @@ AttendStorage config_storage(const BenchConfig *config, size_t p) {
 }
 
 size_t bench_storage_bytes(AttendStorage storage) {
-  return storage_bytes(storage);
+  return (size_t)attend_storage_bytes(storage);
 }
 
 size_t bench_moved_bytes(AttendPrecision precision, AttendStorage storage) {
   const StorageFormat stored = storage_format(storage);
   const size_t terms = precision_terms(precision);
   const bool reads_some = stored.number == KERNEL_BF16 && terms && terms < stored.terms;
-  return reads_some ? terms * number_bytes(KERNEL_BF16) : storage_bytes(storage);
+  return reads_some ? terms * number_bytes(KERNEL_BF16) : bench_storage_bytes(storage);
 }
 
 bool run_needs_peak(const BenchRun *run, AttendIsa isa) {

@@ -30,9 +30,8 @@ static const char help[] =
     "  --path NAME         auto, tiled, blas or naive\n"
     "  --isa NAME          auto, or a name that `attend info` lists\n"
     "  --precision NAME    of the attention's products: fp32 (default), bf16x6, bf16x3 or bf16\n"
-    "  --storage NAME      of its weights and caches: auto (default: as the precision reads "
-    "them),\n"
-    "                      fp32, bf16, bf16x2, bf16x3 or fp16\n"
+    "  --storage NAME      of its weights and caches, as in `attend run` (default auto: as the\n"
+    "                      precision reads them)\n"
     "  --threads N         default: as many as OpenMP would take\n"
     "  --chunk N           run the prompt in chunks of N tokens (default: in one call)\n"
     "  -h, --help          print this text\n";
@@ -113,6 +112,34 @@ static bool take_number(const char *name, const char *text, const char *range, d
   return refuse("--%s is \"%s\"; expected a number %s", name, text, range);
 }
 
+/* Names of the library by number; null behind the last one. */
+typedef const char *(*NameOf)(int number);
+
+static const char *path_name(int number) {
+  return attend_path_name((AttendPath)number);
+}
+
+static const char *isa_name(int number) {
+  return attend_isa_name((AttendIsa)number);
+}
+
+static const char *precision_name(int number) {
+  return attend_precision_name((AttendPrecision)number);
+}
+
+static const char *storage_name(int number) {
+  return attend_storage_name((AttendStorage)number);
+}
+
+static bool refuse_name(const char *option, const char *value, NameOf name) {
+  char names[128] = "";
+  for (int k = 0; name(k); k++) {
+    const size_t used = strlen(names);
+    snprintf(names + used, sizeof names - used, "%s%s", k ? ", " : "", name(k));
+  }
+  return refuse("--%s is \"%s\"; expected one of %s", option, value, names);
+}
+
 /* Takes one option with its value. */
 static bool take_option(int code, const char *value, Arguments *a) {
   switch (code) {
@@ -141,17 +168,14 @@ static bool take_option(int code, const char *value, Arguments *a) {
   case TOP_P:
     return take_number("top-p", value, "above 0, at most 1", 0x1p-1022, 1, &a->sampler.top_p);
   case PATH:
-    return attend_find_path(value, &a->settings.path) ||
-           refuse("--path is \"%s\"; expected auto, tiled, blas or naive", value);
+    return attend_find_path(value, &a->settings.path) || refuse_name("path", value, path_name);
   case PRECISION:
     return attend_find_precision(value, &a->settings.precision) ||
-           refuse("--precision is \"%s\"; expected fp32, bf16x6, bf16x3 or bf16", value);
+           refuse_name("precision", value, precision_name);
   case STORAGE:
-    return attend_find_storage(value, &a->storage) ||
-           refuse("--storage is \"%s\"; expected auto, fp32, bf16, bf16x2, bf16x3 or fp16", value);
+    return attend_find_storage(value, &a->storage) || refuse_name("storage", value, storage_name);
   default:
-    return attend_find_isa(value, &a->settings.isa) ||
-           refuse("--isa is \"%s\"; expected auto or a name that attend info lists", value);
+    return attend_find_isa(value, &a->settings.isa) || refuse_name("isa", value, isa_name);
   }
 }
 

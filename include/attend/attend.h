@@ -163,6 +163,10 @@ ATTEND_API const char *attend_isa_name(AttendIsa isa);
 ATTEND_API const char *attend_precision_name(AttendPrecision precision);
 ATTEND_API const char *attend_storage_name(AttendStorage storage);
 
+/* Bytes of one number in that storage, without the padding that kernels read: 4 for fp32. 0 for AUTO
+ * and for a number outside the enum. */
+ATTEND_API double attend_storage_bytes(AttendStorage storage);
+
 /* The inverse: sets *path (*isa, ...) and returns true if name is one of the names above; otherwise
  * returns false and leaves it untouched. A null name is none of them. */
 ATTEND_API bool attend_find_path(const char *name, AttendPath *path);

@@ -11,3 +11,14 @@ static const StorageFormat formats[ATTEND_STORAGE_COUNT] = {
 StorageFormat storage_format(AttendStorage storage) {
   return formats[storage];
 }
+
+double attend_storage_bytes(AttendStorage storage) {
+  if (storage <= ATTEND_STORAGE_AUTO || storage >= ATTEND_STORAGE_COUNT) return 0.0;
+  return (double)(formats[storage].terms * number_bytes(formats[storage].number));
+}
+
+const char *number_name(KernelNumber number) {
+  static const char *const names[] = {
+      [KERNEL_BF16] = "bf16", [KERNEL_FP16] = "fp16", [KERNEL_FP32] = "fp32"};
+  return names[number];
+}

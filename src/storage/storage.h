@@ -10,17 +10,14 @@ typedef struct StorageFormat {
   double rounding; /* largest relative error of an element in range */
 } StorageFormat;
 
-/* The format of a storage, which is not AUTO. */
+/* The format of a storage other than AUTO. */
 StorageFormat storage_format(AttendStorage storage);
+
+/* "fp32", "bf16", "fp16". */
+const char *number_name(KernelNumber number);
 
 static inline size_t number_bytes(KernelNumber number) {
   return number == KERNEL_FP32 ? sizeof(float) : sizeof(uint16_t);
-}
-
-/* Bytes of an element, without padding. */
-static inline size_t storage_bytes(AttendStorage storage) {
-  const StorageFormat format = storage_format(storage);
-  return format.terms * number_bytes(format.number);
 }
 
 /* Bf16 terms into which a precision splits each operand of a product; 0: products are fp32. */

@@ -13,7 +13,7 @@
  *   gathered   likewise, but the values of several small pages are copied into one tile, because
  *              the chain of a weighted sum with several bf16 terms covers a whole tile.
  *   widened    pairs of the cache become floats, tile by tile. Precision fp32.
- *   converted  floats and fp16 of the cache become bf16 terms, tile by tile. The bf16 precisions.
+ *   converted  other numbers of the cache become bf16 terms, tile by tile. The bf16 precisions.
  *
  * All of them give the same bits.
  */

@@ -27,6 +27,7 @@
 #include "paths/show_scores.h"
 #include "plan/path.h"
 #include "platform/parallel.h"
+#include "storage/storage.h"
 #include "tiled/kv_source.h"
 #include "tiled/query_tile.h"
 
@@ -45,9 +46,14 @@ static size_t terms_multiplied(const Problem *p, const Tiling *t) {
 
 /* The numbers that K and V are, as the end of the phrase on where they come from; "" for floats. */
 static void describe_numbers(const Problem *p, const Tiling *t, char *text, size_t size) {
-  const bool fp16 = p->cache && p->cache->keys.number == KERNEL_FP16;
+  const KernelNumber number = p->cache ? p->cache->keys.number : KERNEL_FP32;
+  const bool named = number != KERNEL_FP32 && number != KERNEL_BF16;
   const size_t terms = terms_multiplied(p, t);
-  const char *const stored = !fp16 ? "" : t->first.source->as_stored ? " in fp16" : " from fp16";
+  char stored[16] = "";
+  if (named) {
+    snprintf(stored, sizeof stored, " %s %s", t->first.source->as_stored ? "in" : "from",
+             number_name(number));
+  }
   if (terms > 0) {
     snprintf(text, size, "%s (%zu bf16 term%s)", stored, terms, terms == 1 ? "" : "s");
   } else {

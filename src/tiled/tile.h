@@ -28,7 +28,7 @@ typedef struct Tile {
 } Tile;
 
 /* Whether the tile is pairs. They meet bf16 terms of queries and weights in `gemm_bf16`, or in the
- * precision fp32 floats in `gemm_mixed`. Pairs of fp16 meet only floats. */
+ * precision fp32 floats in `gemm_mixed`. Pairs of other numbers than bf16 meet only floats. */
 static inline bool tile_in_pairs(const Tile *tile) {
   return !tile->key_rows.first && tile->value[0].number != KERNEL_FP32;
 }

@@ -3,7 +3,7 @@
  *   views            -> panels of floats, or bf16 terms of the precision
  *   pages of pairs   -> panels of floats, the sums of their terms         (precision fp32)
  *   pages of floats  -> bf16 terms of the precision                       (bf16 precisions)
- *   pages of fp16    -> floats, and then bf16 terms                       (bf16 precisions)
+ *   pages of others  -> floats, and then bf16 terms                       (bf16 precisions)
  *   pages of bf16    -> the same pairs with the values of all pages side by side, so that the keys
  *                       of a tile are one chain whatever the size of a page
  *

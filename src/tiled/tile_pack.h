@@ -11,7 +11,7 @@ void tile_pack_panel(const KvHead *head, size_t first, float *key, float *value)
 void tile_pack(const KvHead *head, size_t tile, float *key, float *value);
 
 /* Makes a tile of the cache as the context's precision multiplies it. widen: pairs become floats.
- * convert: floats and fp16 become bf16 terms. gather: the values of all pages come into one part;
+ * convert: other numbers than bf16 become bf16 terms. gather: the values of all pages come into one part;
  * the keys stay in the cache. */
 Tile tile_widen(const KvHead *head, size_t tile, float *key, float *value);
 Tile tile_convert(const KvHead *head, size_t tile, float *key, float *value);

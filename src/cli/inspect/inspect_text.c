@@ -110,22 +110,19 @@ static void print_reasons(const Inspection *inspection) {
 
 /* What the usable layers take, by how their weights and caches are stored. */
 static void print_storages(const Inspection *inspection) {
-  static const AttendStorage storages[] = {ATTEND_STORAGE_FP32, ATTEND_STORAGE_BF16X3,
-                                           ATTEND_STORAGE_BF16X2, ATTEND_STORAGE_BF16,
-                                           ATTEND_STORAGE_FP16};
   printf("  %-9s  %11s %11s  %s\n", "stored in", "a layer", "in all", "a token's keys and values");
-  for (size_t k = 0; k < sizeof storages / sizeof *storages; k++) {
+  for (AttendStorage storage = ATTEND_STORAGE_FP32; storage < ATTEND_STORAGE_COUNT; storage++) {
     char each[32], total[32], token[32];
     size_t bytes = 0, largest = 0;
     for (size_t i = 0; i < inspection->model.layers; i++) {
-      const size_t layer = inspection_layer_bytes(inspection, i, storages[k]);
+      const size_t layer = inspection_layer_bytes(inspection, i, storage);
       bytes += layer;
       if (layer > largest) largest = layer;
     }
     write_bytes(largest, each, sizeof each);
     write_bytes(bytes, total, sizeof total);
-    write_bytes(inspection_token_bytes(inspection, storages[k]), token, sizeof token);
-    printf("  %-9s  %11s %11s  %s\n", attend_storage_name(storages[k]), each, total, token);
+    write_bytes(inspection_token_bytes(inspection, storage), token, sizeof token);
+    printf("  %-9s  %11s %11s  %s\n", attend_storage_name(storage), each, total, token);
   }
 }
 

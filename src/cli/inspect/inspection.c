@@ -96,15 +96,6 @@ int inspection_open(const char *path, const ModelChoice *choice, Inspection *ins
   return EXIT_SUCCESS;
 }
 
-static size_t number_bytes(AttendStorage storage) {
-  static const size_t bytes[ATTEND_STORAGE_COUNT] = {[ATTEND_STORAGE_FP32] = 4,
-                                                     [ATTEND_STORAGE_BF16] = 2,
-                                                     [ATTEND_STORAGE_BF16X2] = 4,
-                                                     [ATTEND_STORAGE_BF16X3] = 6,
-                                                     [ATTEND_STORAGE_FP16] = 2};
-  return bytes[storage];
-}
-
 /* The matrices are stored as asked for, biases, norms and sinks as floats. */
 size_t inspection_layer_bytes(const Inspection *inspection, size_t layer, AttendStorage storage) {
   const AttendLayerShape *const s = &inspection->model.shape;
@@ -113,12 +104,13 @@ size_t inspection_layer_bytes(const Inspection *inspection, size_t layer, Attend
   const size_t numbers = s->width * (columns + inner);
   if (!inspection->layers[layer].usable) return 0;
   const size_t others = inspection->layers[layer].bytes - numbers * sizeof(float);
-  return numbers * number_bytes(storage) + others;
+  return (size_t)((double)numbers * attend_storage_bytes(storage)) + others;
 }
 
 size_t inspection_token_bytes(const Inspection *inspection, AttendStorage storage) {
   const AttendLayerShape *const s = &inspection->model.shape;
-  return s->kv_heads * (s->head_dim + s->value_dim) * number_bytes(storage);
+  const size_t numbers = s->kv_heads * (s->head_dim + s->value_dim);
+  return (size_t)((double)numbers * attend_storage_bytes(storage));
 }
 
 void inspection_close(Inspection *inspection) {
