@@ -9,11 +9,11 @@
  *
  *   #define OPTIONS InfoOptions
  *   static const Option options[] = {
- *       HEADING("How"),
+ *       {HEADING("How")},
  *       {"threads", "T", SIZE(threads, 1, 1024), .derived = "OpenMP's number",
  *        .help = "threads to measure with"},
  *       {"json", NULL, FLAG(json), .help = "print JSON"},
- *       GROUP(common, common_options),
+ *       {GROUP(common, common_options)},
  *       {0},
  *   };
  *
@@ -134,14 +134,11 @@ OptionReader read_models;  /* ModelList */
 /* Any other type, by a reader of the command's own. */
 #define READ(member, type, reader) .read = reader, .offset = OPTION_MEMBER(member, type)
 
-#define HEADING(text)                                                                              \
-  { .heading = text }
-#define GROUP(member, table)                                                                       \
-  { .group = table, .offset = offsetof(OPTIONS, member) }
+#define HEADING(text) .heading = text
+#define GROUP(member, table) .group = table, .offset = offsetof(OPTIONS, member)
 
 /* Rows of a table that fills the same struct. */
-#define ROWS(table)                                                                                \
-  { .group = table }
+#define ROWS(table) .group = table
 
 /* Choices by the library's names: of paths without and with "auto", and so on. */
 extern const Choices path_choices, any_path_choices, isa_choices, precision_choices,

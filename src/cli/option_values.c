@@ -284,7 +284,7 @@ static const Choices cores = {"core", core_name, .count = 4};
 
 #define OPTIONS CommonOptions
 const Option common_options[] = {
-    HEADING("Other"),
+    {HEADING("Other")},
     {"blas-core", "CORE", NAME(blas_core), .choices = &cores,
      .help = "start again under this core of OpenBLAS: best, or a name such as Haswell or "
              "SkylakeX"},

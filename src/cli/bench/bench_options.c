@@ -26,7 +26,7 @@ static int read_plot(const Option *option, const char *text, void *field) {
 
 #define OPTIONS BenchOptions
 const Option bench_measuring_options[] = {
-    HEADING("How"),
+    {HEADING("How")},
     {"repeat", "R", SIZE(config.repeat, 1, 10000), .derived = "3 or more, by length",
      .help = "samples of each row"},
     {"time-limit", "S", SECONDS(config.time_limit_seconds), .initial = "10",

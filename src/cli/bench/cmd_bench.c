@@ -37,11 +37,11 @@ static int read_config(const Option *option, const char *text, void *field) {
 
 #define OPTIONS BenchOptions
 static const Option options_table[] = {
-    HEADING("What is measured (lists are separated by commas)"),
+    {HEADING("What is measured (lists are separated by commas)")},
     {"model", "NAME,...", MODELS(models), .derived = BENCH_MODELS,
      .help = "presets; `attend info --models` lists them"},
     {"config", "FILE", read_config, .help = "a model's Hugging Face config.json; may be repeated"},
-    GROUP(dimensions, dimension_options),
+    {GROUP(dimensions, dimension_options)},
     {"tokens", "N,...", SIZES(tokens, 1, TOKENS_MAX),
      .derived = BENCH_PREFILL_TOKENS "; with --decode " BENCH_DECODE_TOKENS,
      .help = "tokens of a prefill, or keys that a decode step sees"},
@@ -68,7 +68,7 @@ static const Option options_table[] = {
     {"layer", "L", SIZE(config.layer, 0, ATTEND_MODEL_LAYERS - 1), .initial = "0",
      .help = "layer of each model, counted from 0; its window is used"},
     {"bidirectional", NULL, FLAG(bidirectional), .help = "no causal mask"},
-    GROUP(config.scores, score_options),
+    {GROUP(config.scores, score_options)},
     {"kernels", NULL, FLAG(kernels),
      .help = "the kernels by themselves, on one thread, in place of all that; --isa picks one "
              "(default: every usable one)",
@@ -77,15 +77,15 @@ static const Option options_table[] = {
                 "no-restart",
                 "kernels are not layers; beside the form of the output they take --isa, --repeat "
                 "and --yardstick-time"}}},
-    ROWS(bench_measuring_options),
-    HEADING("Output"),
+    {ROWS(bench_measuring_options)},
+    {HEADING("Output")},
     {"csv", NULL, FLAG(csv), .help = "CSV in place of the table",
      .rules = {{NOT_WITH, "json", "they are two forms of one output"}}},
     {"json", NULL, FLAG(json), .help = "JSON in place of the table"},
     {"explain", NULL, FLAG(config.explain), .help = "add the plan of each row",
      .rules = {{NOT_WITH, "csv", "CSV has no place for plans; use --json or the table"}}},
-    ROWS(bench_output_options),
-    GROUP(common, common_options),
+    {ROWS(bench_output_options)},
+    {GROUP(common, common_options)},
     {0},
 };
 

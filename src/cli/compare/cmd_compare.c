@@ -20,8 +20,8 @@
 
 #define OPTIONS BenchOptions
 static const Option options_table[] = {
-    HEADING("What is compared (without a model, " MODEL_DEFAULT ")"),
-    GROUP(choice, model_options),
+    {HEADING("What is compared (without a model, " MODEL_DEFAULT ")")},
+    {GROUP(choice, model_options)},
     {"tokens", "N,...", SIZES(tokens, 1, TOKENS_MAX), .initial = "128,512,1024",
      .help = "numbers of tokens, separated by commas"},
     {"threads", "T", SIZES(threads, 1, THREADS_MAX), .items = 1, .derived = "OpenMP's number",
@@ -30,12 +30,12 @@ static const Option options_table[] = {
     {"part", "PART", CHOICE(config.part, bench_parts), .initial = "layer",
      .help = "the whole layer, or its core: attention without the projections"},
     {"bidirectional", NULL, FLAG(bidirectional), .help = "no causal mask"},
-    ROWS(bench_measuring_options),
-    HEADING("Output"),
+    {ROWS(bench_measuring_options)},
+    {HEADING("Output")},
     {"csv", NULL, FLAG(csv),
      .help = "CSV in place of the table; its last column has the sentences"},
-    ROWS(bench_output_options),
-    GROUP(common, common_options),
+    {ROWS(bench_output_options)},
+    {GROUP(common, common_options)},
     {0},
 };
 

@@ -61,11 +61,11 @@ static const Choices colours = {"colour", colour_name, .count = COLOUR_NEVER + 1
 
 #define OPTIONS ExplainOptions
 const Option explain_options[] = {
-    HEADING("A model's layer on random data"),
-    GROUP(choice, model_options),
+    {HEADING("A model's layer on random data")},
+    {GROUP(choice, model_options)},
     {"tokens", "N", SIZE(tokens, 1, TOKENS_MAX), .initial = "50", .help = "tokens"},
     {"seed", "SEED", SIZE(seed, 0, INT64_MAX), .initial = "1", .help = "seed of the random data"},
-    HEADING("What is computed"),
+    {HEADING("What is computed")},
     {"head", "H", SIZE(head, 0, DIMENSION_MAX - 1), .derived = "all; of a model 0",
      .help = "show this query head, counted from 0"},
     {"path", "PATH", CHOICE(path_or_all, paths), .initial = "naive",
@@ -93,7 +93,7 @@ const Option explain_options[] = {
              "not taken",
      .rules = {{NOT_WITH, "heatmap", "a plan has no scores; leave out --plan"},
                {NOT_WITH, "draw", "a drawing goes with a run; leave out --plan"}}},
-    HEADING("Output"),
+    {HEADING("Output")},
     {"json", NULL, FLAG(json), .help = "JSON in place of the text"},
     {"save", "DIR", NAME(save), .help = "write every matrix as .npy into this directory"},
     {"draw", "FILE.svg|.png", READ(draw, const char *, read_drawing),
@@ -102,7 +102,7 @@ const Option explain_options[] = {
      .help = "draw scores and weights of the heads that are shown"},
     {"color", "WHEN", CHOICE(colour, colours), .initial = "auto",
      .help = "show sizes by blocks and colour; auto does so on a terminal"},
-    GROUP(common, common_options),
+    {GROUP(common, common_options)},
     {0},
 };
 

@@ -34,7 +34,7 @@ static const Option options_table[] = {
     {"json", NULL, FLAG(json), .help = "print all of it, models included, as JSON"},
     {"probe-sgemm", "T", SIZE(probe_threads, 1, THREADS_MAX), .hidden = true,
      .help = "answer another process of the tool with the speed of sgemm on T threads"},
-    GROUP(common, common_options),
+    {GROUP(common, common_options)},
     {0},
 };
 

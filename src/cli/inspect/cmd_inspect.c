@@ -19,9 +19,9 @@ typedef struct InspectOptions {
 #define OPTIONS InspectOptions
 static const Option options_table[] = {
     {"json", NULL, FLAG(json), .help = "JSON in place of the text"},
-    HEADING("The model, if it is not that of the config.json beside the weights"),
-    GROUP(model, model_options),
-    GROUP(common, common_options),
+    {HEADING("The model, if it is not that of the config.json beside the weights")},
+    {GROUP(model, model_options)},
+    {GROUP(common, common_options)},
     {0},
 };
 

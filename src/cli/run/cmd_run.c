@@ -68,9 +68,9 @@ static const Option options_table[] = {
      .help = "of the weights and the cache; auto stores them as the precision reads them"},
     {"threads", "T", SIZE(threads, 1, THREADS_MAX), .derived = "OpenMP's number",
      .help = "threads"},
-    HEADING("The model, if it is not that of the config.json beside the weights"),
-    GROUP(model, model_options),
-    GROUP(common, common_options),
+    {HEADING("The model, if it is not that of the config.json beside the weights")},
+    {GROUP(model, model_options)},
+    {GROUP(common, common_options)},
     {0},
 };
 

@@ -40,7 +40,7 @@ static int read_sections(const Option *option, const char *text, void *field) {
 
 #define OPTIONS ShapeOptions
 static const Option options_table[] = {
-    HEADING("Layer (every size but a model's own may be a letter, as in --tokens N)"),
+    {HEADING("Layer (every size but a model's own may be a letter, as in --tokens N)")},
     {"model", "NAME", MODEL(model), .help = "a preset; `attend info --models` lists them",
      .rules = {{NOT_WITH, "config " DIMENSION_NAMES, "each says which sizes; give one of them"}}},
     {"config", "FILE", NAME(config), .help = "a model's Hugging Face config.json",
@@ -60,19 +60,19 @@ static const Option options_table[] = {
     {"as-mha", NULL, FLAG(as_mha),
      .help = "show a model with fewer key/value heads as plain multi-head attention",
      .rules = {{NEEDS, "model config", "with dimensions, leave out --kv-heads"}}},
-    HEADING("What is shown"),
+    {HEADING("What is shown")},
     {"section", "LIST", READ(topics, unsigned, read_sections), .choices = &sections,
      .derived = "head,layer,chunks for a model; block too for dimensions, and alone for one head",
      .help = "sections, separated by commas"},
     {"causal", NULL, FLAG(causal), .help = "add the section causal"},
-    HEADING("Output"),
+    {HEADING("Output")},
     {"markdown", NULL, FLAG(markdown), .help = "Markdown in place of aligned text",
      .rules = {{NOT_WITH, "json", "both are forms of one table"}}},
     {"json", NULL, FLAG(json), .help = "JSON in place of aligned text"},
     {"quiz", NULL, FLAG(quiz), .help = "leave blanks to fill in, and number the rows",
      .rules = {{NOT_WITH, "key", "one has the questions, the other the answers"}}},
     {"key", NULL, FLAG(key), .help = "print the answers, with the rows numbered alike"},
-    HEADING("Other"),
+    {HEADING("Other")},
     {0},
 };
 

@@ -36,7 +36,7 @@ const Option model_options[] = {
      .rules = {{NOT_WITH, "config " DIMENSION_NAMES, "each says which model; give one of them"}}},
     {"config", "FILE", NAME(config), .help = "a model's Hugging Face config.json",
      .rules = {{NOT_WITH, DIMENSION_NAMES, "each says which model; give one of them"}}},
-    GROUP(dimensions, dimension_options),
+    {GROUP(dimensions, dimension_options)},
     {0},
 };
 
