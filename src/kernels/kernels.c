@@ -28,12 +28,13 @@ const Kernels *kernels_get(AttendIsa isa) {
   return (size_t)isa < ATTEND_ISA_COUNT ? tables[isa] : NULL;
 }
 
-const char *const *kernels_families(void) {
-  static const char *const families[] = {
+static const char *const families[] = {
 #define ATTEND_KERNEL(family, result, arguments) #family,
 #include "kernels/kernels.def"
 #undef ATTEND_KERNEL
-    NULL
-  };
+    NULL,
+};
+
+const char *const *kernels_families(void) {
   return families;
 }

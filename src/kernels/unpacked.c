@@ -108,9 +108,10 @@ KERNEL_INLINE void sum_strips(const size_t rows, size_t keys, size_t columns, co
   const size_t room = BLOCK_ROWS * VECTORS / rows;
   size_t c = 0;
 #define STRIPS(vectors)                                                                            \
-  for (; room >= (vectors) && c + (vectors)*LANES <= columns; c += (vectors)*LANES) {              \
-    sum_strip(rows, vectors, keys, (vectors)*LANES, weights, weight_stride, value + c,             \
-              value_stride, rescale, sum + c, sum_stride, ahead);                                  \
+  for (const size_t width = LANES * (vectors); room >= (vectors) && c + width <= columns;          \
+       c += width) {                                                                               \
+    sum_strip(rows, vectors, keys, width, weights, weight_stride, value + c, value_stride,         \
+              rescale, sum + c, sum_stride, ahead);                                                \
     ahead.rows = NULL;                                                                             \
   }
 #if MAX_STRIP >= 8
