@@ -21,7 +21,7 @@ build command pkg-config   pkg-config
 build module  openblas     libopenblas-openmp-dev
 build module  jansson      libjansson-dev
 build module  libutf8proc  libutf8proc-dev
-build module  cmocka       libcmocka-dev
+tests module  cmocka       libcmocka-dev
 build command gnuplot      gnuplot-nox
 tests command c++          g++
 tests library gfortran     gfortran
@@ -131,10 +131,12 @@ configure() {
 }
 
 # prepare GROUP...: ends the script when something is missing or the build fails. ATTEND_SETUP has
-# options of `meson setup` for build/.
+# options of `meson setup` for build/. Without the group `tests` the tool alone is built.
 prepare() {
   install_missing build "$@"
   # shellcheck disable=SC2086
   configure build ${ATTEND_SETUP-} || exit 1
-  ninja -C "$top/build" >&2 || exit 1
+  local targets=()
+  [[ " $* " == *" tests "* ]] || targets=(src/cli/attend)
+  ninja -C "$top/build" ${targets[@]+"${targets[@]}"} >&2 || exit 1
 }

@@ -84,6 +84,7 @@
 #define naive_mask_row attend_private_naive_mask_row
 #define naive_softmax_row attend_private_naive_softmax_row
 #define npy_read_header attend_private_npy_read_header
+#define number_name attend_private_number_name
 #define options_check attend_private_options_check
 #define output_file_commit attend_private_output_file_commit
 #define output_file_discard attend_private_output_file_discard
