@@ -298,11 +298,9 @@ static void require_more(const ModelCounts *counts, const ModelCounts *least) {
 
 void model_run(const AttendLayerShape *shape, const AttendCacheSettings *settings, uint64_t seed,
                size_t operations, const ModelCounts *least) {
-  static const AttendStorage storages[] = {ATTEND_STORAGE_FP32, ATTEND_STORAGE_BF16X2,
-                                           ATTEND_STORAGE_FP16};
-  for (size_t k = 0; k < COUNT_OF(storages); k++) {
+  for (int storage = ATTEND_STORAGE_FP32; storage < ATTEND_STORAGE_COUNT; storage++) {
     AttendCacheSettings stored = *settings;
-    stored.storage = storages[k];
+    stored.storage = (AttendStorage)storage;
     CacheModel model = model_open(shape, &stored);
     run_operations(&model, seed, operations);
     require_more(&model.counts, least);
