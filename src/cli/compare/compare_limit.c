@@ -1,40 +1,35 @@
-/* compare_limit.c - one sentence on what limits a row, chosen and worded by its measured figures.
+/* compare_limit.c - one sentence on what limits a row, chosen by rule from the row's figures.
  *
- * The order of the questions: is the row near a limit of the machine, or near what OpenBLAS makes
- * of it; if not, is it nothing that was computed; is it the path that does not use vectors; else is
- * it what stands between the projections, or the projections, or the rest. No sentence is tied to a
- * path's name alone: a naive path near the peak would be said to be there. A cause is named only
- * where a figure of this run shows it.
+ * The first rule that holds makes the sentence:
+ *   1. A limit of the machine, if it accounts for MOST of the row's time: the processor's
+ *      multiply-adds or reading memory, whichever takes longer for the row's FLOPs and bytes.
+ *   2. Waiting, if it is the longest of four parts of the time: projections, norms and RoPE,
+ *      attention between them, and the time in no phase, in which threads start and wait.
+ *   3. Plain loops, if the path is naive.
+ *   4. The longest part. Attention is limited by its score matrices if a contender that keeps none
+ *      saves MOST of the time between the projections.
+ * Rule 1 comes before rule 3: a naive path near the peak is said to be there. Each sentence names
+ * the figures that its rule has read.
  */
-#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "cli/compare/compare_report.h"
 #include "cli/util/units.h"
 
-/* From this share of a limit on, the limit is what holds the row. */
-#define NEAR_LIMIT 0.6
-/* From this share of sgemm's speed on, a call that spends its time in sgemm has little left to
- * win. */
-#define NEAR_SGEMM 0.85
-/* Below this share of the peak, the vector units are idle most of the time. */
-#define VECTORS_IDLE 0.25
-/* A part whose speed is below this share of sgemm's is slowed by something else than arithmetic. */
-#define SLOW_PART 0.75
-/* Score matrices are what slows a core down if so much of it is softmax, which is passes over them,
- * or if they are larger than L2 and the core is slower than without them by this factor. */
-#define SOFTMAX_OF_CORE 0.3
-#define SCORES_COST 1.2
-/* What happens in a smaller share of the time is not worth a word. */
+/* Half of the time: a cause that takes more outweighs all others together. */
+#define MOST 0.5
+/* A tenth of the time: a sentence leaves out less, because runs differ by as much. */
 #define WORTH_A_WORD 0.1
-/* From this share of the time on, what no phase accounts for is what limits the row. */
-#define MOSTLY_OTHER 0.5
+
+/* The parts of a call's time; together they are the whole. */
+typedef enum Part { PROJECTIONS, NORMS_AND_ROPE, ATTENTION, WAITING, PARTS } Part;
 
 /* What the sentences draw on. */
 typedef struct Figures {
-  double whole; /* seconds of a call by its phases */
-  double core, softmax, packing, projections, other;
+  double parts[PARTS]; /* seconds of a call */
+  double whole;
+  double core_share; /* of the whole: attention and the waiting in it, as core_gflops counts it */
   double core_gflops, projection_gflops;
   double sgemm;
 } Figures;
@@ -44,19 +39,27 @@ static double ratio(double part, double whole) {
 }
 
 static Figures read_figures(const BenchRow *row) {
-  const double projections = row->phase_seconds[ATTEND_PHASE_QKV_PROJECTION] +
-                             row->phase_seconds[ATTEND_PHASE_OUTPUT_PROJECTION];
-  Figures figures = {.whole = row_other_seconds(row),
-                     .core = row_core_seconds(row),
-                     .softmax = row->phase_seconds[ATTEND_PHASE_SOFTMAX],
-                     .packing = row->phase_seconds[ATTEND_PHASE_PACKING],
-                     .other = row_other_seconds(row),
-                     .projections = projections,
-                     .sgemm = row->yardsticks->sgemm_gflops};
-  for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++) figures.whole += row->phase_seconds[p];
-  figures.core_gflops = row_core_gflops(row);
-  figures.projection_gflops = 1e-9 * ratio(row->flops - row->core_flops, projections);
+  Figures figures = {.sgemm = row->yardsticks->sgemm_gflops, .core_gflops = row_core_gflops(row)};
+  for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++) {
+    const bool projects = p == ATTEND_PHASE_QKV_PROJECTION || p == ATTEND_PHASE_OUTPUT_PROJECTION;
+    const Part part = projects                         ? PROJECTIONS
+                      : p == ATTEND_PHASE_QK_NORM_ROPE ? NORMS_AND_ROPE
+                                                       : ATTENTION;
+    figures.parts[part] += row->phase_seconds[p];
+  }
+  figures.parts[WAITING] = row_other_seconds(row);
+  for (size_t p = 0; p < PARTS; p++) figures.whole += figures.parts[p];
+  figures.core_share = ratio(row_core_seconds(row), figures.whole);
+  figures.projection_gflops =
+      1e-9 * ratio(row->flops - row->core_flops, figures.parts[PROJECTIONS]);
   return figures;
+}
+
+static Part longest_part(const Figures *figures) {
+  Part longest = PROJECTIONS;
+  for (Part part = PROJECTIONS; part < PARTS; part++)
+    if (figures->parts[part] > figures->parts[longest]) longest = part;
+  return longest;
 }
 
 static void append(char *sentence, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -72,6 +75,12 @@ static void append(char *sentence, const char *format, ...) {
 double compare_speedup(const BenchRun *run, const BenchRow *row) {
   const size_t place = (size_t)(row - run->rows) / run->config->path_count;
   return ratio(row_seconds(&run->rows[place * run->config->path_count]), row_seconds(row));
+}
+
+static void append_share_of_time(double seconds, const Figures *figures, const char *what,
+                                 char *sentence) {
+  if (seconds >= WORTH_A_WORD * figures->whole)
+    append(sentence, "; %s %s of the time", what, unit_share(ratio(seconds, figures->whole)).text);
 }
 
 /* How the bytes of score matrices that are in use at a time compare with the caches. They are
@@ -95,7 +104,12 @@ static void append_scores(const BenchRun *run, const BenchRow *row, char *senten
     append(sentence, "the score matrices take %s", unit_bytes((double)row->score_bytes).text);
 }
 
-static void explain_near_peak(const BenchRun *run, const BenchRow *row, char *sentence) {
+static void explain_limit(const BenchRun *run, const BenchRow *row, char *sentence) {
+  if (row_limit(row) == BENCH_BANDWIDTH) {
+    append(sentence, "Reading memory: %.3g GB/s are %s of the read bandwidth.", row_gbps(row),
+           unit_share(row_read_share(row)).text);
+    return;
+  }
   append(sentence, "The processor's multiply-adds: %s of the FMA peak of %zu thread%s",
          unit_share(row_peak_share(row)).text, row->threads, row->threads == 1 ? "" : "s");
   if (row_sgemm_share(row) > 0)
@@ -106,21 +120,13 @@ static void explain_near_peak(const BenchRun *run, const BenchRow *row, char *se
   append(sentence, ".");
 }
 
-static void explain_near_sgemm(const BenchRun *run, const BenchRow *row, const Figures *figures,
-                               char *sentence) {
+static void explain_waiting(const BenchRow *row, const Figures *figures, char *sentence) {
   append(
       sentence,
-      "The speed of sgemm: %.3g GFLOP/s are %s of what OpenBLAS reaches on large square matrices, "
-      "which is %s of the FMA peak",
-      row_gflops(row), unit_share(row_sgemm_share(row)).text,
-      unit_share(ratio(figures->sgemm, row_peak_gflops(row))).text);
-  append(sentence, "; ");
-  if (figures->projections > 0)
-    append(sentence, "%s of the time is projections, ",
-           unit_share(ratio(figures->projections, figures->whole)).text);
-  append(sentence, "%s attention, and ", unit_share(ratio(figures->core, figures->whole)).text);
-  append_scores(run, row, sentence);
-  append(sentence, ".");
+      "What surrounds the work: %s of the time is in no phase, because threads start and wait for "
+      "each other or the call is short; %s of the FMA peak.",
+      unit_share(ratio(figures->parts[WAITING], figures->whole)).text,
+      unit_share(row_peak_share(row)).text);
 }
 
 static void explain_loops(const BenchRun *run, const BenchRow *row, const Figures *figures,
@@ -130,19 +136,43 @@ static void explain_loops(const BenchRun *run, const BenchRow *row, const Figure
     append(sentence, "The same loops on %zu threads, %.2f times as fast as on one: ", row->threads,
            speedup);
   else
-    append(sentence, "Plain loops, which use little of the vector units: ");
+    append(sentence, "Plain loops, not written for the vector units: ");
   append(sentence, "%.3g GFLOP/s are %s of the FMA peak of %zu thread%s", row_gflops(row),
          unit_share(row_peak_share(row)).text, row->threads, row->threads == 1 ? "" : "s");
   if (figures->sgemm > 0)
     append(sentence, ", of which sgemm reaches %s",
            unit_share(ratio(figures->sgemm, row_peak_gflops(row))).text);
-  append(sentence, "; %s of the time is attention, and ",
-         unit_share(ratio(figures->core, figures->whole)).text);
+  append(sentence, "; %s of the time is attention, and ", unit_share(figures->core_share).text);
   append_scores(run, row, sentence);
-  if (run->config->causal && row->tokens > 1 && figures->core >= WORTH_A_WORD * figures->whole)
+  if (run->config->causal && row->tokens > 1 && figures->core_share >= WORTH_A_WORD)
     append(sentence, "; of the pairs that they multiply the causal mask hides %s",
            unit_share(0.5 * (1 - 1 / (double)row->tokens)).text);
   append(sentence, ".");
+}
+
+static void explain_projections(const BenchRun *run, const BenchRow *row, const Figures *figures,
+                                char *sentence) {
+  const size_t rows = run->config->batch * row->tokens;
+  const size_t square = yardstick_sgemm_size(run->config->yardstick_seconds);
+  append(sentence, "The projections: %s of the time, at %.3g GFLOP/s",
+         unit_share(ratio(figures->parts[PROJECTIONS], figures->whole)).text,
+         figures->projection_gflops);
+  if (figures->sgemm > 0)
+    append(sentence, ", %s of sgemm's speed on square matrices of %zu rows",
+           unit_share(ratio(figures->projection_gflops, figures->sgemm)).text, square);
+  if (figures->sgemm > 0 && rows < square)
+    append(sentence, ", where these have %zu row%s", rows, rows == 1 ? "" : "s");
+  append_share_of_time(figures->parts[ATTENTION], figures, "attention takes", sentence);
+  append_share_of_time(figures->parts[WAITING], figures, "threads that start and wait take",
+                       sentence);
+  append(sentence, ".");
+}
+
+static void explain_norms(const BenchRow *row, const Figures *figures, char *sentence) {
+  append(sentence,
+         "Norms and RoPE, which multiply next to nothing: %s of the time; %s of the FMA peak.",
+         unit_share(ratio(figures->parts[NORMS_AND_ROPE], figures->whole)).text,
+         unit_share(row_peak_share(row)).text);
 }
 
 /* The measured row of the same length and threads that keeps no score matrix; null without one. */
@@ -154,105 +184,49 @@ static const BenchRow *without_scores(const BenchRun *run, const BenchRow *row) 
   return NULL;
 }
 
-static void append_part(double seconds, double whole, const char *what, char *sentence) {
-  if (seconds >= WORTH_A_WORD * whole)
-    append(sentence, "; %s %s", what, unit_share(ratio(seconds, whole)).text);
-}
-
-/* Between the projections: what is slow there, beside the projections' own speed. */
-static void explain_core(const BenchRun *run, const BenchRow *row, const Figures *figures,
-                         char *sentence) {
+static void explain_attention(const BenchRun *run, const BenchRow *row, const Figures *figures,
+                              char *sentence) {
+  const double seconds = row_core_seconds(row);
   const BenchRow *const other = row->score_bytes ? without_scores(run, row) : NULL;
-  const bool costly = other && figures->core >= SCORES_COST * row_core_seconds(other);
-  const bool passes = row->score_bytes && figures->softmax >= SOFTMAX_OF_CORE * figures->core;
-  const size_t l2 = run->machine.l2_bytes;
-  const bool large = l2 > 0 && row->score_bytes / row->threads > l2;
-  append(sentence, passes || (costly && large) ? "Its score matrices: "
-                                               : "Attention between the projections: ");
-  append(sentence, "%s of the time is attention at %.3g GFLOP/s",
-         unit_share(ratio(figures->core, figures->whole)).text, figures->core_gflops);
+  const bool costly = other && seconds - row_core_seconds(other) >= MOST * seconds;
+  append(sentence, "%s: %s of the time is attention at %.3g GFLOP/s",
+         costly ? "Its score matrices" : "Attention between the projections",
+         unit_share(figures->core_share).text, figures->core_gflops);
   if (figures->sgemm > 0)
     append(sentence, ", %s of sgemm's speed",
            unit_share(figures->core_gflops / figures->sgemm).text);
   if (figures->projection_gflops > 0)
     append(sentence, " where the projections have %.3g", figures->projection_gflops);
-  if (figures->softmax > 0)
-    append(sentence, "; softmax alone, which multiplies nothing, takes %s of the time",
-           unit_share(ratio(figures->softmax, figures->whole)).text);
-  append_part(figures->packing, figures->whole, "packing K and V takes", sentence);
-  append_part(figures->other, figures->whole, "threads that start and wait take", sentence);
+  append_share_of_time(row->phase_seconds[ATTEND_PHASE_SOFTMAX], figures,
+                       "softmax alone, which multiplies nothing, takes", sentence);
+  append_share_of_time(row->phase_seconds[ATTEND_PHASE_PACKING], figures, "packing K and V takes",
+                       sentence);
+  append_share_of_time(figures->parts[WAITING], figures, "threads that start and wait take",
+                       sentence);
   append(sentence, "; ");
   append_scores(run, row, sentence);
   if (costly)
     append(sentence, ", and %s, which keeps none, needs %s in place of %s for the same attention",
            attend_path_name(other->path), unit_seconds(row_core_seconds(other)).text,
-           unit_seconds(figures->core).text);
+           unit_seconds(seconds).text);
   append(sentence, ".");
-}
-
-static void explain_projections(const BenchRun *run, const BenchRow *row, const Figures *figures,
-                                char *sentence) {
-  const size_t rows = run->config->batch * row->tokens;
-  const size_t square = yardstick_sgemm_size(run->config->yardstick_seconds);
-  append(sentence,
-         "The projections: %s of the time, at %.3g GFLOP/s, %s of sgemm's speed on square matrices "
-         "of %zu rows",
-         unit_share(ratio(figures->projections, figures->whole)).text, figures->projection_gflops,
-         unit_share(ratio(figures->projection_gflops, figures->sgemm)).text, square);
-  if (rows < square) append(sentence, ", where these have %zu row%s", rows, rows == 1 ? "" : "s");
-  append(sentence, ".");
-}
-
-static void explain_other(const BenchRow *row, const Figures *figures, char *sentence) {
-  append(
-      sentence,
-      "What surrounds the work: %s of the time is in no phase, because threads start and wait for "
-      "each other or the call is short; %s of the FMA peak.",
-      unit_share(ratio(figures->other, figures->whole)).text, unit_share(row_peak_share(row)).text);
-}
-
-/* The phase that takes longest, for a row that none of the other sentences fits. */
-static void explain_phase(const BenchRow *row, const Figures *figures, char *sentence) {
-  const char *name = "what is between the phases";
-  double longest = row_other_seconds(row);
-  for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++)
-    if (row->phase_seconds[p] > longest) {
-      longest = row->phase_seconds[p];
-      name = attend_phase_name((AttendPhase)p);
-    }
-  append(sentence, "No single limit: %s of the FMA peak, and the longest phase, %s, takes %s.",
-         unit_share(row_peak_share(row)).text, name,
-         unit_share(ratio(longest, figures->whole)).text);
 }
 
 static void explain_measured(const BenchRun *run, const BenchRow *row, char *sentence) {
   const Figures figures = read_figures(row);
-  const double peak = row_peak_share(row);
-  const bool slow_core = figures.core_gflops < SLOW_PART * figures.sgemm;
-  const bool slow_projections =
-      figures.projections > 0 && figures.projection_gflops < SLOW_PART * figures.sgemm;
-  /* The kernels of the tiled path owe nothing to sgemm, nor do plain loops. */
-  const bool in_sgemm =
-      row->path == ATTEND_PATH_BLAS ||
-      (row->path == ATTEND_PATH_TILED && figures.projections >= 0.5 * figures.whole);
-  if (row_limit(row) == BENCH_COMPUTE && peak >= NEAR_LIMIT) {
-    explain_near_peak(run, row, sentence);
-  } else if (row_limit(row) == BENCH_BANDWIDTH && row_read_share(row) >= NEAR_LIMIT) {
-    append(sentence, "Reading memory: %.3g GB/s are %s of the read bandwidth.", row_gbps(row),
-           unit_share(row_read_share(row)).text);
-  } else if (in_sgemm && row_sgemm_share(row) >= NEAR_SGEMM) {
-    explain_near_sgemm(run, row, &figures, sentence);
-  } else if (figures.other >= MOSTLY_OTHER * figures.whole) {
-    explain_other(row, &figures, sentence);
-  } else if (peak > 0 && peak < VECTORS_IDLE && row->path == ATTEND_PATH_NAIVE) {
+  const Part longest = longest_part(&figures);
+  if (row_limit_share(row) >= MOST)
+    explain_limit(run, row, sentence);
+  else if (longest == WAITING)
+    explain_waiting(row, &figures, sentence);
+  else if (row->path == ATTEND_PATH_NAIVE)
     explain_loops(run, row, &figures, sentence);
-  } else if (slow_core && figures.core >= figures.projections * (slow_projections ? 1 : 0.3)) {
-    explain_core(run, row, &figures, sentence);
-  } else if (slow_projections && figures.projections >= 0.4 * figures.whole) {
+  else if (longest == PROJECTIONS)
     explain_projections(run, row, &figures, sentence);
-  } else {
-    explain_phase(row, &figures, sentence);
-  }
+  else if (longest == NORMS_AND_ROPE)
+    explain_norms(row, &figures, sentence);
+  else
+    explain_attention(run, row, &figures, sentence);
 }
 
 void compare_explain(const BenchRun *run, const BenchRow *row,
