@@ -83,7 +83,7 @@ bool visit_begin(const Block *block, Tile *tile, Online state, TileScratch scrat
   if (v->visible.from >= v->visible.to) return false;
   if (v->visible.all) set_all_rows(&v->visible, block->rows);
   v->first = v->visible.from / KERNEL_PANEL * KERNEL_PANEL;
-  v->end = size_round_up(v->visible.to, job->tiling.W);
+  v->end = size_round_up(v->visible.to, job->tiling->W);
   return !problem_has_mask(job->problem) || !all_masked(block, tile, &v->visible);
 }
 
@@ -102,7 +102,7 @@ static void pack_weights(const Visit *v, size_t from, size_t to) {
   const size_t stride = KEY_TILE / 2;
   job->kernels->pack_weight_pairs(to - from, v->visible.to - v->first,
                                   v->scratch.scores + from * KEY_TILE + v->first, KEY_TILE,
-                                  job->tiling.bf16_terms, job->tiling.R * stride, stride,
+                                  job->tiling->bf16_terms, job->tiling->R * stride, stride,
                                   v->scratch.weights + from * stride + v->first / 2);
 }
 
@@ -123,7 +123,7 @@ void visit_softmax(const Visit *v, size_t from, size_t to) {
     kernels->softmax_ragged(to - from, v->end, span->first + from, span->end + from, scores,
                             KEY_TILE, max, sum, rescale);
   }
-  if (job->tiling.bf16_terms) pack_weights(v, from, to);
+  if (job->tiling->bf16_terms) pack_weights(v, from, to);
 }
 
 /* Each row adds up exactly the values that it sees, run by run. A row that sees none has kept its
@@ -186,7 +186,7 @@ static void sum_pairs(const Visit *v, bool masked, Columns columns) {
   const bool whole = span->all && v->first == span->from && span->to % KERNEL_PANEL == 0;
   const Weights weights = {
       v->scratch.scores,
-      {v->scratch.weights, job->tiling.bf16_terms, job->tiling.R * stride, stride, KERNEL_BF16}};
+      {v->scratch.weights, job->tiling->bf16_terms, job->tiling->R * stride, stride, KERNEL_BF16}};
   if ((whole && !masked) || visible_values_are_finite(job, v->tile)) {
     tile_weighted_sum_pairs(job, v->tile, v->block->rows, v->first, span->to, columns, weights,
                             v->scratch.rescale, v->state);

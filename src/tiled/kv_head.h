@@ -10,7 +10,7 @@ typedef struct Job {
   AttendContext *context;
   const Kernels *kernels;
   const Problem *problem;
-  Tiling tiling;
+  const Tiling *tiling;
   const SequencePlan *plans; /* [B], the most work first */
   void *workspace;
 } Job;

@@ -6,12 +6,12 @@
 /* ---- packed ahead by the thread of the head ---- */
 
 static float *head_keys(const KvHead *head, size_t tile) {
-  return head->scratch->key + (tile - head->plan->tile_begin) * head->job->tiling.key_tile_words;
+  return head->scratch->key + (tile - head->plan->tile_begin) * head->job->tiling->key_tile_words;
 }
 
 static float *head_values(const KvHead *head, size_t tile) {
   return head->scratch->value +
-         (tile - head->plan->tile_begin) * head->job->tiling.value_tile_words;
+         (tile - head->plan->tile_begin) * head->job->tiling->value_tile_words;
 }
 
 void kv_source_pack_head(const KvHead *head) {
@@ -32,7 +32,7 @@ const KvSource kv_source_head = {.description = "K and V packed head by head",
 
 /* The keys of a tile; its values stand behind them. */
 static float *shared_keys(const KvHead *head, size_t tile) {
-  const Tiling *const t = &head->job->tiling;
+  const Tiling *const t = head->job->tiling;
   const SequencePlan *const plan = head->plan;
   return layout_at(head->job->workspace, t->packed_at) + plan->packed_at +
          (head->g * sequence_plan_tiles(plan) + tile - plan->tile_begin) *
@@ -45,7 +45,7 @@ void kv_source_pack_shared(const Job *job, const SequencePlan *plan, size_t pane
   for (size_t g = 0; g < job->problem->shape.kv_heads; g++) {
     const KvHead head = {job, plan, g, NULL};
     float *const key = shared_keys(&head, first / KEY_TILE);
-    tile_pack_panel(&head, first, key, key + job->tiling.key_tile_words);
+    tile_pack_panel(&head, first, key, key + job->tiling->key_tile_words);
   }
 }
 
@@ -56,7 +56,7 @@ size_t kv_source_shared_panels(const SequencePlan *plan) {
 
 static Tile fetch_shared(const KvHead *head, size_t tile) {
   float *const key = shared_keys(head, tile);
-  return tile_packed(head, tile, key, key + head->job->tiling.key_tile_words);
+  return tile_packed(head, tile, key, key + head->job->tiling->key_tile_words);
 }
 
 const KvSource kv_source_shared = {.description = "K and V packed once for all threads",

@@ -140,7 +140,7 @@ static void attend_part(const KvHead *head, size_t part, size_t thread) {
     const size_t split = plan->split_begin + part;
     query_tile_attend_split(
         head, split,
-        tiling_partial(&job->tiling, job->problem, job->workspace, plan, head->g, split));
+        tiling_partial(job->tiling, job->problem, job->workspace, plan, head->g, split));
   } else {
     query_tile_attend(head, plan->query_tiles - 1 - part);
   }
@@ -152,7 +152,7 @@ static void attend_piece(void *argument, size_t index, size_t thread) {
   const SequencePlan *const plan = find_plan(job, index, offsetof(SequencePlan, first_piece));
   const size_t piece = index - plan->first_piece;
   const size_t per_head = plan->pieces / job->problem->shape.kv_heads;
-  const Scratch scratch = tiling_scratch(&job->tiling, job->problem, job->workspace, thread);
+  const Scratch scratch = tiling_scratch(job->tiling, job->problem, job->workspace, thread);
   const KvHead head = {job, plan, piece / per_head, &scratch};
   if (plan->source->packed_by == PACKED_BY_ITS_THREAD) {
     attend_head(&head, thread);
@@ -170,10 +170,10 @@ static void merge_piece(void *argument, size_t index, size_t thread) {
   const SequencePlan *const plan = find_plan(job, index, offsetof(SequencePlan, first_merge));
   const size_t g = index - plan->first_merge;
   const double clock = profile_start(profiler);
-  const Online total = tiling_partial(&job->tiling, p, job->workspace, plan, g, plan->split_begin);
+  const Online total = tiling_partial(job->tiling, p, job->workspace, plan, g, plan->split_begin);
   for (size_t split = plan->split_begin + 1; split < plan->split_end; split++) {
     online_merge(job->kernels, total,
-                 tiling_partial(&job->tiling, p, job->workspace, plan, g, split), plan->rows);
+                 tiling_partial(job->tiling, p, job->workspace, plan, g, split), plan->rows);
   }
   const KvHead head = {job, plan, g, NULL};
   query_tile_finish(&head, 0, plan->rows, total);
@@ -184,15 +184,15 @@ static void run(AttendContext *context, const Problem *p, const PathFit *fit, vo
   Job job = {.context = context,
              .kernels = context->kernels,
              .problem = p,
-             .tiling = fit->tiled,
+             .tiling = &fit->tiled,
              .workspace = workspace};
-  job.plans = tiling_place_plans(context, &job.tiling, p, workspace);
+  job.plans = tiling_place_plans(context, job.tiling, p, workspace);
   const double depth = (double)(p->shape.head_dim + p->shape.value_dim);
-  const size_t threads = parallel_worth(context->settings.threads, job.tiling.pairs / 2.0 * depth);
+  const size_t threads = parallel_worth(context->settings.threads, job.tiling->pairs / 2.0 * depth);
   Profiler *const profiler = &context->profiler;
-  profile_gather(profiler, parallel_for(threads, job.tiling.packs, pack_piece, &job));
-  profile_gather(profiler, parallel_for(threads, job.tiling.pieces, attend_piece, &job));
-  profile_gather(profiler, parallel_for(threads, job.tiling.merges, merge_piece, &job));
+  profile_gather(profiler, parallel_for(threads, job.tiling->packs, pack_piece, &job));
+  profile_gather(profiler, parallel_for(threads, job.tiling->pieces, attend_piece, &job));
+  profile_gather(profiler, parallel_for(threads, job.tiling->merges, merge_piece, &job));
   if (rows_are_shown(context)) show_scores(context, p, SHOW_BY_KERNELS, workspace);
 }
 

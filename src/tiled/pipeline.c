@@ -24,7 +24,7 @@ typedef struct Pipeline {
 } Pipeline;
 
 bool pipeline_pays(const Job *job) {
-  return job->kernels->gemm_bf16_has_own_unit && job->tiling.bf16_terms > 0;
+  return job->kernels->gemm_bf16_has_own_unit && job->tiling->bf16_terms > 0;
 }
 
 /* Keeps a tile for as long as a visit needs it. When a tile comes, at most two visits are under way,

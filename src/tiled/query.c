@@ -17,7 +17,7 @@ static const float *query_row(const KvHead *head, size_t row) {
 }
 
 size_t query_block_height(const Job *job, size_t rows) {
-  const size_t blocks = size_ceil_divide(rows, job->tiling.R);
+  const size_t blocks = size_ceil_divide(rows, job->tiling->R);
   return size_ceil_divide(rows, blocks);
 }
 
@@ -25,7 +25,7 @@ size_t query_block_height(const Job *job, size_t rows) {
 static void pack_query_pairs(const KvHead *head, size_t row, size_t rows, uint32_t *pairs) {
   const Job *const job = head->job;
   const Problem *const p = job->problem;
-  const Tiling *const t = &job->tiling;
+  const Tiling *const t = job->tiling;
   for (size_t r = 0; r < rows; r += KERNEL_MAX_ROWS) {
     const size_t here = size_min(KERNEL_MAX_ROWS, rows - r);
     const float *query[KERNEL_MAX_ROWS];
@@ -53,7 +53,7 @@ static void pack_blocks(const KvHead *head, size_t row, size_t rows, float *pack
   const Job *const job = head->job;
   const Problem *const p = job->problem;
   const size_t height = query_block_height(job, rows),
-               block_floats = job->tiling.R * p->shape.head_dim;
+               block_floats = job->tiling->R * p->shape.head_dim;
   for (size_t r = 0; r < rows; r += height, packed += block_floats) {
     const size_t here = size_min(height, rows - r);
     const size_t next = r + here, more = size_min(height, rows - next);
@@ -69,13 +69,13 @@ static void pack_blocks(const KvHead *head, size_t row, size_t rows, float *pack
 /* Whether fp32 queries meet pairs as they lie in the cache. */
 static bool meets_pairs(const KvHead *head) {
   const Job *const job = head->job;
-  return job->tiling.bf16_terms == 0 && head->plan->source->as_stored && job->problem->cache &&
+  return job->tiling->bf16_terms == 0 && head->plan->source->as_stored && job->problem->cache &&
          job->problem->cache->keys.number != KERNEL_FP32;
 }
 
 void query_pack(const KvHead *head, size_t row, size_t rows) {
   float *const packed = head->scratch->query;
-  if (head->job->tiling.bf16_terms) {
+  if (head->job->tiling->bf16_terms) {
     pack_query_pairs(head, row, rows, words_as_pairs(packed));
   } else if (meets_pairs(head)) {
     scale_queries(head, row, rows, packed);
@@ -85,7 +85,7 @@ void query_pack(const KvHead *head, size_t row, size_t rows) {
 }
 
 Query query_of(const KvHead *head, size_t row, size_t number) {
-  const Tiling *const t = &head->job->tiling;
+  const Tiling *const t = head->job->tiling;
   float *const packed = head->scratch->query;
   const size_t D = head->job->problem->shape.head_dim;
   if (t->bf16_terms) {

@@ -16,7 +16,7 @@ static size_t keys_of(const KvHead *head, size_t tile) {
 
 /* A packed tile in one part, of floats or of the precision's bf16 terms. */
 Tile tile_packed(const KvHead *head, size_t tile, float *key, float *value) {
-  const Tiling *const t = &head->job->tiling;
+  const Tiling *const t = head->job->tiling;
   const KernelNumber number = t->bf16_terms ? KERNEL_BF16 : KERNEL_FP32;
   const size_t D = head->job->problem->shape.head_dim;
   const size_t key_rows = t->bf16_terms ? t->key_pairs : D;
@@ -74,11 +74,11 @@ Tile tile_of_cache(const KvHead *head, size_t tile) {
 static void score_part(const Job *job, size_t rows, size_t keys, Query query,
                        const StoredMatrix *key, size_t at, float *scores) {
   const Kernels *const kernels = job->kernels;
-  const size_t D = job->problem->shape.head_dim, terms = job->tiling.bf16_terms;
+  const size_t D = job->problem->shape.head_dim, terms = job->tiling->bf16_terms;
   if (key->number == KERNEL_FP32) {
     kernels->scores(rows, D, keys, query.floats, stored_floats(key, 0, at), scores, KEY_TILE);
   } else if (terms) {
-    kernels->gemm_bf16(rows, job->tiling.key_pairs, keys, terms, query.pairs,
+    kernels->gemm_bf16(rows, job->tiling->key_pairs, keys, terms, query.pairs,
                        stored_pairs(key, 0, at), NULL, scores, KEY_TILE);
   } else {
     kernels->gemm_mixed(rows, D, keys, query.floats, D, stored_pairs(key, 0, at), NULL, scores,
@@ -131,7 +131,7 @@ void tile_weighted_sum(const Job *job, const Tile *tile, size_t rows, size_t fro
 void tile_weighted_sum_pairs(const Job *job, const Tile *tile, size_t rows, size_t from, size_t to,
                              Columns columns, Weights weights, const float *rescale, Online state) {
   static const float ones[KERNEL_MAX_ROWS] = {ONES_8, ONES_8, ONES_8, ONES_8};
-  const size_t bf16_terms = job->tiling.bf16_terms, width = columns.to - columns.from;
+  const size_t bf16_terms = job->tiling->bf16_terms, width = columns.to - columns.from;
   float *const sums = state.acc + columns.from;
   for (size_t j = from; j < to;) {
     const size_t part = j / tile->value_part, at = j % tile->value_part;

@@ -39,7 +39,7 @@ static uint32_t *value_pairs_at(float *value, size_t at, size_t c) {
 static void pack_keys(const KvHead *head, size_t first, size_t keys, float *key) {
   const Job *const job = head->job;
   const Problem *const p = job->problem;
-  const Tiling *const t = &job->tiling;
+  const Tiling *const t = job->tiling;
   const size_t D = p->shape.head_dim, at = first % KEY_TILE, stride = p->key.token_stride;
   const float *const rows = problem_key(p, &head->plan->sequence, first, head->g);
   if (t->bf16_terms) {
@@ -53,7 +53,7 @@ static void pack_keys(const KvHead *head, size_t first, size_t keys, float *key)
 static void pack_values(const KvHead *head, size_t first, size_t keys, float *value) {
   const Job *const job = head->job;
   const Problem *const p = job->problem;
-  const Tiling *const t = &job->tiling;
+  const Tiling *const t = job->tiling;
   const size_t Dv = p->shape.value_dim, at = first % KEY_TILE, stride = p->value.token_stride;
   for (size_t c = 0; c < Dv; c += KERNEL_PANEL) {
     const size_t columns = size_min(KERNEL_PANEL, Dv - c);
@@ -96,7 +96,7 @@ Tile tile_widen(const KvHead *head, size_t tile, float *key, float *value) {
     const size_t part = j / stored.key_part, at = j % stored.key_part;
     const KernelPairs keys = stored_pairs(&stored.key[part], 0, at);
     job->kernels->widen(size_ceil_divide(D, 2), keys, key + j * D);
-    for (size_t c = 0; c < job->tiling.value_columns; c += KERNEL_PANEL) {
+    for (size_t c = 0; c < job->tiling->value_columns; c += KERNEL_PANEL) {
       const KernelPairs values = stored_pairs(&stored.value[part], at, c);
       job->kernels->widen(KERNEL_PANEL / 2, values, value + c * KEY_TILE + j * KERNEL_PANEL);
     }
@@ -106,7 +106,7 @@ Tile tile_widen(const KvHead *head, size_t tile, float *key, float *value) {
 
 /* A panel of keys from key j of the tile on, a multiple of P. */
 static void convert_keys(const Job *job, const Tile *stored, size_t j, float *key) {
-  const Tiling *const t = &job->tiling;
+  const Tiling *const t = job->tiling;
   const size_t D = job->problem->shape.head_dim;
   const StoredMatrix *const keys = &stored->key[j / stored->key_part];
   const size_t at = j % stored->key_part;
@@ -122,7 +122,7 @@ static void convert_keys(const Job *job, const Tile *stored, size_t j, float *ke
 
 /* Columns from c on of the values of the same keys. */
 static void convert_values(const Job *job, const Tile *stored, size_t j, size_t c, float *value) {
-  const Tiling *const t = &job->tiling;
+  const Tiling *const t = job->tiling;
   const StoredMatrix *const values = &stored->value[j / stored->value_part];
   const size_t rows = size_min(KERNEL_PANEL, stored->keys - j), at = j % stored->value_part;
   uint32_t *const to = value_pairs_at(value, j, c);
@@ -140,7 +140,7 @@ Tile tile_convert(const KvHead *head, size_t tile, float *key, float *value) {
   const Tile stored = tile_of_cache(head, tile);
   for (size_t j = 0; j < stored.keys; j += KERNEL_PANEL) {
     convert_keys(job, &stored, j, key);
-    for (size_t c = 0; c < job->tiling.value_columns; c += KERNEL_PANEL) {
+    for (size_t c = 0; c < job->tiling->value_columns; c += KERNEL_PANEL) {
       convert_values(job, &stored, j, c, value);
     }
   }
@@ -148,7 +148,7 @@ Tile tile_convert(const KvHead *head, size_t tile, float *key, float *value) {
 }
 
 Tile tile_gather(const KvHead *head, size_t tile, float *value) {
-  const Tiling *const t = &head->job->tiling;
+  const Tiling *const t = head->job->tiling;
   Tile gathered = tile_of_cache(head, tile);
   StoredMatrix values = gathered.value[0];
   values.terms = size_min(t->bf16_terms, values.terms);

@@ -13,9 +13,9 @@ Tile visible_values_copy(const Job *job, const Tile *tile, size_t from, size_t t
                          const bool *visible, uint32_t *pairs) {
   Tile copy = *tile;
   StoredMatrix *const to_value = &copy.value[0];
-  to_value->terms = size_min(size_max(job->tiling.bf16_terms, 1), tile->value[0].terms);
+  to_value->terms = size_min(size_max(job->tiling->bf16_terms, 1), tile->value[0].terms);
   to_value->panel_stride = (size_t)KEY_TILE / 2 * KERNEL_PANEL;
-  to_value->term_stride = KEY_TILE / 2 * job->tiling.value_columns;
+  to_value->term_stride = KEY_TILE / 2 * job->tiling->value_columns;
   to_value->words = pairs;
   copy.value_part = KEY_TILE;
   for (size_t j = from; j < size_round_up(to, KERNEL_PANEL); j += 2) {
