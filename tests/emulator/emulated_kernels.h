@@ -4,8 +4,8 @@
  * do what the manual says of them. Only the macros of simd/amx.h stand between it and the
  * processor.
  */
-#ifndef ATTEND_TESTS_EMULATED_KERNELS_H
-#define ATTEND_TESTS_EMULATED_KERNELS_H
+#ifndef ATTEND_TESTS_EMULATOR_EMULATED_KERNELS_H
+#define ATTEND_TESTS_EMULATOR_EMULATED_KERNELS_H
 
 #include "kernels/kernels.h"
 

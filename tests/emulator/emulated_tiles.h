@@ -5,8 +5,8 @@
  * is not configured or its shape does not fit a dot product, the program ends with a line that says
  * why: it may happen on any thread, and a test can be failed on its own alone.
  */
-#ifndef ATTEND_TESTS_EMULATED_TILES_H
-#define ATTEND_TESTS_EMULATED_TILES_H
+#ifndef ATTEND_TESTS_EMULATOR_EMULATED_TILES_H
+#define ATTEND_TESTS_EMULATOR_EMULATED_TILES_H
 
 #include <stddef.h>
 

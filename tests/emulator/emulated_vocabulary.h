@@ -3,8 +3,8 @@
  * AMX's tiles are the emulated ones. What the kernel does beside them it does with the vectors of
  * the scalar ISA, which every machine has; so a multiply-add outside the tiles rounds twice here.
  */
-#ifndef ATTEND_TESTS_EMULATED_VOCABULARY_H
-#define ATTEND_TESTS_EMULATED_VOCABULARY_H
+#ifndef ATTEND_TESTS_EMULATOR_EMULATED_VOCABULARY_H
+#define ATTEND_TESTS_EMULATOR_EMULATED_VOCABULARY_H
 
 #include "kernels/simd/scalar.h"
 

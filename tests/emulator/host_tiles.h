@@ -4,8 +4,8 @@
  * The host's tiles have other shapes than any of the library, so that neither can work with the
  * other's configuration. Nothing here asserts, so that signal handlers and any thread may call it.
  */
-#ifndef ATTEND_TESTS_HOST_TILES_H
-#define ATTEND_TESTS_HOST_TILES_H
+#ifndef ATTEND_TESTS_EMULATOR_HOST_TILES_H
+#define ATTEND_TESTS_EMULATOR_HOST_TILES_H
 
 /* Whether the process has been given the state of tiles. Asks for nothing. */
 _Bool host_tiles_permitted(void);

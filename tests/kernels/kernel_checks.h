@@ -7,8 +7,8 @@
  * between guard zones. The checks stand in kernel_<subject>.c and run once for each instruction
  * set.
  */
-#ifndef ATTEND_TESTS_KERNEL_CHECKS_H
-#define ATTEND_TESTS_KERNEL_CHECKS_H
+#ifndef ATTEND_TESTS_KERNELS_KERNEL_CHECKS_H
+#define ATTEND_TESTS_KERNELS_KERNEL_CHECKS_H
 
 #include "kernels/kernels.h"
 #include "tests/support/support.h"

@@ -3,8 +3,8 @@
  * Operands end where a page without access begins, so that no row, pair or panel is read that does
  * not exist; terms that the product does not use are NaN.
  */
-#ifndef ATTEND_TESTS_KERNEL_MULTIPLY_H
-#define ATTEND_TESTS_KERNEL_MULTIPLY_H
+#ifndef ATTEND_TESTS_KERNELS_KERNEL_GEMM_BF16_H
+#define ATTEND_TESTS_KERNELS_KERNEL_GEMM_BF16_H
 
 #include "tests/kernels/kernel_pairs.h"
 

@@ -3,8 +3,8 @@
  * Nothing here shares a line with the kernels: rounding is nearbyint() in units of the last place,
  * and a term is subtracted in double, where it is exact.
  */
-#ifndef ATTEND_TESTS_KERNEL_PAIRS_H
-#define ATTEND_TESTS_KERNEL_PAIRS_H
+#ifndef ATTEND_TESTS_KERNELS_KERNEL_PAIRS_H
+#define ATTEND_TESTS_KERNELS_KERNEL_PAIRS_H
 
 #include "tests/kernels/kernel_checks.h"
 

@@ -4,8 +4,8 @@
  * minutes are spent. Functions that return an exit status have printed the sentence that goes with
  * it.
  */
-#ifndef ATTEND_SRC_CLI_BENCH_OUTPUT_H
-#define ATTEND_SRC_CLI_BENCH_OUTPUT_H
+#ifndef ATTEND_SRC_CLI_BENCH_BENCH_OUTPUT_H
+#define ATTEND_SRC_CLI_BENCH_BENCH_OUTPUT_H
 
 #include "cli/bench/bench_options.h"
 #include "cli/bench/report_plot.h"

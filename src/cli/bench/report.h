@@ -3,8 +3,8 @@
  * All of them show the same figures (results.h) of the rows that were measured, skipped or failed;
  * rows that an interrupted run did not reach are counted, not shown.
  */
-#ifndef BENCH_REPORT_H
-#define BENCH_REPORT_H
+#ifndef ATTEND_SRC_CLI_BENCH_REPORT_H
+#define ATTEND_SRC_CLI_BENCH_REPORT_H
 
 #include <stdio.h>
 

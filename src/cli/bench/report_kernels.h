@@ -1,7 +1,7 @@
 /* report_kernels.h - the forms in which a run over kernels is printed; all show the same figures.
  */
-#ifndef BENCH_REPORT_KERNELS_H
-#define BENCH_REPORT_KERNELS_H
+#ifndef ATTEND_SRC_CLI_BENCH_REPORT_KERNELS_H
+#define ATTEND_SRC_CLI_BENCH_REPORT_KERNELS_H
 
 #include <stdio.h>
 

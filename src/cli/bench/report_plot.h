@@ -3,8 +3,8 @@
  * Two files belong to a plot: FILE.dat with the figures, and FILE.svg or FILE.png. The figures are
  * written whether or not there is a gnuplot on this machine.
  */
-#ifndef BENCH_REPORT_PLOT_H
-#define BENCH_REPORT_PLOT_H
+#ifndef ATTEND_SRC_CLI_BENCH_REPORT_PLOT_H
+#define ATTEND_SRC_CLI_BENCH_REPORT_PLOT_H
 
 #include "bench/results.h"
 #include "cli/util/gnuplot.h"

@@ -3,8 +3,8 @@
  * The figures are those of the run's rows (bench/results.h); only the speed-up and the sentence are
  * made here. Every number in a sentence was measured, planned or asked of the machine in this run.
  */
-#ifndef ATTEND_SRC_CLI_COMPARE_REPORT_H
-#define ATTEND_SRC_CLI_COMPARE_REPORT_H
+#ifndef ATTEND_SRC_CLI_COMPARE_COMPARE_REPORT_H
+#define ATTEND_SRC_CLI_COMPARE_COMPARE_REPORT_H
 
 #include <stdio.h>
 

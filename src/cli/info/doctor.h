@@ -4,8 +4,8 @@
  * its cure. It measures nothing and claims no cost that was not measured: without a comparison it
  * says what is known in general and how to measure it here.
  */
-#ifndef ATTEND_SRC_CLI_DOCTOR_H
-#define ATTEND_SRC_CLI_DOCTOR_H
+#ifndef ATTEND_SRC_CLI_INFO_DOCTOR_H
+#define ATTEND_SRC_CLI_INFO_DOCTOR_H
 
 #include "attend/attend.h"
 #include "cli/util/blas_core.h"

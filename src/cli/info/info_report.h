@@ -3,8 +3,8 @@
  * The command gathers an InfoReport and a writer prints it; the writers measure nothing. Both print
  * the same facts: a figure in one of them is in the other.
  */
-#ifndef ATTEND_SRC_CLI_INFO_REPORT_H
-#define ATTEND_SRC_CLI_INFO_REPORT_H
+#ifndef ATTEND_SRC_CLI_INFO_INFO_REPORT_H
+#define ATTEND_SRC_CLI_INFO_INFO_REPORT_H
 
 #include "cli/info/doctor.h"
 

@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "cli/info/info_report.h"
+#include "cli/util/wrap.h"
 #include "kernels/kernels.h"
 
 #define TEXT_COLUMNS 96
+#define TEXT_INDENT 15
 
 const char *info_threading_name(int blas_threading) {
   static const char *const names[] = {"serial", "pthreads", "OpenMP"};
@@ -27,32 +29,15 @@ const char *info_origin_name(BlasCoreOrigin origin) {
   return "unknown";
 }
 
-/* Prints text after a label, broken at spaces and indented so that it stands in one column. */
-static void print_wrapped(const char *label, const char *text) {
-  enum { INDENT = 15 };
-  printf("  %-*s", INDENT - 2, label);
-  size_t column = INDENT;
-  for (const char *word = text; *word != '\0';) {
-    const size_t length = strcspn(word, " ");
-    if (word != text && column + 1 + length > TEXT_COLUMNS) {
-      printf("\n%*s", INDENT, "");
-      column = INDENT;
-    } else if (word != text) {
-      putchar(' ');
-      column++;
-    }
-    fwrite(word, 1, length, stdout);
-    column += length;
-    word += length;
-    word += strspn(word, " ");
-  }
-  putchar('\n');
+static void print_labelled(const char *label, const char *text) {
+  printf("  %-*s", TEXT_INDENT - 2, label);
+  print_wrapped(stdout, text, TEXT_INDENT, TEXT_COLUMNS);
 }
 
 static void print_count(const char *label, size_t count) {
   char text[32];
   snprintf(text, sizeof text, "%zu", count);
-  print_wrapped(label, text);
+  print_labelled(label, text);
 }
 
 static void write_bytes(size_t bytes, char *text, size_t size) {
@@ -73,9 +58,9 @@ static void print_processor(const AttendMachine *machine) {
   write_bytes(machine->l3_bytes, l3, sizeof l3);
   snprintf(caches, sizeof caches, "L1d %s, L2 %s, L3 %s", l1d, l2, l3);
   puts("Processor");
-  print_wrapped("name", machine->processor[0] != '\0' ? machine->processor : "unknown");
+  print_labelled("name", machine->processor[0] != '\0' ? machine->processor : "unknown");
   print_count("cores", machine->cores);
-  print_wrapped("caches", caches);
+  print_labelled("caches", caches);
 }
 
 static void print_kernels(const AttendMachine *machine) {
@@ -92,7 +77,7 @@ static void print_kernels(const AttendMachine *machine) {
     used += (size_t)snprintf(families + used, sizeof families - used, "%s%s", used > 0 ? ", " : "",
                              *family);
   }
-  print_wrapped("families", families);
+  print_labelled("families", families);
 }
 
 static void print_blas(const DoctorFacts *facts) {
@@ -114,10 +99,10 @@ static void print_blas(const DoctorFacts *facts) {
     break;
   }
   puts("\nOpenBLAS");
-  print_wrapped("version", machine->blas_version[0] != '\0' ? machine->blas_version : "unknown");
-  print_wrapped("config", machine->blas_config);
-  print_wrapped("core", text);
-  print_wrapped("threading", info_threading_name(machine->blas_threading));
+  print_labelled("version", machine->blas_version[0] != '\0' ? machine->blas_version : "unknown");
+  print_labelled("config", machine->blas_config);
+  print_labelled("core", text);
+  print_labelled("threading", info_threading_name(machine->blas_threading));
   print_count("threads", machine->blas_threads);
   puts("\nOpenMP");
   print_count("threads", machine->openmp_threads);
@@ -162,9 +147,9 @@ static void print_findings(const DoctorReport *doctor) {
   if (doctor->count == 0) puts("  Nothing is wrong.");
   for (size_t i = 0; i < doctor->count; i++) {
     const DoctorFinding *finding = &doctor->findings[i];
-    print_wrapped("finding", finding->fault);
-    print_wrapped("  cost", finding->cost);
-    print_wrapped("  cure", finding->cure);
+    print_labelled("finding", finding->fault);
+    print_labelled("  cost", finding->cost);
+    print_labelled("  cure", finding->cure);
   }
 }
 

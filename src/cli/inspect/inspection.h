@@ -3,8 +3,8 @@
  * The command fills an Inspection and a writer prints it. No weight is read: of tensors everything
  * comes from the headers. An array of a .npy file is read, because that is how it is checked.
  */
-#ifndef ATTEND_SRC_CLI_INSPECTION_H
-#define ATTEND_SRC_CLI_INSPECTION_H
+#ifndef ATTEND_SRC_CLI_INSPECT_INSPECTION_H
+#define ATTEND_SRC_CLI_INSPECT_INSPECTION_H
 
 #include "attend/io.h"
 #include "cli/util/model_choice.h"

@@ -5,8 +5,8 @@
  * starts itself again with the variable set. A guard variable carries what was there before through
  * the restart, so that it happens once and the second process can check and report it.
  */
-#ifndef ATTEND_SRC_CLI_BLAS_CORE_H
-#define ATTEND_SRC_CLI_BLAS_CORE_H
+#ifndef ATTEND_SRC_CLI_UTIL_BLAS_CORE_H
+#define ATTEND_SRC_CLI_UTIL_BLAS_CORE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  * for each row, so that they cannot come apart. A figure that a row does not have is an empty
  * field.
  */
-#ifndef BENCH_CSV_H
-#define BENCH_CSV_H
+#ifndef ATTEND_SRC_CLI_UTIL_CSV_H
+#define ATTEND_SRC_CLI_UTIL_CSV_H
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
  *
  * No shell is involved. Text from outside reaches a script only through gnuplot_quote().
  */
-#ifndef BENCH_GNUPLOT_H
-#define BENCH_GNUPLOT_H
+#ifndef ATTEND_SRC_CLI_UTIL_GNUPLOT_H
+#define ATTEND_SRC_CLI_UTIL_GNUPLOT_H
 
 #include <stdio.h>
 

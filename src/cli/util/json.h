@@ -4,8 +4,8 @@
  * json_pack() and the setters here make null of whatever contains it, so that a report checks only
  * the whole.
  */
-#ifndef BENCH_JSON_H
-#define BENCH_JSON_H
+#ifndef ATTEND_SRC_CLI_UTIL_JSON_H
+#define ATTEND_SRC_CLI_UTIL_JSON_H
 
 #include <jansson.h>
 #include <time.h>

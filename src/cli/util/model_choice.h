@@ -3,8 +3,8 @@
  * By name, by a config.json or by dimensions: the tables let one of them through. A command that
  * has weights falls back on the config.json beside them.
  */
-#ifndef ATTEND_SRC_CLI_MODEL_CHOICE_H
-#define ATTEND_SRC_CLI_MODEL_CHOICE_H
+#ifndef ATTEND_SRC_CLI_UTIL_MODEL_CHOICE_H
+#define ATTEND_SRC_CLI_UTIL_MODEL_CHOICE_H
 
 #include "cli/option_table.h"
 

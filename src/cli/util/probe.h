@@ -4,8 +4,8 @@
  * `attend info --blas-core CORE --probe-sgemm THREADS`, in the environment of a restart, prints one
  * number. --probe-sgemm is for this purpose alone and stands in no help text.
  */
-#ifndef ATTEND_SRC_CLI_PROBE_H
-#define ATTEND_SRC_CLI_PROBE_H
+#ifndef ATTEND_SRC_CLI_UTIL_PROBE_H
+#define ATTEND_SRC_CLI_UTIL_PROBE_H
 
 #include "cli/info/doctor.h"
 #include "cli/util/blas_core.h"

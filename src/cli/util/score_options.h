@@ -1,6 +1,6 @@
 /* score_options.h - options that say what happens to the scores, in place of what a model says. */
-#ifndef ATTEND_SRC_CLI_SCORE_OPTIONS_H
-#define ATTEND_SRC_CLI_SCORE_OPTIONS_H
+#ifndef ATTEND_SRC_CLI_UTIL_SCORE_OPTIONS_H
+#define ATTEND_SRC_CLI_UTIL_SCORE_OPTIONS_H
 
 #include "bench/results.h"
 #include "cli/option_table.h"

@@ -2,8 +2,8 @@
  *
  * Results are small structs by value, so that a line can print several of them.
  */
-#ifndef BENCH_UNITS_H
-#define BENCH_UNITS_H
+#ifndef ATTEND_SRC_CLI_UTIL_UNITS_H
+#define ATTEND_SRC_CLI_UTIL_UNITS_H
 
 #include <stddef.h>
 

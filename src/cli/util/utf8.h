@@ -3,8 +3,8 @@
  * A newline and a tab are shown as arrows. The replacement character stands for any other control
  * character, for a code that is no character, and for bytes that are not UTF-8.
  */
-#ifndef ATTEND_SRC_CLI_UTF8_H
-#define ATTEND_SRC_CLI_UTF8_H
+#ifndef ATTEND_SRC_CLI_UTIL_UTF8_H
+#define ATTEND_SRC_CLI_UTIL_UTF8_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* wrap.h - a paragraph broken between words. */
-#ifndef ATTEND_SRC_CLI_WRAP_H
-#define ATTEND_SRC_CLI_WRAP_H
+#ifndef ATTEND_SRC_CLI_UTIL_WRAP_H
+#define ATTEND_SRC_CLI_UTIL_WRAP_H
 
 #include <stddef.h>
 #include <stdio.h>
