@@ -20,6 +20,7 @@
 #define blas_threading attend_private_blas_threading
 #define blas_threads attend_private_blas_threads
 #define config_find attend_private_config_find
+#define config_read_beside attend_private_config_read_beside
 #define config_read_layers attend_private_config_read_layers
 #define config_read_number attend_private_config_read_number
 #define config_read_optional_flag attend_private_config_read_optional_flag
@@ -34,15 +35,15 @@
 #define cpu_enable attend_private_cpu_enable
 #define cpu_supports attend_private_cpu_supports
 #define cpu_usable attend_private_cpu_usable
+#define fault_control_bytes attend_private_fault_control_bytes
+#define fault_set attend_private_fault_set
+#define fault_tell attend_private_fault_tell
 #define file_open attend_private_file_open
 #define file_read_at attend_private_file_read_at
 #define file_read_floats attend_private_file_read_floats
-#define file_read_whole attend_private_file_read_whole
-#define file_refuse attend_private_file_refuse
-#define file_refuse_writing attend_private_file_refuse_writing
-#define file_report attend_private_file_report
 #define file_shown_length attend_private_file_shown_length
 #define file_text attend_private_file_text
+#define file_unwritable attend_private_file_unwritable
 #define fork_guard_lost_threads attend_private_fork_guard_lost_threads
 #define head_norm attend_private_head_norm
 #define json_describe attend_private_json_describe
@@ -159,6 +160,7 @@
 #define tensors_add_index attend_private_tensors_add_index
 #define tensors_add_shard attend_private_tensors_add_shard
 #define tensors_compare attend_private_tensors_compare
+#define tensors_open attend_private_tensors_open
 #define tensors_read_part attend_private_tensors_read_part
 #define tile_convert attend_private_tile_convert
 #define tile_gather attend_private_tile_gather

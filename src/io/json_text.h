@@ -1,4 +1,4 @@
-/* json_text.h - JSON in files that nobody vouches for: an object, or a refusal in one sentence. */
+/* json_text.h - reads JSON objects from files that nobody vouches for. */
 #ifndef ATTEND_SRC_IO_JSON_TEXT_H
 #define ATTEND_SRC_IO_JSON_TEXT_H
 
@@ -6,20 +6,20 @@
 
 #include "io/file.h"
 
-/* Room for any value in words, as json_describe() writes it. */
+/* Enough for what json_describe() writes about any value. */
 #define JSON_WORDS_SIZE 72
 
-/* Reads a file of at most `limit` bytes, which ought to be `name` ("a config.json"), and parses it.
- * *root is an object, to be released by json_decref(). */
-AttendStatus json_read_file(const FileReport *report, size_t limit, const char *name,
-                            json_t **root);
+/* Reads a file of at most `limit` bytes, which should be `name` ("a config.json"), and parses it.
+ * *root is an object; the caller releases it by json_decref(). */
+AttendStatus json_read_file(const char *path, size_t limit, const char *name, json_t **root,
+                            Fault *fault);
 
-/* Parses length > 0 bytes, called `place` in sentences ("the file", "the header"). Keys given twice
- * are refused, because which of them counts would have to be guessed. */
-AttendStatus json_parse_object(const FileReport *report, const char *place, const char *text,
-                               size_t length, json_t **root);
+/* Parses length > 0 bytes of `part` ("the file", "the header"). Refuses an object that has a key
+ * twice, because nobody can say which of them counts. */
+AttendStatus json_parse_object(const char *part, const char *text, size_t length, json_t **root,
+                               Fault *fault);
 
-/* What a value is, in words that can follow "is". */
+/* Describes a value in words that can follow "is". */
 void json_describe(const json_t *value, char *text, size_t size);
 
 #endif

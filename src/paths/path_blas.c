@@ -8,6 +8,8 @@
  *
  * The same bits for the same row are not promised here: OpenBLAS picks kernels by shape.
  */
+#include <stdio.h>
+
 #include "layer/project.h"
 #include "paths/blas_head.h"
 #include "paths/show_scores.h"

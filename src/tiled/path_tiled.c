@@ -22,6 +22,8 @@
  * where one query tile holds all rows and heads are too few for the threads), then the merges of
  * splits. Sequences with the most work come first.
  */
+#include <stdio.h>
+
 #include "cache/kvcache.h"
 #include "layer/project.h"
 #include "paths/show_scores.h"

@@ -17,6 +17,7 @@ rooms='
 include/attend:
 size.h:
 fault.h:         public
+fault.c:         public
 profile.h:       public
 context.h:       public size.h fault.h profile.h kernels platform
 context.c:       public size.h fault.h profile.h kernels platform
@@ -33,11 +34,11 @@ tiled:           public size.h fault.h context.h profile.h problem plan platform
 cache:           public size.h fault.h context.h platform kernels storage
 layer:           public size.h fault.h context.h profile.h problem plan platform kernels storage cache
 models:          public
-io:              public size.h storage
-io/config:       public io
+io:              public size.h fault.h storage
+io/config:       public fault.h io
 io/npy:          public size.h io platform/output_file.h
 io/safetensors:  public size.h io platform/output_file.h
-io/layer:        public size.h io io/safetensors
+io/layer:        public size.h fault.h io io/config io/safetensors
 cli:             public cli/util
 cli/util:        public cli
 cli/lesson:      public cli cli/util

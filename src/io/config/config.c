@@ -9,12 +9,16 @@
  * given twice, sizes that contradict each other; and what no AttendModel can say. Fields that do
  * not reach the attention layers are left alone.
  */
-#include "io/config/config_parts.h"
+#include "io/config/config.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#include "io/config/config_parts.h"
 
 /* Published files are a few KiB; the limit keeps a wrong file name (weights, say) out of memory. */
 #define MAX_FILE_BYTES ((size_t)16 * 1024 * 1024)
@@ -110,9 +114,9 @@ static AttendStatus read_kv_heads(const ConfigObject *config, const ConfigFamily
     if (status != ATTEND_OK) return status;
   }
   if (shape->query_heads % shape->kv_heads != 0) {
-    return file_refuse(config->report, ATTEND_STATUS_BAD_HEADS,
-                       "field \"%s\" is %zu; a multiple of \"%s\" (%zu) is expected",
-                       family->query_heads, shape->query_heads, family->kv_heads, shape->kv_heads);
+    return fault_set(config->fault, ATTEND_STATUS_BAD_HEADS,
+                     "field \"%s\" is %zu; a multiple of \"%s\" (%zu) is expected",
+                     family->query_heads, shape->query_heads, family->kv_heads, shape->kv_heads);
   }
   return ATTEND_OK;
 }
@@ -127,28 +131,27 @@ static AttendStatus read_head_dim(const ConfigObject *config, const ConfigFamily
     return ATTEND_OK;
   }
   if (shape->width % shape->query_heads != 0) {
-    return file_refuse(config->report, ATTEND_STATUS_FILE_INVALID,
-                       "field \"%s\" is %zu; a multiple of \"%s\" (%zu)%s is expected",
-                       family->width, shape->width, family->query_heads, shape->query_heads,
-                       family->head_dim == NULL ? "" : ", or a field \"head_dim\",");
+    return fault_set(config->fault, ATTEND_STATUS_FILE_INVALID,
+                     "field \"%s\" is %zu; a multiple of \"%s\" (%zu)%s is expected", family->width,
+                     shape->width, family->query_heads, shape->query_heads,
+                     family->head_dim == NULL ? "" : ", or a field \"head_dim\",");
   }
   shape->head_dim = shape->width / shape->query_heads;
   return ATTEND_OK;
 }
 
 /* W_qkv, [E, (Hq + 2 Hk) D], is the larger of a layer's two matrices: W_o is [Hq D, E]. */
-static AttendStatus check_bytes(const FileReport *report, const AttendLayerShape *shape) {
+static AttendStatus check_bytes(const AttendLayerShape *shape, Fault *fault) {
   size_t heads, bytes;
   if (__builtin_mul_overflow(shape->kv_heads, (size_t)2, &heads) ||
       __builtin_add_overflow(heads, shape->query_heads, &heads) ||
       __builtin_mul_overflow(heads, shape->head_dim, &bytes) ||
       __builtin_mul_overflow(bytes, shape->width, &bytes) ||
       __builtin_mul_overflow(bytes, sizeof(float), &bytes)) {
-    return file_refuse(report, ATTEND_STATUS_OVERFLOW,
-                       "width %zu, %zu query heads, %zu kv heads and head dimension %zu give a "
-                       "weight matrix of more than %zu bytes; smaller sizes are expected",
-                       shape->width, shape->query_heads, shape->kv_heads, shape->head_dim,
-                       SIZE_MAX);
+    return fault_set(fault, ATTEND_STATUS_OVERFLOW,
+                     "width %zu, %zu query heads, %zu kv heads and head dimension %zu give a "
+                     "weight matrix of more than %zu bytes; smaller sizes are expected",
+                     shape->width, shape->query_heads, shape->kv_heads, shape->head_dim, SIZE_MAX);
   }
   return ATTEND_OK;
 }
@@ -227,7 +230,7 @@ static AttendStatus check_fixed(const ConfigObject *config, const ConfigFamily *
 static bool name_fits(const char *name) {
   const size_t length = strnlen(name, ATTEND_NAME_SIZE);
   for (size_t i = 0; i < length; i++) {
-    if (file_control_bytes(name + i) > 0) return false;
+    if (fault_control_bytes(name + i) > 0) return false;
   }
   return length > 0 && length < ATTEND_NAME_SIZE;
 }
@@ -241,7 +244,7 @@ static AttendStatus read_model(const ConfigObject *config, AttendModel *model) {
   if (status == ATTEND_OK) {
     status = config_read_size(config, family->layers, 1, ATTEND_MODEL_LAYERS, &layer.layers);
   }
-  if (status == ATTEND_OK) status = check_bytes(config->report, &layer.shape);
+  if (status == ATTEND_OK) status = check_bytes(&layer.shape, config->fault);
   if (status == ATTEND_OK) status = read_biases(config, family, &layer);
   if (status == ATTEND_OK) status = read_norm(config, family, &layer);
   if (status == ATTEND_OK) {
@@ -259,19 +262,51 @@ static AttendStatus read_model(const ConfigObject *config, AttendModel *model) {
   return ATTEND_OK;
 }
 
-AttendStatus attend_read_config(const char *path, AttendModel *model, char *error,
-                                size_t error_size) {
-  const FileReport report = file_report(path, "config.json", error, error_size);
+static AttendStatus read_config(const char *path, AttendModel *model, Fault *fault) {
   if (path == NULL || model == NULL) {
-    return file_refuse(&report, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
-                       path == NULL ? "the path" : "the model to fill");
+    return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
+                     path == NULL ? "the path" : "the model to fill");
   }
-
   json_t *root = NULL;
-  AttendStatus status = json_read_file(&report, MAX_FILE_BYTES, "a config.json", &root);
-  if (status != ATTEND_OK) return status;
-  const ConfigObject config = {.report = &report, .json = root};
-  status = read_model(&config, model);
+  if (json_read_file(path, MAX_FILE_BYTES, "a config.json", &root, fault)) return fault->status;
+  const ConfigObject config = {.fault = fault, .json = root};
+  const AttendStatus status = read_model(&config, model);
   json_decref(root);
   return status;
+}
+
+AttendStatus attend_read_config(const char *path, AttendModel *model, char *error,
+                                size_t error_size) {
+  Fault fault = {.place = path != NULL ? path : "config.json"};
+  read_config(path, model, &fault);
+  return fault_tell(&fault, error, error_size);
+}
+
+/* The path of config.json in or beside `path`; null if memory is short. */
+static char *path_beside(const char *path) {
+  struct stat facts;
+  const char *const slash = strrchr(path, '/');
+  if (stat(path, &facts) == 0 && S_ISDIR(facts.st_mode)) return file_text("%s/config.json", path);
+  return file_text("%.*sconfig.json", slash == NULL ? 0 : (int)(slash - path) + 1, path);
+}
+
+AttendStatus config_read_beside(const char *path, AttendModel *model, Fault *fault) {
+  char *const config = path_beside(path);
+  if (config == NULL) {
+    return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY,
+                     "the path of its config.json could not be allocated");
+  }
+  fault->place = config;
+  const AttendStatus status = read_config(config, model, fault);
+  fault->place = path;
+  free(config);
+  return status;
+}
+
+AttendStatus attend_read_config_beside(const char *path, AttendModel *model, char *error,
+                                       size_t error_size) {
+  if (path == NULL) return attend_read_config(NULL, model, error, error_size);
+  Fault fault = {.place = path};
+  config_read_beside(path, model, &fault);
+  return fault_tell(&fault, error, error_size);
 }

@@ -21,13 +21,13 @@ AttendStatus config_refuse_field(const ConfigObject *object, const char *field, 
   char name[96];
   write_name(object, field, name, sizeof name);
   if (found == NULL) {
-    return file_refuse(object->report, ATTEND_STATUS_FILE_INVALID,
-                       "field \"%s\" is missing; %s is expected", name, expected);
+    return fault_set(object->fault, ATTEND_STATUS_FILE_INVALID,
+                     "field \"%s\" is missing; %s is expected", name, expected);
   }
   char text[JSON_WORDS_SIZE];
   json_describe(found, text, sizeof text);
-  return file_refuse(object->report, ATTEND_STATUS_FILE_INVALID,
-                     "field \"%s\" is %s; %s is expected", name, text, expected);
+  return fault_set(object->fault, ATTEND_STATUS_FILE_INVALID, "field \"%s\" is %s; %s is expected",
+                   name, text, expected);
 }
 
 const json_t *config_find(const ConfigObject *object, const char *field) {

@@ -53,10 +53,10 @@ static AttendStatus read_types(const ConfigObject *config, const ConfigFamily *f
                                const json_t *types, AttendModel *model) {
   if (!json_is_array(types)) return config_refuse_field(config, "layer_types", types, "an array");
   if (json_array_size(types) != model->layers) {
-    return file_refuse(config->report, ATTEND_STATUS_FILE_INVALID,
-                       "field \"layer_types\" has a length of %zu; that of \"%s\" (%zu) is "
-                       "expected",
-                       json_array_size(types), family->layers, model->layers);
+    return fault_set(config->fault, ATTEND_STATUS_FILE_INVALID,
+                     "field \"layer_types\" has a length of %zu; that of \"%s\" (%zu) is "
+                     "expected",
+                     json_array_size(types), family->layers, model->layers);
   }
   for (size_t layer = 0; layer < model->layers; layer++) {
     const AttendStatus status = read_type(config, types, layer, model);

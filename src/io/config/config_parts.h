@@ -15,7 +15,7 @@
 
 /* An object of the file: the whole, or the value of the field that is named. */
 typedef struct ConfigObject {
-  const FileReport *report;
+  Fault *fault;
   const json_t *json;
   const char *name; /* null for the whole */
 } ConfigObject;

@@ -21,7 +21,7 @@ static const ConfigRange share = {DBL_MIN, 1, "a number above 0 and at most 1"};
 /* The object that says how RoPE is done; its json is null where the file has none. */
 static AttendStatus find_settings(const ConfigObject *config, ConfigObject *settings) {
   static const char *const spellings[] = {"rope_scaling", "rope_parameters"};
-  *settings = (ConfigObject){.report = config->report};
+  *settings = (ConfigObject){.fault = config->fault};
   for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++) {
     const json_t *const value = config_find(config, spellings[i]);
     if (value == NULL) continue;
@@ -29,9 +29,9 @@ static AttendStatus find_settings(const ConfigObject *config, ConfigObject *sett
       return config_refuse_field(config, spellings[i], value, "an object or null");
     }
     if (settings->json != NULL && !json_equal(settings->json, value)) {
-      return file_refuse(config->report, ATTEND_STATUS_FILE_INVALID,
-                         "fields \"%s\" and \"%s\" differ; one of them is expected", settings->name,
-                         spellings[i]);
+      return fault_set(config->fault, ATTEND_STATUS_FILE_INVALID,
+                       "fields \"%s\" and \"%s\" differ; one of them is expected", settings->name,
+                       spellings[i]);
     }
     settings->json = value;
     settings->name = spellings[i];
@@ -60,9 +60,9 @@ static AttendStatus read_shared(const ConfigObject *config, const ConfigObject *
   status = config_read_number(settings, field, range, &inner);
   if (status != ATTEND_OK) return status;
   if (config_find(config, field) != NULL && inner != *number) {
-    return file_refuse(config->report, ATTEND_STATUS_FILE_INVALID,
-                       "field \"%s.%s\" is %g; the same as \"%s\" (%g) is expected", settings->name,
-                       field, inner, field, *number);
+    return fault_set(config->fault, ATTEND_STATUS_FILE_INVALID,
+                     "field \"%s.%s\" is %g; the same as \"%s\" (%g) is expected", settings->name,
+                     field, inner, field, *number);
   }
   *number = inner;
   return ATTEND_OK;
@@ -76,10 +76,10 @@ static AttendStatus read_dims(const ConfigObject *config, const ConfigObject *se
   if (status != ATTEND_OK) return status;
   const size_t turned = (size_t)((double)head_dim * part);
   if (turned < 2 || turned % 2 != 0) {
-    return file_refuse(config->report, ATTEND_STATUS_FILE_INVALID,
-                       "RoPE turns %zu of the %zu dimensions of a head (\"partial_rotary_factor\" "
-                       "%g); an even number from 2 on is expected",
-                       turned, head_dim, part);
+    return fault_set(config->fault, ATTEND_STATUS_FILE_INVALID,
+                     "RoPE turns %zu of the %zu dimensions of a head (\"partial_rotary_factor\" "
+                     "%g); an even number from 2 on is expected",
+                     turned, head_dim, part);
   }
   *dims = turned == head_dim ? 0 : turned;
   return ATTEND_OK;
@@ -136,14 +136,14 @@ static AttendStatus read_yarn(const ConfigObject *config, const ConfigObject *se
   if (status != ATTEND_OK) return status;
   rope->untruncated = !truncated;
   if (rope->base <= 1) {
-    return file_refuse(settings->report, ATTEND_STATUS_FILE_INVALID,
-                       "the base \"rope_theta\" is %g; more than 1 is expected for \"yarn\"",
-                       rope->base);
+    return fault_set(settings->fault, ATTEND_STATUS_FILE_INVALID,
+                     "the base \"rope_theta\" is %g; more than 1 is expected for \"yarn\"",
+                     rope->base);
   }
   if (rope->beta_fast < rope->beta_slow) {
-    return file_refuse(settings->report, ATTEND_STATUS_FILE_INVALID,
-                       "field \"%s.beta_fast\" is %g; at least \"beta_slow\" (%g) is expected",
-                       settings->name, rope->beta_fast, rope->beta_slow);
+    return fault_set(settings->fault, ATTEND_STATUS_FILE_INVALID,
+                     "field \"%s.beta_fast\" is %g; at least \"beta_slow\" (%g) is expected",
+                     settings->name, rope->beta_fast, rope->beta_slow);
   }
   return ATTEND_OK;
 }
@@ -167,10 +167,10 @@ static AttendStatus read_llama3(const ConfigObject *config, const ConfigObject *
     if (status != ATTEND_OK) return status;
   }
   if (rope->high_frequency_factor <= rope->low_frequency_factor) {
-    return file_refuse(settings->report, ATTEND_STATUS_FILE_INVALID,
-                       "field \"%s.high_freq_factor\" is %g; more than \"low_freq_factor\" (%g) "
-                       "is expected",
-                       settings->name, rope->high_frequency_factor, rope->low_frequency_factor);
+    return fault_set(settings->fault, ATTEND_STATUS_FILE_INVALID,
+                     "field \"%s.high_freq_factor\" is %g; more than \"low_freq_factor\" (%g) "
+                     "is expected",
+                     settings->name, rope->high_frequency_factor, rope->low_frequency_factor);
   }
   return ATTEND_OK;
 }

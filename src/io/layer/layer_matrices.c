@@ -27,8 +27,7 @@ typedef struct Reading {
   const AttendTensorFile *file;
   const LayerTensors *tensors;
   float *block;
-  char *error;
-  size_t error_size;
+  Fault *fault;
 } Reading;
 
 /* Floats of a row of the tensors, and rows of the matrix, which go through a block. */
@@ -48,7 +47,7 @@ static size_t block_rows(const LayerTensors *tensors, const Linear *linear) {
 static AttendStatus read_rows(const Reading *r, LayerRole role, size_t first, size_t rows,
                               size_t floats, float *to) {
   return tensors_read_part(r->file, r->tensors->roles[role]->name, first * floats, rows * floats,
-                           to, r->error, r->error_size);
+                           to, r->fault);
 }
 
 /* Columns first .. first + count of the matrix: rows of the tensors that have them. */
@@ -109,18 +108,17 @@ static size_t block_floats(const LayerTensors *tensors, const Linear *linear) {
 
 AttendStatus layer_read_matrices(AttendContext *context, const AttendTensorFile *file,
                                  const LayerTensors *tensors, const AttendWeights *weights,
-                                 char *error, size_t error_size) {
+                                 Fault *fault) {
   const Linear *const linears[] = {&weights->qkv, &weights->output};
   const Matrix fused = {linears[0], {LAYER_QKV}, 1};
   const Matrix apart = {linears[0], {LAYER_QUERY, LAYER_KEY, LAYER_VALUE}, 3};
   const Matrix output = {linears[1], {LAYER_OUTPUT}, 1};
   const size_t bytes = sizeof(float) * size_max(block_floats(tensors, linears[0]),
                                                 block_floats(tensors, linears[1]));
-  const Reading reading = {context, file, tensors, malloc(bytes), error, error_size};
+  const Reading reading = {context, file, tensors, malloc(bytes), fault};
   if (reading.block == NULL) {
-    const FileReport report = file_report(file->path, "", error, error_size);
-    return file_refuse(&report, ATTEND_STATUS_OUT_OF_MEMORY,
-                       "%zu bytes for a block of weights could not be allocated", bytes);
+    return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY,
+                     "%zu bytes for a block of weights could not be allocated", bytes);
   }
   AttendStatus status = pack_matrix(&reading, tensors->roles[LAYER_QKV] ? &fused : &apart);
   if (status == ATTEND_OK) status = pack_matrix(&reading, &output);

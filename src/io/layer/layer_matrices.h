@@ -9,6 +9,6 @@
  * or 32 rows of a tensor if these are longer. On failure the matrices are undefined. */
 AttendStatus layer_read_matrices(AttendContext *context, const AttendTensorFile *file,
                                  const LayerTensors *tensors, const AttendWeights *weights,
-                                 char *error, size_t error_size);
+                                 Fault *fault);
 
 #endif

@@ -113,29 +113,27 @@ static const Spelling *find_spelling(const AttendTensorFile *file, size_t layer)
 }
 
 /* The name of tensor with the shape that it has, or that one of its name should have. */
-static AttendStatus refuse_missing(const FileReport *report, const char *name,
-                                   const Wanted *wanted) {
+static AttendStatus refuse_missing(const char *name, const Wanted *wanted, Fault *fault) {
   char shape[64];
   tensor_write_shape(wanted->dims, wanted->rank, shape, sizeof shape);
-  return file_refuse(report, ATTEND_STATUS_FILE_INVALID,
-                     "tensor \"%s\" is missing; one of shape %s is expected", name, shape);
+  return fault_set(fault, ATTEND_STATUS_FILE_INVALID,
+                   "tensor \"%s\" is missing; one of shape %s is expected", name, shape);
 }
 
-static AttendStatus check_tensor(const FileReport *report, const AttendTensor *tensor,
-                                 const Wanted *wanted) {
+static AttendStatus check_tensor(const AttendTensor *tensor, const Wanted *wanted, Fault *fault) {
   NumberKind kind;
   if (tensor->rank != wanted->rank ||
       memcmp(tensor->dims, wanted->dims, wanted->rank * sizeof *wanted->dims) != 0) {
     char expected[64], found[160];
     tensor_write_shape(wanted->dims, wanted->rank, expected, sizeof expected);
     tensor_write_shape(tensor->dims, tensor->rank, found, sizeof found);
-    return file_refuse(report, ATTEND_STATUS_SHAPE_MISMATCH,
-                       "tensor \"%s\" has shape %s; %s is expected", tensor->name, found, expected);
+    return fault_set(fault, ATTEND_STATUS_SHAPE_MISMATCH,
+                     "tensor \"%s\" has shape %s; %s is expected", tensor->name, found, expected);
   }
   if (!tensor_type_floats(tensor->dtype, &kind)) {
-    return file_refuse(report, ATTEND_STATUS_FILE_INVALID,
-                       "tensor \"%s\" is of dtype %.*s; F32, F16 or BF16 is expected", tensor->name,
-                       FILE_SHOWN(tensor->dtype));
+    return fault_set(fault, ATTEND_STATUS_FILE_INVALID,
+                     "tensor \"%s\" is of dtype %.*s; F32, F16 or BF16 is expected", tensor->name,
+                     FILE_SHOWN(tensor->dtype));
   }
   return ATTEND_OK;
 }
@@ -150,76 +148,70 @@ static bool is_expected(const Spelling *spelling, const WantedList *list, const 
   return false;
 }
 
-static AttendStatus refuse_extra(const AttendTensorFile *file, const FileReport *report,
-                                 const Spelling *spelling, const WantedList *list,
-                                 const char *prefix) {
+static AttendStatus refuse_extra(const AttendTensorFile *file, const Spelling *spelling,
+                                 const WantedList *list, const char *prefix, Fault *fault) {
   for (size_t i = first_at(file, prefix); i < file->entry_count; i++) {
     const AttendTensor *const tensor = &file->entries[i].tensor;
     if (!begins_with(tensor->name, prefix)) break;
     if (is_expected(spelling, list, tensor->name + strlen(prefix))) continue;
     char shape[160];
-    const FileReport inside = {tensor->path, report->error, report->error_size};
+    fault->place = tensor->path;
     tensor_write_shape(tensor->dims, tensor->rank, shape, sizeof shape);
-    return file_refuse(&inside, ATTEND_STATUS_FILE_INVALID,
-                       "tensor \"%.*s\" of shape %s is not part of this model's attention; none "
-                       "of that name is expected",
-                       FILE_SHOWN(tensor->name), shape);
+    return fault_set(fault, ATTEND_STATUS_FILE_INVALID,
+                     "tensor \"%.*s\" of shape %s is not part of this model's attention; none "
+                     "of that name is expected",
+                     FILE_SHOWN(tensor->name), shape);
   }
   return ATTEND_OK;
 }
 
-static AttendStatus find_all(const AttendTensorFile *file, const FileReport *report,
-                             const WantedList *list, const char *prefix, LayerTensors *tensors) {
+static AttendStatus find_all(const AttendTensorFile *file, const WantedList *list,
+                             const char *prefix, LayerTensors *tensors, Fault *fault) {
   for (size_t i = 0; i < list->count; i++) {
     const Wanted *const wanted = &list->items[i];
     char name[2 * NAME_SIZE];
     snprintf(name, sizeof name, "%s%s", prefix, wanted->suffix);
     const AttendTensor *const tensor = attend_find_tensor(file, name);
-    if (tensor == NULL) return refuse_missing(report, name, wanted);
-    const FileReport inside = {tensor->path, report->error, report->error_size};
-    const AttendStatus status = check_tensor(&inside, tensor, wanted);
-    if (status != ATTEND_OK) return status;
+    if (tensor == NULL) return refuse_missing(name, wanted, fault);
+    fault->place = tensor->path;
+    if (check_tensor(tensor, wanted, fault)) return fault->status;
+    fault->place = file->path;
     tensors->roles[wanted->role] = tensor;
     tensors->counts[wanted->role] = wanted->dims[0] * (wanted->rank == 2 ? wanted->dims[1] : 1);
   }
   return ATTEND_OK;
 }
 
-static AttendStatus check_model(const FileReport *report, const AttendModel *model, size_t layer,
-                                LayerColumns *columns) {
-  Fault fault;
-  fault_clear(&fault);
+static AttendStatus check_model(const AttendModel *model, size_t layer, LayerColumns *columns,
+                                Fault *fault) {
+  Fault reason = {0};
   if (layer >= model->layers) {
-    return file_refuse(report, ATTEND_STATUS_BAD_SIZE,
-                       "layer %zu is asked for; the model %s has %zu, counted from 0", layer,
-                       model->name, model->layers);
+    return fault_set(fault, ATTEND_STATUS_BAD_SIZE,
+                     "layer %zu is asked for; the model %s has %zu, counted from 0", layer,
+                     model->name, model->layers);
   }
-  if (shape_check_layer(&model->shape, columns, &fault) != ATTEND_OK) {
-    return file_refuse(report, fault.status, "the model's shape is not one of a layer: %s",
-                       fault.text);
+  if (shape_check_layer(&model->shape, columns, &reason) != ATTEND_OK) {
+    return fault_set(fault, reason.status, "the model's shape is not one of a layer: %s",
+                     reason.text);
   }
   return ATTEND_OK;
 }
 
 AttendStatus layer_find_tensors(const AttendTensorFile *file, const AttendModel *model,
-                                size_t layer, LayerTensors *tensors, char *error,
-                                size_t error_size) {
-  const FileReport report =
-      file_report(file == NULL ? NULL : file->path, "the tensors", error, error_size);
+                                size_t layer, LayerTensors *tensors, Fault *fault) {
   if (file == NULL || model == NULL) {
-    return file_refuse(&report, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
-                       file == NULL ? "the handle" : "the model");
+    return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
+                     file == NULL ? "the handle" : "the model");
   }
   LayerColumns columns = {0};
-  AttendStatus status = check_model(&report, model, layer, &columns);
-  if (status != ATTEND_OK) return status;
+  if (check_model(model, layer, &columns, fault)) return fault->status;
 
   const Spelling *const spelling = find_spelling(file, layer);
   if (spelling->fused && model->rope.pairing != ATTEND_ROPE_NONE) {
-    return file_refuse(&report, ATTEND_STATUS_FILE_INVALID,
-                       "layer %zu has the tensor names of GPT-2, which has no RoPE; the model %s "
-                       "has it",
-                       layer, model->name);
+    return fault_set(fault, ATTEND_STATUS_FILE_INVALID,
+                     "layer %zu has the tensor names of GPT-2, which has no RoPE; the model %s "
+                     "has it",
+                     layer, model->name);
   }
   char prefix[NAME_SIZE];
   WantedList list = {0};
@@ -230,17 +222,17 @@ AttendStatus layer_find_tensors(const AttendTensorFile *file, const AttendModel 
     want_separate(model, &columns, &list);
   }
   *tensors = (LayerTensors){.orientation = spelling->orientation};
-  status = find_all(file, &report, &list, prefix, tensors);
-  if (status != ATTEND_OK) return status;
-  return refuse_extra(file, &report, spelling, &list, prefix);
+  if (find_all(file, &list, prefix, tensors, fault)) return fault->status;
+  return refuse_extra(file, spelling, &list, prefix, fault);
 }
 
 AttendStatus attend_check_layer(const AttendTensorFile *file, const AttendModel *model,
                                 size_t layer, size_t *bytes, char *error, size_t error_size) {
+  Fault fault = {.place = file != NULL ? file->path : "the tensors"};
   LayerTensors tensors;
-  const AttendStatus status = layer_find_tensors(file, model, layer, &tensors, error, error_size);
-  if (status != ATTEND_OK || bytes == NULL) return status;
-  *bytes = 0;
-  for (size_t i = 0; i < LAYER_ROLES; i++) *bytes += tensors.counts[i] * sizeof(float);
-  return ATTEND_OK;
+  if (!layer_find_tensors(file, model, layer, &tensors, &fault) && bytes != NULL) {
+    *bytes = 0;
+    for (size_t i = 0; i < LAYER_ROLES; i++) *bytes += tensors.counts[i] * sizeof(float);
+  }
+  return fault_tell(&fault, error, error_size);
 }

@@ -2,7 +2,8 @@
 #ifndef ATTEND_SRC_IO_LAYER_LAYER_TENSORS_H
 #define ATTEND_SRC_IO_LAYER_LAYER_TENSORS_H
 
-#include "io/file.h"
+#include "attend/io.h"
+#include "fault.h"
 
 /* What a tensor is to the layer. */
 typedef enum LayerRole {
@@ -30,9 +31,8 @@ typedef struct LayerTensors {
   size_t counts[LAYER_ROLES]; /* numbers of each, 0 where there is none */
 } LayerTensors;
 
-/* Finds and checks them, as attend_check_layer() says. */
+/* Finds and checks them, as attend_check_layer() does. */
 AttendStatus layer_find_tensors(const AttendTensorFile *file, const AttendModel *model,
-                                size_t layer, LayerTensors *tensors, char *error,
-                                size_t error_size);
+                                size_t layer, LayerTensors *tensors, Fault *fault);
 
 #endif

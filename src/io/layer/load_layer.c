@@ -5,33 +5,11 @@
  * matrices. The caller gets the whole layer or nothing.
  */
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "context.h"
+#include "io/config/config.h"
 #include "io/layer/layer_matrices.h"
 #include "io/safetensors/tensor_parts.h"
-
-/* The path of config.json in or beside `path`; null if memory is short. */
-static char *config_path(const char *path) {
-  struct stat facts;
-  const char *const slash = strrchr(path, '/');
-  if (stat(path, &facts) == 0 && S_ISDIR(facts.st_mode)) return file_text("%s/config.json", path);
-  return file_text("%.*sconfig.json", slash == NULL ? 0 : (int)(slash - path) + 1, path);
-}
-
-AttendStatus attend_read_config_beside(const char *path, AttendModel *model, char *error,
-                                       size_t error_size) {
-  if (path == NULL) return attend_read_config(NULL, model, error, error_size);
-  char *const config = config_path(path);
-  if (config == NULL) {
-    const FileReport report = file_report(path, "", error, error_size);
-    return file_refuse(&report, ATTEND_STATUS_OUT_OF_MEMORY,
-                       "the path of its config.json could not be allocated");
-  }
-  const AttendStatus status = attend_read_config(config, model, error, error_size);
-  free(config);
-  return status;
-}
 
 /* The numbers of a layer's tensors but the matrices, by role; null where there is none. */
 typedef struct LayerData {
@@ -43,19 +21,19 @@ static void free_data(LayerData *data) {
 }
 
 static AttendStatus read_data(const AttendTensorFile *file, const LayerTensors *tensors,
-                              LayerData *data, char *error, size_t error_size) {
+                              LayerData *data, Fault *fault) {
   for (size_t i = 0; i < LAYER_ROLES; i++) {
     if (tensors->roles[i] == NULL || tensors->roles[i]->rank > 1) continue;
     data->roles[i] = malloc(tensors->counts[i] * sizeof(float));
     if (data->roles[i] == NULL) {
-      const FileReport report = file_report(file->path, "", error, error_size);
-      return file_refuse(&report, ATTEND_STATUS_OUT_OF_MEMORY,
-                         "%zu numbers of tensor \"%s\" could not be allocated", tensors->counts[i],
-                         tensors->roles[i]->name);
+      return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY,
+                       "%zu numbers of tensor \"%s\" could not be allocated", tensors->counts[i],
+                       tensors->roles[i]->name);
     }
-    const AttendStatus status = attend_read_tensor(file, tensors->roles[i]->name, data->roles[i],
-                                                   tensors->counts[i], error, error_size);
-    if (status != ATTEND_OK) return status;
+    if (tensors_read_part(file, tensors->roles[i]->name, 0, tensors->counts[i], data->roles[i],
+                          fault)) {
+      return fault->status;
+    }
   }
   return ATTEND_OK;
 }
@@ -80,39 +58,32 @@ static AttendWeightSource source_of(const AttendModel *model, const LayerTensors
 
 static AttendStatus pack(AttendContext *context, const AttendTensorFile *file,
                          const AttendModel *model, const LayerTensors *tensors,
-                         const AttendWeightSource *source, AttendWeights **weights, char *error,
-                         size_t error_size) {
+                         const AttendWeightSource *source, AttendWeights **weights, Fault *fault) {
   fault_clear(&context->fault);
   AttendStatus status = weights_begin(context, &model->shape, source, weights);
   if (status != ATTEND_OK) {
-    const FileReport report = file_report(file->path, "", error, error_size);
-    return file_refuse(&report, status, "the layer cannot be packed: %s",
-                       attend_get_error(context));
+    return fault_set(fault, status, "the layer cannot be packed: %s", attend_get_error(context));
   }
-  status = layer_read_matrices(context, file, tensors, *weights, error, error_size);
+  status = layer_read_matrices(context, file, tensors, *weights, fault);
   if (status != ATTEND_OK) attend_free_weights(weights);
   return status;
 }
 
-AttendStatus attend_load_layer_from(AttendContext *context, const AttendTensorFile *file,
-                                    const AttendModel *model, size_t index, AttendStorage storage,
-                                    AttendLayer *layer, char *error, size_t error_size) {
-  const FileReport report =
-      file_report(file == NULL ? NULL : file->path, "the tensors", error, error_size);
+static AttendStatus load_from(AttendContext *context, const AttendTensorFile *file,
+                              const AttendModel *model, size_t index, AttendStorage storage,
+                              AttendLayer *layer, Fault *fault) {
   if (context == NULL || layer == NULL) {
-    return file_refuse(&report, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
-                       context == NULL ? "the context" : "the layer to fill");
+    return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
+                     context == NULL ? "the context" : "the layer to fill");
   }
   LayerTensors tensors;
   LayerData data = {{NULL}};
   AttendWeights *weights = NULL;
-  AttendStatus status = layer_find_tensors(file, model, index, &tensors, error, error_size);
-  if (status != ATTEND_OK) return status;
-
-  status = read_data(file, &tensors, &data, error, error_size);
+  if (layer_find_tensors(file, model, index, &tensors, fault)) return fault->status;
+  AttendStatus status = read_data(file, &tensors, &data, fault);
   if (status == ATTEND_OK) {
     const AttendWeightSource source = source_of(model, &tensors, &data, storage);
-    status = pack(context, file, model, &tensors, &source, &weights, error, error_size);
+    status = pack(context, file, model, &tensors, &source, &weights, fault);
   }
   if (status == ATTEND_OK) {
     *layer = (AttendLayer){*model, index, weights, data.roles[LAYER_SINKS]};
@@ -122,19 +93,25 @@ AttendStatus attend_load_layer_from(AttendContext *context, const AttendTensorFi
   return status;
 }
 
+AttendStatus attend_load_layer_from(AttendContext *context, const AttendTensorFile *file,
+                                    const AttendModel *model, size_t index, AttendStorage storage,
+                                    AttendLayer *layer, char *error, size_t error_size) {
+  Fault fault = {.place = file != NULL ? file->path : "the tensors"};
+  load_from(context, file, model, index, storage, layer, &fault);
+  return fault_tell(&fault, error, error_size);
+}
+
 AttendStatus attend_load_layer(AttendContext *context, const char *path, size_t index,
                                AttendStorage storage, AttendLayer *layer, char *error,
                                size_t error_size) {
+  Fault fault = {.place = path != NULL ? path : "the tensors"};
   AttendTensorFile *file = NULL;
   AttendModel model;
-  AttendStatus status = attend_open_tensors(path, &file, error, error_size);
-  if (status == ATTEND_OK) status = attend_read_config_beside(path, &model, error, error_size);
-  if (status == ATTEND_OK) {
-    status =
-        attend_load_layer_from(context, file, &model, index, storage, layer, error, error_size);
+  if (!tensors_open(path, &file, &fault) && !config_read_beside(path, &model, &fault)) {
+    load_from(context, file, &model, index, storage, layer, &fault);
   }
   attend_close_tensors(&file);
-  return status;
+  return fault_tell(&fault, error, error_size);
 }
 
 void attend_layer_options(const AttendLayer *layer, AttendOptions *options) {

@@ -26,8 +26,8 @@ static void reorder(const NpyHeader *header, const float *from, float *to) {
   }
 }
 
-static AttendStatus read_numbers(const FileReport *report, const OpenFile *file,
-                                 const NpyHeader *header, float **data) {
+static AttendStatus read_numbers(const OpenFile *file, const NpyHeader *header, float **data,
+                                 Fault *fault) {
   *data = NULL;
   if (header->count == 0) return ATTEND_OK;
   const bool reorders = header->fortran_order && header->rank > 1;
@@ -35,10 +35,10 @@ static AttendStatus read_numbers(const FileReport *report, const OpenFile *file,
   float *const ordered = reorders ? malloc(header->count * sizeof *ordered) : NULL;
   AttendStatus status = ATTEND_OK;
   if (read == NULL || (reorders && ordered == NULL)) {
-    status = file_refuse(report, ATTEND_STATUS_OUT_OF_MEMORY, "%zu bytes could not be allocated",
-                         header->count * sizeof *read);
+    status = fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY, "%zu bytes could not be allocated",
+                       header->count * sizeof *read);
   } else {
-    status = file_read_floats(report, file, header->offset, header->kind, header->count, read);
+    status = file_read_floats(file, header->offset, header->kind, header->count, read, fault);
   }
   if (status == ATTEND_OK && reorders) reorder(header, read, ordered);
   if (status == ATTEND_OK) *data = reorders ? ordered : read;
@@ -47,25 +47,29 @@ static AttendStatus read_numbers(const FileReport *report, const OpenFile *file,
   return status;
 }
 
-AttendStatus attend_read_npy(const char *path, AttendArray *array, char *error, size_t error_size) {
-  const FileReport report = file_report(path, "the .npy file", error, error_size);
+static AttendStatus read_npy(const char *path, AttendArray *array, Fault *fault) {
   if (path == NULL || array == NULL) {
-    return file_refuse(&report, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
-                       path == NULL ? "the path" : "the array to fill");
+    return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
+                     path == NULL ? "the path" : "the array to fill");
   }
   OpenFile file = {-1, 0};
   NpyHeader header;
   float *data = NULL;
-  AttendStatus status = file_open(&report, &file);
-  if (status != ATTEND_OK) return status;
-  status = npy_read_header(&report, &file, &header);
-  if (status == ATTEND_OK) status = read_numbers(&report, &file, &header, &data);
+  if (file_open(path, &file, fault)) return fault->status;
+  AttendStatus status = npy_read_header(&file, &header, fault);
+  if (status == ATTEND_OK) status = read_numbers(&file, &header, &data, fault);
   close(file.descriptor);
   if (status != ATTEND_OK) return status;
 
   *array = (AttendArray){.rank = header.rank, .data = data, .dtype = header.dtype};
   memcpy(array->dims, header.dims, header.rank * sizeof *header.dims);
   return ATTEND_OK;
+}
+
+AttendStatus attend_read_npy(const char *path, AttendArray *array, char *error, size_t error_size) {
+  Fault fault = {.place = path != NULL ? path : "the .npy file"};
+  read_npy(path, array, &fault);
+  return fault_tell(&fault, error, error_size);
 }
 
 /* The whole of what precedes the numbers, padded so that they begin at a multiple of 64. */
@@ -87,39 +91,54 @@ static size_t make_header(const size_t *dims, size_t rank, char *text, size_t si
   return length;
 }
 
-AttendStatus attend_write_npy(const char *path, const float *data, const size_t *dims, size_t rank,
-                              char *error, size_t error_size) {
-  const FileReport report = file_report(path, "the .npy file", error, error_size);
-  if (path == NULL || (dims == NULL && rank > 0)) {
-    return file_refuse(&report, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
-                       path == NULL ? "the path" : "the dimensions");
-  }
+/* Checks that the array can be written, and counts its numbers. */
+static AttendStatus check_array(const float *data, const size_t *dims, size_t rank, size_t *count,
+                                Fault *fault) {
   if (rank > ATTEND_ARRAY_RANK) {
-    return file_refuse(&report, ATTEND_STATUS_BAD_SIZE,
-                       "the array has %zu dimensions; at most %d are written", rank,
-                       ATTEND_ARRAY_RANK);
+    return fault_set(fault, ATTEND_STATUS_BAD_SIZE,
+                     "the array has %zu dimensions; at most %d are written", rank,
+                     ATTEND_ARRAY_RANK);
   }
   bool overflow = false;
-  size_t count = 1, bytes = sizeof *data;
+  size_t bytes = sizeof *data;
+  *count = 1;
   for (size_t i = 0; i < rank; i++) {
     bytes = size_multiply(bytes, size_max(dims[i], 1), &overflow);
-    count *= dims[i];
+    *count *= dims[i];
   }
   if (overflow) {
-    return file_refuse(&report, ATTEND_STATUS_OVERFLOW,
-                       "the dimensions multiply to more than %zu bytes", SIZE_LIMIT);
+    return fault_set(fault, ATTEND_STATUS_OVERFLOW,
+                     "the dimensions multiply to more than %zu bytes", SIZE_LIMIT);
   }
-  if (data == NULL && count > 0) {
-    return file_refuse(&report, ATTEND_STATUS_NULL_POINTER,
-                       "the data is null; a pointer to %zu numbers is expected", count);
+  if (data == NULL && *count > 0) {
+    return fault_set(fault, ATTEND_STATUS_NULL_POINTER,
+                     "the data is null; a pointer to %zu numbers is expected", *count);
   }
+  return ATTEND_OK;
+}
+
+static AttendStatus write_npy(const char *path, const float *data, const size_t *dims, size_t rank,
+                              Fault *fault) {
+  if (path == NULL || (dims == NULL && rank > 0)) {
+    return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
+                     path == NULL ? "the path" : "the dimensions");
+  }
+  size_t count = 0;
+  if (check_array(data, dims, rank, &count, fault)) return fault->status;
 
   OutputFile file;
-  if (!output_file_open(&file, path)) return file_refuse_writing(&report);
+  if (!output_file_open(&file, path)) return file_unwritable(fault);
   char header[256];
   output_file_write(&file, header, make_header(dims, rank, header, sizeof header));
   output_file_write(&file, data, count * sizeof *data);
-  return output_file_commit(&file) ? ATTEND_OK : file_refuse_writing(&report);
+  return output_file_commit(&file) ? ATTEND_OK : file_unwritable(fault);
+}
+
+AttendStatus attend_write_npy(const char *path, const float *data, const size_t *dims, size_t rank,
+                              char *error, size_t error_size) {
+  Fault fault = {.place = path != NULL ? path : "the .npy file"};
+  write_npy(path, data, dims, rank, &fault);
+  return fault_tell(&fault, error, error_size);
 }
 
 void attend_free_array(AttendArray *array) {

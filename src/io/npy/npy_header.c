@@ -18,16 +18,16 @@
 
 /* A place in the dictionary's text. */
 typedef struct Cursor {
-  const FileReport *report;
+  Fault *fault;
   const char *text;
   size_t length, at;
   size_t first; /* byte of the file at which the text begins */
 } Cursor;
 
 static AttendStatus refuse(const Cursor *cursor, const char *expected) {
-  return file_refuse(cursor->report, ATTEND_STATUS_FILE_INVALID,
-                     "byte %zu of the header is not as in a .npy file; %s is expected",
-                     cursor->first + cursor->at, expected);
+  return fault_set(cursor->fault, ATTEND_STATUS_FILE_INVALID,
+                   "byte %zu of the header is not as in a .npy file; %s is expected",
+                   cursor->first + cursor->at, expected);
 }
 
 static bool is_space(char c) {
@@ -81,9 +81,9 @@ static AttendStatus take_size(Cursor *cursor, size_t *size) {
     if (c < '0' || c > '9') break;
     *size = size_add(size_multiply(*size, 10, &overflow), (size_t)(c - '0'), &overflow);
     if (overflow) {
-      return file_refuse(cursor->report, ATTEND_STATUS_OVERFLOW,
-                         "a dimension at byte %zu of the header is above %zu",
-                         cursor->first + cursor->at, SIZE_LIMIT);
+      return fault_set(cursor->fault, ATTEND_STATUS_OVERFLOW,
+                       "a dimension at byte %zu of the header is above %zu",
+                       cursor->first + cursor->at, SIZE_LIMIT);
     }
   }
   if (cursor->at < cursor->length && cursor->text[cursor->at] == 'L') cursor->at++;
@@ -97,8 +97,8 @@ static AttendStatus read_descr(Cursor *cursor, NpyHeader *header) {
   } types[] = {{"<f4", NUMBER_F32}, {"<f2", NUMBER_F16}, {"<f8", NUMBER_F64}};
   char descr[16];
   if (look(cursor) == '[') {
-    return file_refuse(cursor->report, ATTEND_STATUS_FILE_INVALID,
-                       "the elements are structures; \"<f2\", \"<f4\" or \"<f8\" is expected");
+    return fault_set(cursor->fault, ATTEND_STATUS_FILE_INVALID,
+                     "the elements are structures; \"<f2\", \"<f4\" or \"<f8\" is expected");
   }
   if (!take_string(cursor, descr, sizeof descr)) return refuse(cursor, "a type in quotes");
   for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
@@ -107,9 +107,9 @@ static AttendStatus read_descr(Cursor *cursor, NpyHeader *header) {
     header->dtype = types[i].name;
     return ATTEND_OK;
   }
-  return file_refuse(cursor->report, ATTEND_STATUS_FILE_INVALID,
-                     "the elements are of type \"%s\"; \"<f2\", \"<f4\" or \"<f8\" is expected",
-                     descr);
+  return fault_set(cursor->fault, ATTEND_STATUS_FILE_INVALID,
+                   "the elements are of type \"%s\"; \"<f2\", \"<f4\" or \"<f8\" is expected",
+                   descr);
 }
 
 static AttendStatus read_order(Cursor *cursor, NpyHeader *header) {
@@ -123,9 +123,9 @@ static AttendStatus read_shape(Cursor *cursor, NpyHeader *header) {
   if (!take(cursor, '(')) return refuse(cursor, "\"(\"");
   while (!take(cursor, ')')) {
     if (header->rank == ATTEND_ARRAY_RANK) {
-      return file_refuse(cursor->report, ATTEND_STATUS_FILE_INVALID,
-                         "the array has more than %d dimensions; at most %d are read",
-                         ATTEND_ARRAY_RANK, ATTEND_ARRAY_RANK);
+      return fault_set(cursor->fault, ATTEND_STATUS_FILE_INVALID,
+                       "the array has more than %d dimensions; at most %d are read",
+                       ATTEND_ARRAY_RANK, ATTEND_ARRAY_RANK);
     }
     const AttendStatus status = take_size(cursor, &header->dims[header->rank++]);
     if (status != ATTEND_OK) return status;
@@ -149,10 +149,10 @@ static AttendStatus read_dictionary(Cursor *cursor, NpyHeader *header) {
     if (!take_string(cursor, key, sizeof key)) return refuse(cursor, "a key in quotes");
     while (i < ENTRIES && strcmp(key, entries[i].key) != 0) i++;
     if (i == ENTRIES || found[i]) {
-      return file_refuse(cursor->report, ATTEND_STATUS_FILE_INVALID,
-                         "the header has %s key \"%s\"; descr, fortran_order and shape, each once, "
-                         "are expected",
-                         i == ENTRIES ? "the" : "twice the", key);
+      return fault_set(cursor->fault, ATTEND_STATUS_FILE_INVALID,
+                       "the header has %s key \"%s\"; descr, fortran_order and shape, each once, "
+                       "are expected",
+                       i == ENTRIES ? "the" : "twice the", key);
     }
     found[i] = true;
     if (!take(cursor, ':')) return refuse(cursor, "\":\"");
@@ -162,48 +162,46 @@ static AttendStatus read_dictionary(Cursor *cursor, NpyHeader *header) {
   }
   for (size_t i = 0; i < ENTRIES; i++) {
     if (found[i]) continue;
-    return file_refuse(cursor->report, ATTEND_STATUS_FILE_INVALID,
-                       "the header has no key \"%s\"; descr, fortran_order and shape are expected",
-                       entries[i].key);
+    return fault_set(cursor->fault, ATTEND_STATUS_FILE_INVALID,
+                     "the header has no key \"%s\"; descr, fortran_order and shape are expected",
+                     entries[i].key);
   }
   look(cursor);
   return cursor->at == cursor->length ? ATTEND_OK : refuse(cursor, "white space");
 }
 
 /* Where the dictionary stands, by magic and version. */
-static AttendStatus read_preamble(const FileReport *report, const OpenFile *file, size_t *first,
-                                  size_t *length) {
+static AttendStatus read_preamble(const OpenFile *file, size_t *first, size_t *length,
+                                  Fault *fault) {
   unsigned char bytes[MAGIC_BYTES + 6] = {0};
   if (file->bytes < sizeof bytes) {
-    return file_refuse(report, ATTEND_STATUS_FILE_INVALID,
-                       "the file has %zu bytes; a .npy file is longer", file->bytes);
+    return fault_set(fault, ATTEND_STATUS_FILE_INVALID,
+                     "the file has %zu bytes; a .npy file is longer", file->bytes);
   }
-  const AttendStatus status = file_read_at(report, file, 0, bytes, sizeof bytes);
+  const AttendStatus status = file_read_at(file, 0, bytes, sizeof bytes, fault);
   if (status != ATTEND_OK) return status;
   if (memcmp(bytes, MAGIC, MAGIC_BYTES) != 0) {
-    return file_refuse(report, ATTEND_STATUS_FILE_INVALID,
-                       "the file does not begin as a .npy file does, with \\x93NUMPY");
+    return fault_set(fault, ATTEND_STATUS_FILE_INVALID,
+                     "the file does not begin as a .npy file does, with \\x93NUMPY");
   }
   const unsigned version = bytes[MAGIC_BYTES], minor = bytes[MAGIC_BYTES + 1];
   if (version < 1 || version > 3 || minor != 0) {
-    return file_refuse(report, ATTEND_STATUS_FILE_INVALID,
-                       "the format's version is %u.%u; 1.0, 2.0 or 3.0 is expected", version,
-                       minor);
+    return fault_set(fault, ATTEND_STATUS_FILE_INVALID,
+                     "the format's version is %u.%u; 1.0, 2.0 or 3.0 is expected", version, minor);
   }
   const size_t low = (size_t)bytes[8] | (size_t)bytes[9] << 8;
   const size_t high = (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
   *first = version == 1 ? 10 : 12;
   *length = version == 1 ? low : low | high;
   if (*length > MAX_HEADER_BYTES || *length > file->bytes - *first) {
-    return file_refuse(report, ATTEND_STATUS_FILE_INVALID,
-                       "the header would have %zu bytes, in a file of %zu; at most %d are read",
-                       *length, file->bytes, MAX_HEADER_BYTES);
+    return fault_set(fault, ATTEND_STATUS_FILE_INVALID,
+                     "the header would have %zu bytes, in a file of %zu; at most %d are read",
+                     *length, file->bytes, MAX_HEADER_BYTES);
   }
   return ATTEND_OK;
 }
 
-static AttendStatus check_length(const FileReport *report, const OpenFile *file,
-                                 NpyHeader *header) {
+static AttendStatus check_length(const OpenFile *file, NpyHeader *header, Fault *fault) {
   bool overflow = false;
   /* An empty array may have any other dimensions, and their product must not wrap either. */
   size_t bound = sizeof(double);
@@ -213,34 +211,34 @@ static AttendStatus check_length(const FileReport *report, const OpenFile *file,
     header->count *= header->dims[i];
   }
   if (overflow) {
-    return file_refuse(report, ATTEND_STATUS_OVERFLOW,
-                       "the dimensions multiply to more than %zu bytes", SIZE_LIMIT);
+    return fault_set(fault, ATTEND_STATUS_OVERFLOW,
+                     "the dimensions multiply to more than %zu bytes", SIZE_LIMIT);
   }
   const size_t bytes = header->count * widen_bytes(header->kind);
   if (bytes != file->bytes - header->offset) {
-    return file_refuse(report, ATTEND_STATUS_FILE_INVALID,
-                       "%zu bytes follow the header; its shape and type make %zu",
-                       file->bytes - header->offset, bytes);
+    return fault_set(fault, ATTEND_STATUS_FILE_INVALID,
+                     "%zu bytes follow the header; its shape and type make %zu",
+                     file->bytes - header->offset, bytes);
   }
   return ATTEND_OK;
 }
 
-AttendStatus npy_read_header(const FileReport *report, const OpenFile *file, NpyHeader *header) {
-  Cursor cursor = {.report = report};
+AttendStatus npy_read_header(const OpenFile *file, NpyHeader *header, Fault *fault) {
+  Cursor cursor = {.fault = fault};
   *header = (NpyHeader){.kind = NUMBER_F32};
-  AttendStatus status = read_preamble(report, file, &cursor.first, &cursor.length);
+  AttendStatus status = read_preamble(file, &cursor.first, &cursor.length, fault);
   if (status != ATTEND_OK) return status;
 
   header->offset = cursor.first + cursor.length;
   char *const text = malloc(cursor.length + 1);
   if (text == NULL) {
-    return file_refuse(report, ATTEND_STATUS_OUT_OF_MEMORY, "%zu bytes could not be allocated",
-                       cursor.length + 1);
+    return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY, "%zu bytes could not be allocated",
+                     cursor.length + 1);
   }
-  status = file_read_at(report, file, cursor.first, text, cursor.length);
+  status = file_read_at(file, cursor.first, text, cursor.length, fault);
   cursor.text = text;
   if (status == ATTEND_OK) status = read_dictionary(&cursor, header);
   free(text);
   if (status != ATTEND_OK) return status;
-  return check_length(report, file, header);
+  return check_length(file, header, fault);
 }

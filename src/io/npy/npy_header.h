@@ -15,6 +15,6 @@ typedef struct NpyHeader {
 } NpyHeader;
 
 /* Reads and checks it, against the file's size too. */
-AttendStatus npy_read_header(const FileReport *report, const OpenFile *file, NpyHeader *header);
+AttendStatus npy_read_header(const OpenFile *file, NpyHeader *header, Fault *fault);
 
 #endif

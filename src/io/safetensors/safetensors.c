@@ -17,7 +17,7 @@
 
 /* A file being added, and what is needed to say what is wrong with it. */
 typedef struct Reading {
-  const FileReport *report;
+  Fault *fault;
   Shard *shard;
   size_t shard_index;
   size_t data_bytes; /* of the file behind the header */
@@ -27,9 +27,9 @@ static AttendStatus refuse_field(const Reading *reading, const char *name, const
                                  const json_t *found, const char *expected) {
   char words[JSON_WORDS_SIZE] = "missing";
   if (found != NULL) json_describe(found, words, sizeof words);
-  return file_refuse(reading->report, ATTEND_STATUS_FILE_INVALID,
-                     "tensor \"%.*s\": %s is %s; %s is expected", FILE_SHOWN(name), field, words,
-                     expected);
+  return fault_set(reading->fault, ATTEND_STATUS_FILE_INVALID,
+                   "tensor \"%.*s\": %s is %s; %s is expected", FILE_SHOWN(name), field, words,
+                   expected);
 }
 
 /* A JSON integer that is a size. */
@@ -46,9 +46,9 @@ static AttendStatus read_shape(const Reading *reading, const char *name, const j
   }
   tensor->rank = json_array_size(shape);
   if (tensor->rank > ATTEND_TENSOR_RANK) {
-    return file_refuse(reading->report, ATTEND_STATUS_FILE_INVALID,
-                       "tensor \"%.*s\" has %zu dimensions; at most %d are read", FILE_SHOWN(name),
-                       tensor->rank, ATTEND_TENSOR_RANK);
+    return fault_set(reading->fault, ATTEND_STATUS_FILE_INVALID,
+                     "tensor \"%.*s\" has %zu dimensions; at most %d are read", FILE_SHOWN(name),
+                     tensor->rank, ATTEND_TENSOR_RANK);
   }
   for (size_t i = 0; i < tensor->rank; i++) {
     const json_t *const dim = json_array_get(shape, i);
@@ -67,10 +67,10 @@ static AttendStatus read_offsets(const Reading *reading, const char *name, const
                         "an array of two sizes, begin and end,");
   }
   if (entry->begin > entry->end || entry->end > reading->data_bytes) {
-    return file_refuse(reading->report, ATTEND_STATUS_FILE_INVALID,
-                       "tensor \"%.*s\" is said to be bytes %zu to %zu of the data, which has %zu; "
-                       "a begin, and behind it an end that is inside, are expected",
-                       FILE_SHOWN(name), entry->begin, entry->end, reading->data_bytes);
+    return fault_set(reading->fault, ATTEND_STATUS_FILE_INVALID,
+                     "tensor \"%.*s\" is said to be bytes %zu to %zu of the data, which has %zu; "
+                     "a begin, and behind it an end that is inside, are expected",
+                     FILE_SHOWN(name), entry->begin, entry->end, reading->data_bytes);
   }
   return ATTEND_OK;
 }
@@ -83,15 +83,15 @@ static AttendStatus check_bytes(const Reading *reading, const TensorEntry *entry
   char shape[192];
   tensor_write_shape(tensor->dims, tensor->rank, shape, sizeof shape);
   if (!tensor_count_bytes(tensor->dims, tensor->rank, bits, &bytes)) {
-    return file_refuse(reading->report, ATTEND_STATUS_OVERFLOW,
-                       "tensor \"%.*s\" has shape %s, which makes no number of bytes that can be "
-                       "addressed",
-                       FILE_SHOWN(tensor->name), shape);
+    return fault_set(reading->fault, ATTEND_STATUS_OVERFLOW,
+                     "tensor \"%.*s\" has shape %s, which makes no number of bytes that can be "
+                     "addressed",
+                     FILE_SHOWN(tensor->name), shape);
   }
   if (bits > 0 && bytes != tensor->bytes) {
-    return file_refuse(reading->report, ATTEND_STATUS_FILE_INVALID,
-                       "tensor \"%.*s\" has %zu bytes; %zu are expected for %s of shape %s",
-                       FILE_SHOWN(tensor->name), tensor->bytes, bytes, tensor->dtype, shape);
+    return fault_set(reading->fault, ATTEND_STATUS_FILE_INVALID,
+                     "tensor \"%.*s\" has %zu bytes; %zu are expected for %s of shape %s",
+                     FILE_SHOWN(tensor->name), tensor->bytes, bytes, tensor->dtype, shape);
   }
   return ATTEND_OK;
 }
@@ -117,8 +117,8 @@ static AttendStatus read_entry(const Reading *reading, const char *name, const j
   tensor->name = file_text("%s", name);
   tensor->dtype = file_text("%s", json_string_value(dtype));
   if (tensor->name == NULL || tensor->dtype == NULL) {
-    return file_refuse(reading->report, ATTEND_STATUS_OUT_OF_MEMORY,
-                       "the name of a tensor could not be allocated");
+    return fault_set(reading->fault, ATTEND_STATUS_OUT_OF_MEMORY,
+                     "the name of a tensor could not be allocated");
   }
   tensor->path = reading->shard->path;
   tensor->bytes = entry->end - entry->begin;
@@ -140,20 +140,20 @@ static AttendStatus check_cover(const Reading *reading, TensorEntry *entries, si
   size_t covered = 0;
   for (size_t i = 0; i < count; i++) {
     if (entries[i].begin < covered) {
-      return file_refuse(reading->report, ATTEND_STATUS_FILE_INVALID,
-                         "tensors \"%.*s\" and \"%.*s\" overlap at byte %zu of the data; each byte "
-                         "belongs to one tensor",
-                         FILE_SHOWN(entries[i - 1].tensor.name), FILE_SHOWN(entries[i].tensor.name),
-                         entries[i].begin);
+      return fault_set(reading->fault, ATTEND_STATUS_FILE_INVALID,
+                       "tensors \"%.*s\" and \"%.*s\" overlap at byte %zu of the data; each byte "
+                       "belongs to one tensor",
+                       FILE_SHOWN(entries[i - 1].tensor.name), FILE_SHOWN(entries[i].tensor.name),
+                       entries[i].begin);
     }
     if (entries[i].begin > covered) break;
     covered = entries[i].end;
   }
   if (covered != reading->data_bytes) {
-    return file_refuse(reading->report, ATTEND_STATUS_FILE_INVALID,
-                       "byte %zu of the data belongs to no tensor; the tensors are expected to "
-                       "cover all %zu bytes",
-                       covered, reading->data_bytes);
+    return fault_set(reading->fault, ATTEND_STATUS_FILE_INVALID,
+                     "byte %zu of the data belongs to no tensor; the tensors are expected to "
+                     "cover all %zu bytes",
+                     covered, reading->data_bytes);
   }
   return ATTEND_OK;
 }
@@ -173,22 +173,22 @@ static AttendStatus check_metadata(const Reading *reading, json_t *metadata) {
 }
 
 /* Room for `more` entries behind those that there are. */
-static AttendStatus reserve_entries(const FileReport *report, AttendTensorFile *file, size_t more) {
+static AttendStatus reserve_entries(AttendTensorFile *file, size_t more, Fault *fault) {
   bool overflow = false;
   const size_t count = size_add(file->entry_count, more, &overflow);
   const size_t bytes = size_multiply(count, sizeof *file->entries, &overflow);
   if (bytes == 0) return ATTEND_OK;
   TensorEntry *const entries = overflow ? NULL : realloc(file->entries, bytes);
   if (entries == NULL) {
-    return file_refuse(report, ATTEND_STATUS_OUT_OF_MEMORY, "%zu tensors could not be allocated",
-                       count);
+    return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY, "%zu tensors could not be allocated",
+                     count);
   }
   file->entries = entries;
   return ATTEND_OK;
 }
 
 static AttendStatus read_entries(const Reading *reading, json_t *header, AttendTensorFile *file) {
-  AttendStatus status = reserve_entries(reading->report, file, json_object_size(header));
+  AttendStatus status = reserve_entries(file, json_object_size(header), reading->fault);
   const size_t first = file->entry_count;
   const char *name;
   json_t *value;
@@ -209,83 +209,81 @@ static AttendStatus read_entries(const Reading *reading, json_t *header, AttendT
 }
 
 static AttendStatus read_header(const Reading *reading, size_t length, json_t **header) {
-  const FileReport *const report = reading->report;
+  Fault *const fault = reading->fault;
   char *const text = malloc(length);
   if (text == NULL) {
-    return file_refuse(report, ATTEND_STATUS_OUT_OF_MEMORY,
-                       "%zu bytes of header could not be allocated", length);
+    return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY,
+                     "%zu bytes of header could not be allocated", length);
   }
-  AttendStatus status = file_read_at(report, &reading->shard->file, LENGTH_BYTES, text, length);
+  AttendStatus status = file_read_at(&reading->shard->file, LENGTH_BYTES, text, length, fault);
   if (status == ATTEND_OK && text[0] != '{') {
-    status = file_refuse(report, ATTEND_STATUS_FILE_INVALID,
-                         "the header does not begin with \"{\"; a safetensors file is expected");
+    status = fault_set(fault, ATTEND_STATUS_FILE_INVALID,
+                       "the header does not begin with \"{\"; a safetensors file is expected");
   }
-  if (status == ATTEND_OK) status = json_parse_object(report, "the header", text, length, header);
+  if (status == ATTEND_OK) status = json_parse_object("the header", text, length, header, fault);
   free(text);
   return status;
 }
 
 /* The header's length, which must leave it inside the file. */
-static AttendStatus read_length(const FileReport *report, const OpenFile *file, size_t *length) {
+static AttendStatus read_length(const OpenFile *file, size_t *length, Fault *fault) {
   unsigned char bytes[LENGTH_BYTES];
   uint64_t stated = 0;
   if (file->bytes < sizeof bytes) {
-    return file_refuse(report, ATTEND_STATUS_FILE_INVALID,
-                       "the file has %zu bytes; a safetensors file has at least 10", file->bytes);
+    return fault_set(fault, ATTEND_STATUS_FILE_INVALID,
+                     "the file has %zu bytes; a safetensors file has at least 10", file->bytes);
   }
-  const AttendStatus status = file_read_at(report, file, 0, bytes, sizeof bytes);
+  const AttendStatus status = file_read_at(file, 0, bytes, sizeof bytes, fault);
   if (status != ATTEND_OK) return status;
   for (size_t i = 0; i < sizeof bytes; i++) stated |= (uint64_t)bytes[i] << 8 * i;
   const size_t room = size_min(file->bytes - sizeof bytes, TENSOR_HEADER_LIMIT);
   if (stated < 2 || stated > room) {
-    return file_refuse(report, ATTEND_STATUS_FILE_INVALID,
-                       "the header would have %llu bytes; 2 to %zu are expected in this file, if "
-                       "it is one of safetensors",
-                       (unsigned long long)stated, size_max(room, 2));
+    return fault_set(fault, ATTEND_STATUS_FILE_INVALID,
+                     "the header would have %llu bytes; 2 to %zu are expected in this file, if "
+                     "it is one of safetensors",
+                     (unsigned long long)stated, size_max(room, 2));
   }
   *length = (size_t)stated;
   return ATTEND_OK;
 }
 
-static AttendStatus map_file(const FileReport *report, Shard *shard) {
+static AttendStatus map_file(Shard *shard, Fault *fault) {
   void *const map =
       mmap(NULL, shard->file.bytes, PROT_READ, MAP_PRIVATE, shard->file.descriptor, 0);
   if (map == MAP_FAILED) {
-    return file_refuse(report, ATTEND_STATUS_FILE_UNREADABLE, "the file cannot be mapped: %m");
+    return fault_set(fault, ATTEND_STATUS_FILE_UNREADABLE, "the file cannot be mapped: %m");
   }
   shard->map = map;
   return ATTEND_OK;
 }
 
 /* A new shard at the end of the handle's, open, with its path. */
-static AttendStatus open_shard(const FileReport *report, AttendTensorFile *file) {
+static AttendStatus open_shard(const char *path, AttendTensorFile *file, Fault *fault) {
   OpenFile opened = {-1, 0};
   Shard *const shards = realloc(file->shards, (file->shard_count + 1) * sizeof *shards);
   if (shards != NULL) file->shards = shards;
-  char *const path = shards == NULL ? NULL : file_text("%s", report->path);
-  if (path == NULL) {
-    return file_refuse(report, ATTEND_STATUS_OUT_OF_MEMORY, "its path could not be allocated");
+  char *const own_path = shards == NULL ? NULL : file_text("%s", path);
+  if (own_path == NULL) {
+    return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY, "its path could not be allocated");
   }
-  const AttendStatus status = file_open(report, &opened);
-  if (status != ATTEND_OK) {
-    free(path);
-    return status;
+  if (file_open(path, &opened, fault)) {
+    free(own_path);
+    return fault->status;
   }
-  file->shards[file->shard_count++] = (Shard){.path = path, .file = opened};
+  file->shards[file->shard_count++] = (Shard){.path = own_path, .file = opened};
   return ATTEND_OK;
 }
 
-AttendStatus tensors_add_shard(const FileReport *report, AttendTensorFile *file) {
-  AttendStatus status = open_shard(report, file);
-  if (status != ATTEND_OK) return status;
+AttendStatus tensors_add_shard(const char *path, AttendTensorFile *file, Fault *fault) {
+  if (open_shard(path, file, fault)) return fault->status;
 
-  Reading reading = {.report = report,
+  Reading reading = {.fault = fault,
                      .shard = &file->shards[file->shard_count - 1],
                      .shard_index = file->shard_count - 1};
   size_t length = 0;
   json_t *header = NULL;
-  status = read_length(report, &reading.shard->file, &length);
-  if (status == ATTEND_OK) status = map_file(report, reading.shard);
+  AttendStatus status = read_length(&reading.shard->file, &length, fault);
+  if (status == ATTEND_OK) status = map_file(reading.shard, fault);
   if (status == ATTEND_OK) status = read_header(&reading, length, &header);
   if (status != ATTEND_OK) return status;
   reading.shard->first = LENGTH_BYTES + length;

@@ -13,8 +13,9 @@
 
 /* An index being read. */
 typedef struct Index {
-  const FileReport *report;
-  size_t directory; /* bytes of report->path up to its last slash */
+  const char *path;
+  size_t directory; /* bytes of path up to its last slash */
+  Fault *fault;
 } Index;
 
 static bool is_plain_name(const char *name) {
@@ -33,13 +34,14 @@ static bool find_shard(const AttendTensorFile *file, size_t directory, const cha
 }
 
 static AttendStatus add_named_shard(const Index *index, AttendTensorFile *file, const char *name) {
-  char *const path = file_text("%.*s%s", (int)index->directory, index->report->path, name);
+  char *const path = file_text("%.*s%s", (int)index->directory, index->path, name);
   if (path == NULL) {
-    return file_refuse(index->report, ATTEND_STATUS_OUT_OF_MEMORY,
-                       "the path of a file could not be allocated");
+    return fault_set(index->fault, ATTEND_STATUS_OUT_OF_MEMORY,
+                     "the path of a file could not be allocated");
   }
-  const FileReport report = {path, index->report->error, index->report->error_size};
-  const AttendStatus status = tensors_add_shard(&report, file);
+  index->fault->place = path;
+  const AttendStatus status = tensors_add_shard(path, file, index->fault);
+  index->fault->place = index->path;
   free(path);
   return status;
 }
@@ -54,15 +56,15 @@ static AttendStatus add_shards(const Index *index, json_t *map, AttendTensorFile
     if (name == NULL || !is_plain_name(name)) {
       char words[JSON_WORDS_SIZE];
       json_describe(value, words, sizeof words);
-      return file_refuse(index->report, ATTEND_STATUS_FILE_INVALID,
-                         "tensor \"%.*s\": its file is %s; the name of a file beside the index is "
-                         "expected",
-                         FILE_SHOWN(tensor), words);
+      return fault_set(index->fault, ATTEND_STATUS_FILE_INVALID,
+                       "tensor \"%.*s\": its file is %s; the name of a file beside the index is "
+                       "expected",
+                       FILE_SHOWN(tensor), words);
     }
     if (find_shard(file, index->directory, name, &shard)) continue;
     if (file->shard_count == SHARD_LIMIT) {
-      return file_refuse(index->report, ATTEND_STATUS_FILE_INVALID,
-                         "\"weight_map\" names more than %d files", SHARD_LIMIT);
+      return fault_set(index->fault, ATTEND_STATUS_FILE_INVALID,
+                       "\"weight_map\" names more than %d files", SHARD_LIMIT);
     }
     const AttendStatus status = add_named_shard(index, file, name);
     if (status != ATTEND_OK) return status;
@@ -82,9 +84,9 @@ static AttendStatus mark_named(const Index *index, json_t *map, AttendTensorFile
             ? NULL
             : bsearch(&wanted, file->entries, file->entry_count, sizeof wanted, tensors_compare);
     if (entry == NULL) {
-      return file_refuse(index->report, ATTEND_STATUS_FILE_INVALID,
-                         "tensor \"%.*s\" is said to be in %.*s, which has no such tensor",
-                         FILE_SHOWN(name), FILE_SHOWN(json_string_value(value)));
+      return fault_set(index->fault, ATTEND_STATUS_FILE_INVALID,
+                       "tensor \"%.*s\" is said to be in %.*s, which has no such tensor",
+                       FILE_SHOWN(name), FILE_SHOWN(json_string_value(value)));
     }
     entry->named = true;
   }
@@ -109,9 +111,9 @@ static AttendStatus read_map(const Index *index, json_t *map, AttendTensorFile *
   if (!json_is_object(map)) {
     char words[JSON_WORDS_SIZE] = "missing";
     if (map != NULL) json_describe(map, words, sizeof words);
-    return file_refuse(index->report, ATTEND_STATUS_FILE_INVALID,
-                       "field \"weight_map\" is %s; an object of tensors and files is expected",
-                       words);
+    return fault_set(index->fault, ATTEND_STATUS_FILE_INVALID,
+                     "field \"weight_map\" is %s; an object of tensors and files is expected",
+                     words);
   }
   AttendStatus status = add_shards(index, map, file);
   if (status != ATTEND_OK) return status;
@@ -123,14 +125,14 @@ static AttendStatus read_map(const Index *index, json_t *map, AttendTensorFile *
   return status;
 }
 
-AttendStatus tensors_add_index(const FileReport *report, AttendTensorFile *file) {
-  const char *const slash = strrchr(report->path, '/');
-  const Index index = {report, slash == NULL ? 0 : (size_t)(slash - report->path) + 1};
+AttendStatus tensors_add_index(const char *path, AttendTensorFile *file, Fault *fault) {
+  const char *const slash = strrchr(path, '/');
+  const Index index = {path, slash == NULL ? 0 : (size_t)(slash - path) + 1, fault};
   json_t *root = NULL;
-  AttendStatus status =
-      json_read_file(report, TENSOR_HEADER_LIMIT, "an index of safetensors", &root);
-  if (status != ATTEND_OK) return status;
-  status = read_map(&index, json_object_get(root, "weight_map"), file);
+  if (json_read_file(path, TENSOR_HEADER_LIMIT, "an index of safetensors", &root, fault)) {
+    return fault->status;
+  }
+  const AttendStatus status = read_map(&index, json_object_get(root, "weight_map"), file);
   json_decref(root);
   json_decref(file->metadata);
   file->metadata = NULL;

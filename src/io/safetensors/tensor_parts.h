@@ -40,16 +40,19 @@ struct AttendTensorFile {
   json_t *metadata; /* an object, or null */
 };
 
-/* Opens and maps the file at report->path, checks its header, and adds it with its tensors. */
-AttendStatus tensors_add_shard(const FileReport *report, AttendTensorFile *file);
+/* As attend_open_tensors(). */
+AttendStatus tensors_open(const char *path, AttendTensorFile **file, Fault *fault);
 
-/* Adds the files that the index at report->path names, and keeps the tensors that it names. */
-AttendStatus tensors_add_index(const FileReport *report, AttendTensorFile *file);
+/* Opens and maps the file at `path`, checks its header, and adds it with its tensors. */
+AttendStatus tensors_add_shard(const char *path, AttendTensorFile *file, Fault *fault);
+
+/* Adds the files that the index at `path` names, and keeps the tensors that it names. */
+AttendStatus tensors_add_index(const char *path, AttendTensorFile *file, Fault *fault);
 
 /* Reads numbers first .. first + count of a tensor, which must have them, as attend_read_tensor()
- * does. */
+ * does. fault->place is file->path, before and after. */
 AttendStatus tensors_read_part(const AttendTensorFile *file, const char *name, size_t first,
-                               size_t count, float *to, char *error, size_t error_size);
+                               size_t count, float *to, Fault *fault);
 
 /* Order of names, then of shards. */
 int tensors_compare(const void *a, const void *b);

@@ -20,31 +20,32 @@ int tensors_compare(const void *a, const void *b) {
 
 /* Adds the directory's model.safetensors or, failing that, its index. A name that is there but is
  * no file is taken too, for file_open() to say what it is. */
-static AttendStatus add_directory(const FileReport *report, AttendTensorFile *file) {
+static AttendStatus add_directory(const char *directory, AttendTensorFile *file, Fault *fault) {
   static const struct {
     const char *name;
-    AttendStatus (*add)(const FileReport *report, AttendTensorFile *file);
+    AttendStatus (*add)(const char *path, AttendTensorFile *file, Fault *fault);
   } choices[] = {{"model.safetensors", tensors_add_shard},
                  {"model.safetensors.index.json", tensors_add_index}};
   for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
-    char *const path = file_text("%s/%s", report->path, choices[i].name);
+    char *const path = file_text("%s/%s", directory, choices[i].name);
     struct stat facts;
     if (path == NULL) {
-      return file_refuse(report, ATTEND_STATUS_OUT_OF_MEMORY,
-                         "the path of its model could not be allocated");
+      return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY,
+                       "the path of its model could not be allocated");
     }
     AttendStatus status = ATTEND_OK;
     const bool there = lstat(path, &facts) == 0 || errno != ENOENT;
     if (there) {
-      const FileReport inside = {path, report->error, report->error_size};
-      status = choices[i].add(&inside, file);
+      fault->place = path;
+      status = choices[i].add(path, file, fault);
+      fault->place = directory;
     }
     free(path);
     if (there) return status;
   }
-  return file_refuse(report, ATTEND_STATUS_FILE_UNREADABLE,
-                     "the directory has neither %s nor %s; one of them is expected",
-                     choices[0].name, choices[1].name);
+  return fault_set(fault, ATTEND_STATUS_FILE_UNREADABLE,
+                   "the directory has neither %s nor %s; one of them is expected", choices[0].name,
+                   choices[1].name);
 }
 
 static bool ends_in(const char *path, const char *end) {
@@ -52,40 +53,42 @@ static bool ends_in(const char *path, const char *end) {
   return length >= tail && strcmp(path + length - tail, end) == 0;
 }
 
-static AttendStatus add_path(const FileReport *report, AttendTensorFile *file) {
+static AttendStatus add_path(const char *path, AttendTensorFile *file, Fault *fault) {
   struct stat facts;
-  if (stat(report->path, &facts) == 0 && S_ISDIR(facts.st_mode)) {
-    return add_directory(report, file);
-  }
-  return ends_in(report->path, ".json") ? tensors_add_index(report, file)
-                                        : tensors_add_shard(report, file);
+  if (stat(path, &facts) == 0 && S_ISDIR(facts.st_mode)) return add_directory(path, file, fault);
+  return ends_in(path, ".json") ? tensors_add_index(path, file, fault)
+                                : tensors_add_shard(path, file, fault);
 }
 
-AttendStatus attend_open_tensors(const char *path, AttendTensorFile **file, char *error,
-                                 size_t error_size) {
-  const FileReport report = file_report(path, "the tensors", error, error_size);
+AttendStatus tensors_open(const char *path, AttendTensorFile **file, Fault *fault) {
   if (file != NULL) *file = NULL;
   if (path == NULL || file == NULL) {
-    return file_refuse(&report, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
-                       path == NULL ? "the path" : "the handle to fill");
+    return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
+                     path == NULL ? "the path" : "the handle to fill");
   }
   AttendTensorFile *opened = calloc(1, sizeof *opened);
   if (opened != NULL) opened->path = file_text("%s", path);
   if (opened == NULL || opened->path == NULL) {
     attend_close_tensors(&opened);
-    return file_refuse(&report, ATTEND_STATUS_OUT_OF_MEMORY, "%zu bytes could not be allocated",
-                       sizeof *opened);
+    return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY, "%zu bytes could not be allocated",
+                     sizeof *opened);
   }
-  const AttendStatus status = add_path(&report, opened);
-  if (status != ATTEND_OK) {
+  if (add_path(path, opened, fault)) {
     attend_close_tensors(&opened);
-    return status;
+    return fault->status;
   }
   if (opened->entry_count > 0) {
     qsort(opened->entries, opened->entry_count, sizeof *opened->entries, tensors_compare);
   }
   *file = opened;
   return ATTEND_OK;
+}
+
+AttendStatus attend_open_tensors(const char *path, AttendTensorFile **file, char *error,
+                                 size_t error_size) {
+  Fault fault = {.place = path != NULL ? path : "the tensors"};
+  tensors_open(path, file, &fault);
+  return fault_tell(&fault, error, error_size);
 }
 
 void attend_close_tensors(AttendTensorFile **file) {
@@ -136,58 +139,64 @@ const char *attend_tensor_metadata(const AttendTensorFile *file, const char *key
   return json_string_value(json_object_get(file->metadata, key));
 }
 
-/* Finds a tensor whose elements can be read as fp32, and the file that it is in. */
-static AttendStatus find_floats(const AttendTensorFile *file, const char *name, FileReport *report,
-                                const TensorEntry **found, NumberKind *kind) {
+/* Finds a tensor whose elements can be read as fp32. From there on the place of the fault is the
+ * file that has it. */
+static AttendStatus find_floats(const AttendTensorFile *file, const char *name,
+                                const TensorEntry **found, NumberKind *kind, Fault *fault) {
   const TensorEntry *const entry = find_entry(file, name);
   if (entry == NULL) {
-    return file_refuse(report, ATTEND_STATUS_FILE_INVALID, "there is no tensor \"%.*s\"",
-                       FILE_SHOWN(name));
+    return fault_set(fault, ATTEND_STATUS_FILE_INVALID, "there is no tensor \"%.*s\"",
+                     FILE_SHOWN(name));
   }
-  report->path = file->shards[entry->shard].path;
   *found = entry;
+  fault->place = file->shards[entry->shard].path;
   if (tensor_type_floats(entry->tensor.dtype, kind)) return ATTEND_OK;
-  return file_refuse(report, ATTEND_STATUS_FILE_INVALID,
-                     "tensor \"%.*s\" is of dtype %.*s; F32, F16 or BF16 is expected",
-                     FILE_SHOWN(name), FILE_SHOWN(entry->tensor.dtype));
+  return fault_set(fault, ATTEND_STATUS_FILE_INVALID,
+                   "tensor \"%.*s\" is of dtype %.*s; F32, F16 or BF16 is expected",
+                   FILE_SHOWN(name), FILE_SHOWN(entry->tensor.dtype));
 }
 
-static AttendStatus read_floats(const AttendTensorFile *file, const FileReport *report,
-                                const TensorEntry *entry, NumberKind kind, size_t first,
-                                size_t count, float *to) {
+static AttendStatus read_floats(const AttendTensorFile *file, const TensorEntry *entry,
+                                NumberKind kind, size_t first, size_t count, float *to,
+                                Fault *fault) {
   const Shard *const shard = &file->shards[entry->shard];
   const size_t offset = shard->first + entry->begin + first * widen_bytes(kind);
-  return file_read_floats(report, &shard->file, offset, kind, count, to);
+  return file_read_floats(&shard->file, offset, kind, count, to, fault);
+}
+
+static AttendStatus read_tensor(const AttendTensorFile *file, const char *name, float *to,
+                                size_t count, Fault *fault) {
+  const TensorEntry *entry = NULL;
+  NumberKind kind = NUMBER_F32;
+  if (file == NULL || name == NULL || (to == NULL && count > 0)) {
+    return fault_set(fault, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
+                     file == NULL   ? "the handle"
+                     : name == NULL ? "the name"
+                                    : "the memory to read to");
+  }
+  if (find_floats(file, name, &entry, &kind, fault)) return fault->status;
+  const size_t numbers = entry->tensor.bytes / widen_bytes(kind);
+  if (count != numbers) {
+    return fault_set(fault, ATTEND_STATUS_SHAPE_MISMATCH,
+                     "tensor \"%.*s\" has %zu numbers; room for %zu is given", FILE_SHOWN(name),
+                     numbers, count);
+  }
+  return read_floats(file, entry, kind, 0, count, to, fault);
 }
 
 AttendStatus attend_read_tensor(const AttendTensorFile *file, const char *name, float *to,
                                 size_t count, char *error, size_t error_size) {
-  FileReport report =
-      file_report(file == NULL ? NULL : file->path, "the tensors", error, error_size);
-  const TensorEntry *entry = NULL;
-  NumberKind kind = NUMBER_F32;
-  if (file == NULL || name == NULL || (to == NULL && count > 0)) {
-    return file_refuse(&report, ATTEND_STATUS_NULL_POINTER, "%s is null; a pointer is expected",
-                       file == NULL   ? "the handle"
-                       : name == NULL ? "the name"
-                                      : "the memory to read to");
-  }
-  const AttendStatus status = find_floats(file, name, &report, &entry, &kind);
-  if (status != ATTEND_OK) return status;
-  const size_t numbers = entry->tensor.bytes / widen_bytes(kind);
-  if (count != numbers) {
-    return file_refuse(&report, ATTEND_STATUS_SHAPE_MISMATCH,
-                       "tensor \"%.*s\" has %zu numbers; room for %zu is given", FILE_SHOWN(name),
-                       numbers, count);
-  }
-  return read_floats(file, &report, entry, kind, 0, count, to);
+  Fault fault = {.place = file != NULL ? file->path : "the tensors"};
+  read_tensor(file, name, to, count, &fault);
+  return fault_tell(&fault, error, error_size);
 }
 
 AttendStatus tensors_read_part(const AttendTensorFile *file, const char *name, size_t first,
-                               size_t count, float *to, char *error, size_t error_size) {
-  FileReport report = file_report(file->path, "the tensors", error, error_size);
+                               size_t count, float *to, Fault *fault) {
   const TensorEntry *entry = NULL;
   NumberKind kind = NUMBER_F32;
-  const AttendStatus status = find_floats(file, name, &report, &entry, &kind);
-  return status ? status : read_floats(file, &report, entry, kind, first, count, to);
+  AttendStatus status = find_floats(file, name, &entry, &kind, fault);
+  if (status == ATTEND_OK) status = read_floats(file, entry, kind, first, count, to, fault);
+  fault->place = file->path;
+  return status;
 }
