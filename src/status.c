@@ -1,7 +1,7 @@
-/* status.c - names and sentences of statuses, paths, ISAs and phases.
+/* status.c - names and sentences of statuses, paths, ISAs, precisions, storages and phases.
  *
- * All of them are constant strings; the statuses come from the map in attend.h, so that a status
- * cannot exist without its sentence.
+ * All of them are constant strings. Statuses come from the map in attend.h, and paths, ISAs and
+ * storages from their tables, so that none of them can exist without its name.
  */
 #include <string.h>
 
@@ -39,9 +39,9 @@ const char *attend_status_message(AttendStatus status) {
 
 static const char *const path_names[ATTEND_PATH_COUNT] = {
     [ATTEND_PATH_AUTO] = "auto",
-    [ATTEND_PATH_TILED] = "tiled",
-    [ATTEND_PATH_BLAS] = "blas",
-    [ATTEND_PATH_NAIVE] = "naive",
+#define ATTEND_PATH_RECORD(name, ID) [ATTEND_PATH_##ID] = #name,
+#include "plan/paths.def"
+#undef ATTEND_PATH_RECORD
 };
 
 static const char *const isa_names[ATTEND_ISA_COUNT] = {

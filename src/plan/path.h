@@ -67,9 +67,9 @@ typedef struct Path {
                   void *scratch, float *y);
 } Path;
 
-extern const Path path_tiled;
-extern const Path path_blas;
-extern const Path path_naive;
+#define ATTEND_PATH_RECORD(name, ID) extern const Path path_##name;
+#include "plan/paths.def"
+#undef ATTEND_PATH_RECORD
 
 /* The paths from the fastest to the plainest, ended by null: the order in which AUTO tries them. */
 extern const Path *const path_list[];

@@ -1,7 +1,12 @@
-/* path_list.c - the ordered table of paths. */
+/* path_list.c - the table of paths, in the order of paths.def. */
 #include "plan/path.h"
 
-const Path *const path_list[] = {&path_tiled, &path_blas, &path_naive, NULL};
+const Path *const path_list[] = {
+#define ATTEND_PATH_RECORD(name, ID) &path_##name,
+#include "plan/paths.def"
+#undef ATTEND_PATH_RECORD
+    NULL,
+};
 
 const Path *path_get(AttendPath id) {
   for (size_t i = 0; path_list[i]; i++) {

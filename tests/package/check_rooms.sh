@@ -22,7 +22,7 @@ profile.h:       public
 context.h:       public size.h fault.h profile.h kernels platform
 context.c:       public size.h fault.h profile.h kernels platform
 attend.c:        public context.h size.h fault.h profile.h problem plan layer
-.:               public context.h fault.h profile.h kernels/isas.def storage/storage.def
+.:               public context.h fault.h profile.h kernels/isas.def storage/storage.def plan/paths.def
 kernels:         public kernels/simd
 kernels/simd:    public kernels
 storage:         public size.h kernels
