@@ -80,6 +80,8 @@ check 'the program is examples/01_one_call.c' program_is_the_example
 check 'the options of its commands exist' options_exist "$readme"
 check 'every command has a line' every_command_is_shown
 check 'its links lead somewhere' links_lead_somewhere "$readme"
+check 'the links of CONTRIBUTING.md lead somewhere' links_lead_somewhere "$top/CONTRIBUTING.md"
+check 'the links of the page on architecture lead somewhere' links_lead_somewhere "$top/docs/architecture.md"
 check "the options of the teachers' page exist" options_exist "$teaching"
 check "the links of the teachers' page lead somewhere" links_lead_somewhere "$teaching"
 check "the commands of the teachers' page run" commands_run

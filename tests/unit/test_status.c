@@ -50,7 +50,7 @@ static void names_are_found_again(void **state) {
     assert_int_equal(path, ATTEND_PATH_BLAS);
     assert_int_equal(isa, ATTEND_ISA_AVX2);
   }
-  assert_null(attend_path_name((AttendPath)4));
+  assert_null(attend_path_name((AttendPath)ATTEND_PATH_COUNT));
   assert_null(attend_path_name((AttendPath)-1));
   assert_null(attend_isa_name(ATTEND_ISA_COUNT));
   assert_null(attend_isa_name((AttendIsa)-1));
