@@ -1,7 +1,8 @@
-/* kvcache.c - a cache as a whole: its settings, its one block of memory, what it says of itself.
+/* kvcache.c - opens and closes a cache, and answers questions about its sizes.
  *
- * Everything a cache will ever need is taken when it is opened: the pool of pages, the tables and
- * the list of free pages. Nothing is allocated afterwards, and what does not fit then is refused.
+ * attend_open_cache() allocates all that a cache will ever need, in one block: the pool of pages,
+ * the tables and the list of free pages. Nothing is allocated afterwards; tokens that do not fit are
+ * refused.
  */
 #include "cache/kvcache.h"
 
@@ -121,7 +122,8 @@ static size_t *sizes_at(void *memory, size_t offset) {
   return (size_t *)(void *)layout_at(memory, offset);
 }
 
-/* A cache of empty sequences: all pages are free, or page by page the sequences' own. */
+/* A cache of empty sequences. With a pool all pages are free; without one each sequence owns its
+ * pages. */
 static AttendCache *place_cache(const CachePlan *plan, void *memory) {
   AttendCache *const c = memory;
   *c = plan->cache;

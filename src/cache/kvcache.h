@@ -8,13 +8,13 @@
  *   16 bits:  keys [terms][page_tokens / P][pairs of D][P]
  *             values [terms][ceil(Dv / P)][page_tokens / 2][P]
  *
- * So the kernels read a cache as they read a tile that they packed themselves. Each sequence has a
- * table from its own page numbers to those of the pool. The places behind the last token, and those
- * before the first token kept, hold no data: they may be NaN, also in the other half of a pair.
+ * So the kernels read a cache as they read any packed tile. Each sequence has a table from its own
+ * page numbers to those of the pool. The places behind the last token and before the first token
+ * kept hold no data: they may be NaN, also in the other half of a pair.
  *
- * In a ring a token takes the place of the token `capacity` before it and of no other. The page in
- * which a sequence ends therefore also holds the first tokens that are kept. With
- * first = firsts[s] and length = lengths[s] of a sequence always
+ * In a ring a token takes the place of the token `capacity` positions before it. The page in which
+ * a sequence ends therefore also holds the first tokens that are kept. For every sequence s, with
+ * first = firsts[s] and length = lengths[s],
  *
  *   first <= length <= first + capacity   and   first + window <= length unless first is 0.
  */
@@ -87,8 +87,8 @@ typedef struct CacheAppend {
 AttendStatus kvcache_check_append(const AttendCache *cache, const CacheAppend *append,
                                   Fault *fault);
 
-/* Takes the pages for an append that was checked, copies shared ones that will be written, and
- * raises the lengths. Cannot fail. The new tokens' keys and values are then to be stored. */
+/* Takes the pages for an append that was checked, copies shared pages that will be written, and
+ * raises the lengths. Cannot fail. The caller then stores the new keys and values. */
 void kvcache_grow(AttendCache *cache, const CacheAppend *append);
 
 /* Stores `tokens` tokens of one kv head from position `first` on: key points to the first one's

@@ -1,11 +1,11 @@
-/* kvcache_pages.c - which page of the pool holds which tokens: pages taken, shared and given back.
+/* kvcache_pages.c - takes, shares and gives back pages of the pool.
  *
  * A page counts the tables that name it. In a pool a sequence of n tokens names the pages of these
- * tokens and no others, and a page that no table names is in the free list. A page that several
- * name is never written: whoever is going to write it is given a copy of its own first. Without a
- * pool every sequence owns its pages for good, and only lengths change here.
+ * tokens and no others, and the free list has the pages that no table names. A page that several
+ * tables name is never written: a sequence that is going to write it first gets a copy of its own.
+ * Without a pool every sequence keeps its pages, and only lengths change here.
  *
- * Everything that can be refused is refused before the first table changes.
+ * All checks come before the first table changes.
  */
 #include "cache/kvcache.h"
 
@@ -36,7 +36,7 @@ static void drop_page(AttendCache *c, size_t page) {
   if (--c->references[page] == 0) c->free_list[c->free_pages++] = page;
 }
 
-/* Lets go of the pages of a pool behind the first `tokens` tokens of a sequence. */
+/* Gives back the pages behind the first `tokens` tokens of a sequence. Only a pool has them. */
 static void drop_pages(AttendCache *c, size_t sequence, size_t tokens) {
   const size_t *const table = table_of(c, sequence);
   if (!c->shared_pool) return;
@@ -101,8 +101,8 @@ static bool find_open_page(const AttendCache *c, size_t sequence, size_t *page) 
   return true;
 }
 
-/* Whether append i, after those before it, writes a page that others still name. Who comes last to
- * a page that all its sequences write keeps it. */
+/* Whether append i, after those before it, writes a page that other tables still name. If all
+ * sequences of a page write it, the last of them keeps it. */
 static bool needs_copy(const AttendCache *c, const CacheAppend *append, size_t i) {
   size_t page = 0, other = 0;
   if (!find_open_page(c, appended_sequence(append, i), &page)) return false;
@@ -211,7 +211,7 @@ static AttendStatus check_fork_page(const AttendCache *c, size_t to, size_t leng
   if (!c->shared_pool || length % c->page_tokens == 0 || c->free_pages > 0) return ATTEND_OK;
   const size_t *const table = table_of(c, to);
   for (size_t p = 0; p < pages_of(c, c->lengths[to]); p++) {
-    if (c->references[table[p]] == 1) return ATTEND_OK; /* what is forgotten makes room */
+    if (c->references[table[p]] == 1) return ATTEND_OK; /* this page becomes free */
   }
   return fault_set(
       fault, ATTEND_STATUS_CACHE_FULL,

@@ -1,10 +1,9 @@
-/* kvcache_rows.c - tokens into pages and out of them, in any storage.
+/* kvcache_rows.c - writes tokens into pages and reads them, in any storage.
  *
  * A token writes its own column of keys and its own row of values, and nothing else: in a ring the
  * places next to it may hold tokens that are still kept. Whole panels of keys and whole steps of
- * values go through the kernels. In 16 bits the first token of a step clears the values of the rest
- * of the step if none of them can be kept, so that a step with a kept token never holds uninitialised
- * numbers.
+ * values go through the kernels. In 16 bits the first token of a step clears the rest of the step's
+ * values if that holds no kept token. So a step with a kept token never holds uninitialised numbers.
  */
 #include "cache/kvcache.h"
 
@@ -40,8 +39,8 @@ static void store_keys(const AttendCache *c, const Kernels *kernels, const Store
   }
 }
 
-/* Stores `tokens` values of one page from its token `at` on. `unused`: the places behind them in
- * the page hold no token that is kept. */
+/* Stores `tokens` values of one page from its token `at` on. `unused` says that the places behind
+ * them in the page hold no kept token. */
 static void store_values(const AttendCache *c, const Kernels *kernels, const StoredMatrix *values,
                          size_t at, size_t tokens, bool unused, const float *value, size_t stride) {
   if (values->number == KERNEL_FP32) {

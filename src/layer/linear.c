@@ -9,7 +9,7 @@
 
 #include "platform/parallel.h"
 
-/* Inputs that are gathered at a time for a panel: they and their columns stay in L1. */
+/* Inputs that are gathered at a time for a panel. Their columns stay in L1. */
 #define GATHERED (2 * KERNEL_STEP)
 
 size_t linear_reserve(Layout *layout, size_t in, size_t out, AttendStorage storage) {

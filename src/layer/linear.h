@@ -26,7 +26,7 @@ typedef struct LinearPart {
   size_t columns, first_column;
 } LinearPart;
 
-/* Numbers of a Linear: parts side by side, which hold some of its inputs. */
+/* Where the numbers of a Linear come from: parts side by side, for some or all of its inputs. */
 typedef struct LinearSource {
   const LinearPart *parts;
   size_t count;

@@ -1,11 +1,11 @@
-/* project.c - linear maps for the tiled and blas paths: fp32 by fp32, and where the others begin.
+/* project.c - linear maps for the tiled and blas paths: fp32 here, the others in project_panels.c.
  *
- * Many rows are one cblas_sgemm. For few rows its cost is that of reading the weights, which it
- * does at a fraction of the memory's speed (measured at 4096 x 12288 on one core of a Zen 4: 28 ms
- * for two rows and 41 ms for 16, against 8 and 25 ms of the `project` kernel), so rows up to
- * KERNEL_PROJECT_ROWS go through that kernel, in strips of columns over the threads.
+ * Many rows are one cblas_sgemm. For few rows its time is that of reading the weights, which it does
+ * at a fraction of the memory's speed: at 4096 x 12288 on one core of a Zen 4 it takes 28 ms for two
+ * rows and 41 ms for 16, where the `project` kernel takes 8 and 25 ms. So up to KERNEL_PROJECT_ROWS
+ * rows go through that kernel, in strips of columns over the threads.
  *
- * The bias is written into y first and the product added to it, so that it costs no second pass.
+ * The bias is written into y first and the product is added to it, so that it costs no second pass.
  */
 #include "layer/project.h"
 

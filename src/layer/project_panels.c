@@ -9,20 +9,20 @@
  *
  *   precision   storage         x              W                     product
  *   fp32        one term       copied         as it lies            gemm_mixed
- *   fp32        more terms     copied         widened, piecewise    weigh, the same chain
- *   bf16...     bf16 terms     split          as it lies            multiply
- *   bf16...     fp32, fp16      split          split, piecewise      multiply
+ *   fp32        more terms     copied         widened, piecewise    weighted_sum, the same chain
+ *   bf16...     bf16 terms     bf16 terms     as it lies            gemm_bf16
+ *   bf16...     fp32, fp16     bf16 terms     bf16 terms, piecewise gemm_bf16
  *
- * Copies of x have rows that do not compete for the same cache sets. A sum begins with the bias and
- * goes through the inputs in one order, cut where the kernels' bits allow it: so a row of y depends
- * on its own x alone, not on the rows beside it, on how many there are, or on threads. In fp32 it
- * is the same chain as that of `project`, and the bits are those of fp32 storage of the rounded
- * weights up to KERNEL_PROJECT_ROWS rows.
+ * The rows of copies of x do not compete for the same cache sets. A sum begins with the bias and
+ * goes through the inputs in one order, in pieces where that keeps the kernels' bits. So a row of y
+ * depends on its own x alone, not on other rows, their number or the threads. In fp32 the chain is
+ * that of `project`: up to KERNEL_PROJECT_ROWS rows, the bits are those of fp32 storage of the
+ * rounded weights.
  *
  * Measured at 4096 x 2048 with 256 rows on one core of a Zen 4: gemm_mixed reaches 111 GFLOP/s
  * and widened panels 108, where cblas_sgemm over widened strips has 88, so BLAS has no part here;
- * `gemm_bf16` of order 1 reaches 222. INPUTS from 256 on and groups of two panels or four make no
- * difference beyond 2 %; one panel, or 128 inputs, cost 5 to 25 %.
+ * `gemm_bf16` with one term reaches 222. INPUTS from 256 on, and groups of two panels or four, make
+ * no difference beyond 2 %; one panel, or 128 inputs, cost 5 to 25 %.
  */
 #include "layer/project.h"
 
@@ -37,7 +37,7 @@
 #define PIECE_ROWS 256
 #define INPUTS 512
 #define GROUP_PANELS 4
-/* So few rows take W at the speed of the memory. */
+/* Up to this many rows take W at the speed of the memory. */
 #define FEW_ROWS 4
 /* Floats by which rows of x are apart beyond their length: one cache line. */
 #define ROW_PAD 16
@@ -233,8 +233,8 @@ static size_t piece_columns(const Job *job, size_t threads) {
 }
 
 /* Inputs of a piece's step. Tiles want 64 bytes a cycle, more than L2 gives: so few inputs that 32
- * rows of x and a panel of W lie in L1 together, and the next panel finds the rows there (in
- * order 3 they fill it). */
+ * rows of x and a panel of W lie in L1 together, and the next panel finds the rows there (of
+ * three terms they fill it). */
 static size_t step_inputs(const Job *job) {
   if (takes_whole_panels(job)) return job->linear->in;
   if (!job->kernels->gemm_bf16_has_own_unit || job->bf16_terms == 0) return INPUTS;

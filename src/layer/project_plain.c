@@ -1,4 +1,4 @@
-/* project_plain.c - linear maps of the naive path: the sums of the definition, in plain loops.
+/* project_plain.c - linear maps of the naive path: the sums of the definition in plain loops.
  *
  * Every row of y is a chain of additions of its own, so rows may go to any thread.
  */

@@ -2,10 +2,10 @@
  *
  * Frequencies and angles are formed in double, and only cosines and sines are rounded to float: at
  * position 131071 an angle is still right to 1e-9, where one formed in float would be off by 4e-3.
- * A position may be negative, which turns the other way, unless a table stands in for the formula.
+ * A position may be negative, which rotates the other way, unless a table replaces the formula.
  *
- * A head is turned with products and sums that round one by one, in an order that depends on
- * nothing but the pair. This file knows nothing of batches, caches or threads.
+ * A head is rotated by products and sums that round one by one, in an order that depends on the
+ * pair alone. This file knows nothing of batches, caches or threads.
  */
 #include "layer/rope.h"
 
@@ -49,11 +49,10 @@ static AttendStatus check_dims(const AttendRope *rope, size_t head_dim, Fault *f
   const size_t dims = rope_dims(rope, head_dim);
   if (dims % 2 == 0 && dims <= head_dim) return ATTEND_OK;
   if (rope->dims == 0) {
-    return fault_set(
-        fault, ATTEND_STATUS_BAD_OPTION,
-        "source.rope.dims is 0, which means head_dim, and that is %zu; dimensions turn "
-        "in pairs, so name an even number of them",
-        head_dim);
+    return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
+                     "source.rope.dims is 0, which means head_dim, and that is %zu; dimensions are "
+                     "rotated in pairs, so name an even number of them",
+                     head_dim);
   }
   return fault_set(fault, ATTEND_STATUS_BAD_OPTION,
                    "source.rope.dims is %zu; it must be even and from 2 to head_dim, which is %zu",
@@ -145,7 +144,7 @@ typedef struct Band {
   double low, high;
 } Band;
 
-/* The pair, as a fractional index, that turns so many times over the positions of training: the
+/* The pair, as a fractional index, with so many rotations over the positions of training: the
  * inverse of rotations = original * base^(-2k/dims) / 2 pi (Peng et al. 2023, section 3.2). */
 static double pair_of_rotations(const AttendRope *rope, size_t dims, double rotations) {
   const double ratio = rope->original_positions / (2.0 * M_PI * rotations);
@@ -220,7 +219,7 @@ double rope_attention_factor(const AttendRope *rope) {
   return rope->attention_factor > 0.0 ? rope->attention_factor : 0.1 * log(rope->factor) + 1.0;
 }
 
-/* ---- turning ---- */
+/* ---- rotation ---- */
 
 RopeRow rope_row(const Rope *rope, int64_t position, float *scratch) {
   const size_t pairs = rope->dims / 2;

@@ -1,4 +1,4 @@
-/* rope.h - rotary position embedding: frequencies, rows of cosines and sines, and turned heads. */
+/* rope.h - rotary position embedding: frequencies, rows of cosines and sines, rotated heads. */
 #ifndef ATTEND_SRC_ROPE_H
 #define ATTEND_SRC_ROPE_H
 
@@ -8,26 +8,26 @@
 /* An embedding that was checked, as packed weights keep it. It has frequencies or tables. */
 typedef struct Rope {
   AttendRopePairing pairing; /* NONE: heads are left as they are, and nothing below is set */
-  size_t dims;               /* of a head turn, the first ones; never 0 */
+  size_t dims;               /* the first ones of a head are rotated; never 0 */
   double attention_factor;   /* of cosines and sines; 1 where there is none */
   const double *frequencies; /* [dims/2] radians per position, or null */
   const float *cos, *sin;    /* [table_positions, dims/2] or null */
   size_t table_positions;
 } Rope;
 
-/* Checks the setting for heads of head_dim: NULL_POINTER, MISALIGNED, BAD_OPTION, OVERFLOW. Of
- * one without pairing nothing else is looked at, and of one with tables nothing that the formula
- * reads. */
+/* Checks the setting for heads of head_dim: NULL_POINTER, MISALIGNED, BAD_OPTION, OVERFLOW. Without
+ * pairing no other field is checked; with tables the fields of the formula are not. */
 AttendStatus rope_check(const AttendRope *rope, size_t head_dim, Fault *fault);
 
-/* Dimensions that turn, the default already put in. */
+/* Dimensions that are rotated; the default, 0, is head_dim. */
 size_t rope_dims(const AttendRope *rope, size_t head_dim);
 
-/* The radians that each pair turns per position, [dims/2], and the factor of cosines and sines. */
+/* The radians by which each pair is rotated per position, [dims/2], and the factor of cosines and
+ * sines. */
 void rope_set_frequencies(const AttendRope *rope, size_t dims, double *frequencies);
 double rope_attention_factor(const AttendRope *rope);
 
-/* Checks that positions first .. last, in this order, are in the table if there is one. */
+/* Checks that positions first .. last are in the table, if there is one. first <= last. */
 AttendStatus rope_check_positions(const Rope *rope, int64_t first, int64_t last, Fault *fault);
 
 /* Cosines and sines of one position, [dims/2] each. */
@@ -35,10 +35,10 @@ typedef struct RopeRow {
   const float *cos, *sin;
 } RopeRow;
 
-/* The row of a position that was checked. It stands in the table, or in scratch [dims]. */
+/* The row of a checked position: in the table, or computed into scratch [dims]. */
 RopeRow rope_row(const Rope *rope, int64_t position, float *scratch);
 
-/* Turns one head in place. */
+/* Rotates one head in place. */
 void rope_rotate(const Rope *rope, RopeRow row, float *head);
 
 #endif

@@ -1,9 +1,9 @@
 /* weights.c - packs a layer's matrices into the two that the layer multiplies by.
  *
- * W_qkv = [W_q | W_k | W_v] stands side by side in [in, out] order, so one product gives Q, K and V
- * as column chunks of one matrix; linear.c packs both in their storage. The weights of QK-norm and
- * what RoPE needs, its frequencies or its tables, follow in the same block.
- * Packed weights do not change afterwards and point to nothing of the caller's.
+ * The columns of W_qkv are those of W_q, W_k and W_v side by side, in [in, out] order. So one
+ * product gives Q, K and V as column chunks of one matrix. linear.c packs W_qkv and W_o in their storage.
+ * The weights of QK-norm, and RoPE's frequencies or tables, follow in the same block. Packed weights
+ * do not change afterwards and point to nothing of the caller's.
  */
 #include "layer/weights.h"
 
@@ -86,7 +86,7 @@ static AttendStatus check_norms(const AttendWeightSource *source, size_t head_di
   return shape_check_pointer(key, fault);
 }
 
-/* The matrices and biases that are there, each by its own name. */
+/* Checks the addresses of the matrices and biases that are given, each by its own name. */
 static AttendStatus check_addresses(const AttendWeightSource *source, Fault *fault) {
   const Span spans[] = {
       {"source.query", source->query, 1},       {"source.key", source->key, 1},
@@ -135,8 +135,8 @@ static Places lay_out(const AttendWeightSource *source, const AttendLayerShape *
                       const LayerColumns *c, AttendStorage storage, bool biased) {
   const AttendRope *const rope = &source->rope;
   const size_t norms = source->query_norm ? shape->head_dim : 0;
-  const bool turns = rope->pairing != ATTEND_ROPE_NONE;
-  const size_t pairs = turns ? rope_dims(rope, shape->head_dim) / 2 : 0;
+  const bool rotates = rope->pairing != ATTEND_ROPE_NONE;
+  const size_t pairs = rotates ? rope_dims(rope, shape->head_dim) / 2 : 0;
   Places at = {0};
   Layout *const layout = &at.layout;
   layout_floats(layout, size_ceil_divide(sizeof(AttendWeights), sizeof(float)), 1);

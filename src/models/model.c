@@ -1,7 +1,7 @@
-/* model.c - from a model's figures to the settings of one of its layers.
+/* model.c - translates a model's figures into the settings of one of its layers.
  *
- * Owns the two translations and nothing else: what a caller has set besides stays as it is. A layer
- * that the model does not have, and a null pointer, change nothing.
+ * It sets the fields that the model decides; other fields keep what the caller has set. A layer that
+ * the model does not have, or a null pointer, changes nothing.
  */
 #include "attend/attend.h"
 

@@ -1,9 +1,9 @@
 /* presets.c - the attention layers of published models, as data.
  *
- * Owns one constant table. Every number is either published as it stands or written as the division
- * that the model's own code does, so that a reader can check a row against its source without a
- * calculator. Names are lower-case and unique; the order of the table is the order of the index.
- * Nothing here is computed from a model's parameter count or guessed from its siblings.
+ * Owns one constant table. Every number stands as it was published, or as the division that the
+ * model's own code does: so a reader can check a row against its source without a calculator. Names
+ * are lower-case and unique. The order of the table is the order of the index. No number is computed
+ * from a model's parameter count or guessed from its siblings.
  */
 #include "attend/attend.h"
 
@@ -29,8 +29,8 @@
 #define BIAS_QKV .qkv_bias = true, .output_bias = false
 #define BIAS_ALL .qkv_bias = true, .output_bias = true
 
-/* RoPE: rope_theta, then type, factor and original_max_position_embeddings of rope_scaling. What a
- * model does not state is as attend_default_rope() fills it. All weights are taken in the order of
+/* RoPE: rope_theta, then type, factor and original_max_position_embeddings of rope_scaling. Fields
+ * that a model does not state are as attend_default_rope() fills them. Weights are in the order of
  * Hugging Face, which pairs the halves of a head. YaRN is without truncation, as gpt-oss has it. */
 #define ROPE_FIELDS(pairs, theta, type, times, positions, fractional)                              \
   .rope = {.pairing = (pairs),                                                                     \
@@ -136,7 +136,7 @@ static char to_lower(char letter) {
   return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
 }
 
-/* Not strcasecmp(): what is the lower case of 'I' there depends on the host program's locale. */
+/* Not strcasecmp(), whose lower case of 'I' depends on the host program's locale. */
 static bool same_name(const char *a, const char *b) {
   for (; *a != '\0' || *b != '\0'; a++, b++) {
     if (to_lower(*a) != to_lower(*b)) return false;

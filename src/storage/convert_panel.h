@@ -1,7 +1,7 @@
-/* convert_panel.h - a panel of pairs in fp16 as pairs of bf16, by way of floats that stay in L1.
+/* convert_panel.h - makes pairs of bf16 terms of a panel of pairs in fp16, through floats in L1.
  *
- * The terms are those of the floats that the panel stands for, so that what is multiplied has the
- * same bits as if those floats were stored.
+ * The terms are those of the widened numbers. So products have the bits that they would have if
+ * these floats were stored.
  */
 #ifndef ATTEND_SRC_STORAGE_CONVERT_PANEL_H
 #define ATTEND_SRC_STORAGE_CONVERT_PANEL_H
@@ -9,7 +9,7 @@
 #include "kernels/kernels.h"
 #include "size.h"
 
-/* The first `rows` rows of the panel, to whole steps, in `terms` terms. */
+/* Converts the first `rows` rows of the panel, up to a whole step, into `terms` terms. */
 static inline void convert_panel(const Kernels *kernels, size_t rows, KernelPairs from,
                                  size_t terms, size_t term_stride, uint32_t *to) {
   _Alignas(KERNEL_ALIGNMENT) float floats[KERNEL_PANEL * KERNEL_PANEL];

@@ -4,8 +4,8 @@
  * where the host has switched subnormals off, because it is done on integers. Many numbers at a
  * time are the kernels' work (simd/<isa>.h).
  */
-#ifndef ATTEND_SRC_HALVES_H
-#define ATTEND_SRC_HALVES_H
+#ifndef ATTEND_SRC_STORAGE_HALF_FLOAT_H
+#define ATTEND_SRC_STORAGE_HALF_FLOAT_H
 
 #include <stdint.h>
 #include <string.h>

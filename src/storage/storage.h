@@ -27,8 +27,8 @@ static inline size_t precision_terms(AttendPrecision precision) {
   return terms[precision];
 }
 
-/* The storage asked for. For AUTO, the one that a context of this precision multiplies as it
- * lies. */
+/* The storage asked for. AUTO becomes the one that a context of this precision multiplies without
+ * conversion. */
 static inline AttendStorage storage_resolve(AttendStorage asked, AttendPrecision precision) {
   static const AttendStorage own[ATTEND_PRECISION_COUNT] = {
       [ATTEND_PRECISION_FP32] = ATTEND_STORAGE_FP32,

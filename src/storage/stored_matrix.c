@@ -1,8 +1,8 @@
 /* stored_matrix.c - elements, rows and columns into a stored matrix and out of it.
  *
- * Whole panels and steps go through the kernels, which turn and pair up many rows at once. A single
- * row or column is packed by the kernel for rows and then put in place element by element, because
- * the other half of a pair, and the places beside it, may belong to somebody else.
+ * Whole panels and steps go through the kernels, which transpose and pair up many rows at once. A
+ * single row or column is packed by the kernel for rows and then put in place element by element,
+ * because the other half of a pair, and the places beside it, may belong to another token.
  */
 #include "storage/stored_matrix.h"
 

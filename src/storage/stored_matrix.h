@@ -6,9 +6,9 @@
  *   16 bits  [panels], [terms][pairs][panel_columns]    a word is a pair: rows 2i and 2i + 1
  *
  * panel_columns is P = KERNEL_PANEL, or all columns of an fp32 matrix that lies row-major. The
- * strides say which of panels and terms lies inside the other. What stands between the last row and
- * the end of a whole step is 0 in 16 bits. This file knows where an element is; it allocates nothing
- * and knows nothing of layers, caches or threads.
+ * strides say which of panels and terms lies inside the other. In 16 bits the rows between the last
+ * one and the end of its step are 0. This file knows where an element is. It allocates nothing and
+ * knows nothing of layers, caches or threads.
  */
 #ifndef ATTEND_SRC_STORAGE_STORED_MATRIX_H
 #define ATTEND_SRC_STORAGE_STORED_MATRIX_H
@@ -40,12 +40,12 @@ static inline uint32_t *stored_at(const StoredMatrix *m, size_t row, size_t colu
   return m->words + column / m->panel_columns * m->panel_stride + stored_row_at(m, row);
 }
 
-/* The same as floats, of an fp32 matrix. Its words were never written as anything else. */
+/* The same as floats. The matrix must be fp32. */
 static inline float *stored_floats(const StoredMatrix *m, size_t row, size_t column) {
   return (float *)(void *)stored_at(m, row, column);
 }
 
-/* The same as the kernels read it, of a matrix in 16 bits. */
+/* The same as the kernels read it. The matrix must be in 16 bits. */
 static inline KernelPairs stored_pairs(const StoredMatrix *m, size_t row, size_t column) {
   return (KernelPairs){stored_at(m, row, column), m->terms, m->term_stride, m->panel_stride,
                        m->number};

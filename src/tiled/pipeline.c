@@ -48,7 +48,7 @@ static void sum_panels(const Visit *visit, size_t part) {
   visit_weighted_sum(visit, (Columns){from * KERNEL_PANEL, size_min(to * KERNEL_PANEL, width)});
 }
 
-/* One stage each of up to three visits, in parts that take turns. The products of one visit stay
+/* One stage each of up to three visits, part by part. The products of one visit stay
  * together, because a block of another height needs the AMX tiles configured again. */
 static void advance(const Visit *scores, const Visit *softmax, const Visit *sums) {
   for (size_t part = 0; part < PARTS; part++) {

@@ -66,7 +66,7 @@ static void pack_blocks(const KvHead *head, size_t row, size_t rows, float *pack
   }
 }
 
-/* Whether fp32 queries meet pairs as they lie in the cache. */
+/* Whether fp32 queries are multiplied by the pairs that the cache stores. */
 static bool meets_pairs(const KvHead *head) {
   const Job *const job = head->job;
   return job->tiling->bf16_terms == 0 && head->plan->source->as_stored && job->problem->cache &&

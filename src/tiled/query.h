@@ -4,7 +4,7 @@
 
 #include "tiled/tile.h"
 
-/* Rows of each register block when `rows` rows are cut into as few blocks as possible. The blocks
+/* Rows of each register block when `rows` rows make as few blocks as possible. The blocks
  * are even: a kernel of 6 rows takes 7 rows as 4 and 3, because a block of one row takes as long as
  * one of three. */
 size_t query_block_height(const Job *job, size_t rows);

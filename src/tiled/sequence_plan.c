@@ -11,7 +11,8 @@ static bool heads_fill(size_t heads, size_t threads) {
 }
 
 /* A page is multiplied as it lies where the precision allows it. A cache that does not exist yet is
- * taken to store what the context's precision multiplies. Only bf16 numbers meet bf16 terms. */
+ * taken to store what the context's precision multiplies. Only bf16 numbers are multiplied by bf16
+ * terms. */
 static const KvSource *choose_cached_source(const AttendCache *cache, size_t rows, size_t R,
                                             size_t bf16_terms) {
   if (!cache) return &kv_source_cached;

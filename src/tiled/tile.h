@@ -20,15 +20,16 @@ typedef struct TileRows {
 typedef struct Tile {
   size_t first;                  /* key */
   size_t keys;                   /* of the tile that are below the limit of the sequence */
-  TileRows key_rows, value_rows; /* or these, or the parts below */
+  TileRows key_rows, value_rows; /* set where it is rows; else the parts below are */
   size_t key_part, value_part;   /* keys of a part */
   StoredMatrix key[TILE_PARTS], value[TILE_PARTS];       /* [D, keys] and [keys, Dv] */
   KernelAhead next_key;                                  /* rows of the tile after it */
   enum { FINITE_UNKNOWN, FINITE_YES, FINITE_NO } finite; /* its values, once asked */
 } Tile;
 
-/* Whether the tile is pairs. They meet bf16 terms of queries and weights in `gemm_bf16`, or in the
- * precision fp32 floats in `gemm_mixed`. Pairs of other numbers than bf16 meet only floats. */
+/* Whether the tile is pairs. `gemm_bf16` multiplies them by the bf16 terms of queries and weights;
+ * in precision fp32 `gemm_mixed` multiplies them by floats. Pairs of other numbers than bf16 are
+ * multiplied by floats alone. */
 static inline bool tile_in_pairs(const Tile *tile) {
   return !tile->key_rows.first && tile->value[0].number != KERNEL_FP32;
 }

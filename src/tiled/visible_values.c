@@ -1,4 +1,4 @@
-/* visible_values.c - looks for values that are not finite, and copies tiles without hidden ones. */
+/* visible_values.c - finds values that are not finite, and copies a tile without hidden values. */
 #include "tiled/visible_values.h"
 
 #include <string.h>

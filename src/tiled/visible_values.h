@@ -1,4 +1,4 @@
-/* visible_values.h - hidden values that a weight of 0 does not hide: Inf and NaN. */
+/* visible_values.h - keeps hidden values of Inf and NaN out of sums: 0 * NaN is NaN. */
 #ifndef ATTEND_SRC_TILED_VISIBLE_VALUES_H
 #define ATTEND_SRC_TILED_VISIBLE_VALUES_H
 
