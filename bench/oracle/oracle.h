@@ -142,7 +142,7 @@ void oracle_core_weigh(const OracleCore *core, size_t head, double *scores, size
  *   x [B, tokens, E]   qkv [E, Hq*D + Hk*D + Hk*Dv]   output [Hq*Dv, E]   biases null or as wide
  *   past_key [B, past, Hk, D]   past_value [B, past, Hk, Dv]
  * New token i stands at position past + q_start + i when keys are counted from the first past one.
- * Heads of Q and K of new tokens go through RMSNorm, if there are weights for it, and are turned as
+ * Heads of Q and K of new tokens go through RMSNorm, if there are weights for it, and are rotated as
  * at position past + i. Past keys are taken as they are. In the scoring's bias and mask i counts
  * new tokens and j counts keys from the first past one. */
 typedef struct OracleLayer {

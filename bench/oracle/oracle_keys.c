@@ -1,6 +1,6 @@
 /* oracle_keys.c - the keys of a layer in double precision, for rows that are asked for one by one.
  *
- * RoPE turns every key by its own angle and a norm divides it by its own length, so that neither
+ * RoPE rotates every key by its own angle and a norm divides it by its own length, so that neither
  * can be moved from the keys to the query. The keys that rows see are formed once, in blocks of
  * tokens that read the weights together. They are held against oracle_layer() by the tests.
  */
@@ -75,23 +75,23 @@ bool oracle_layer_keys(const OracleLayer *layer, size_t batch, size_t first, siz
   if (frequencies) oracle_rope_frequencies(&layer->rope, frequencies);
 #pragma omp parallel reduction(&& : complete)
   {
-    long double *const turns = malloc((2 * pairs + 1) * sizeof *turns);
-    complete = frequencies && turns;
+    long double *const rotations = malloc((2 * pairs + 1) * sizeof *rotations);
+    complete = frequencies && rotations;
 #pragma omp for schedule(dynamic, 1)
     for (size_t i = first; i < first + count; i += BLOCK_TOKENS) {
       const size_t tokens = smaller(BLOCK_TOKENS, first + count - i);
       if (!complete) continue;
       project_keys(layer, x + i * layer->width, tokens, keys + i * width);
       for (size_t t = 0; t < tokens; t++) {
-        oracle_rope_rotations(&layer->rope, frequencies, (int64_t)(layer->past + i + t), turns);
+        oracle_rope_rotations(&layer->rope, frequencies, (int64_t)(layer->past + i + t), rotations);
         for (size_t g = 0; g < layer->kv_heads; g++) {
           double *const head = keys + (i + t) * width + g * layer->head_dim;
           norm_head(layer->key_norm, layer->norm_epsilon, layer->head_dim, head);
-          oracle_rope_apply(&layer->rope, turns, head);
+          oracle_rope_apply(&layer->rope, rotations, head);
         }
       }
     }
-    free(turns);
+    free(rotations);
   }
   free(frequencies);
   return complete;

@@ -10,7 +10,7 @@ static long double plain_frequency(const OracleRope *rope, long double base, lon
   return expl(-2.0L * x / (long double)rope->dims * logl(base));
 }
 
-/* Full turns of pair x over the positions of training (Peng et al. 2023, equation 17). */
+/* Full rotations of pair x over the positions of training (Peng et al. 2023, equation 17). */
 static long double rotations(const OracleRope *rope, long double x) {
   return rope->original * plain_frequency(rope, rope->base, x) / TWO_PI;
 }
@@ -103,16 +103,16 @@ void oracle_rope_frequencies(const OracleRope *rope, long double *frequencies) {
 }
 
 void oracle_rope_rotations(const OracleRope *rope, const long double *frequencies, int64_t position,
-                           long double *turns) {
+                           long double *rotations) {
   const long double attention = oracle_rope_attention(rope);
   for (size_t k = 0; k < rope->dims / 2; k++) {
     const long double angle = (long double)position * frequencies[k];
-    turns[2 * k] = attention * cosl(angle);
-    turns[2 * k + 1] = attention * sinl(angle);
+    rotations[2 * k] = attention * cosl(angle);
+    rotations[2 * k + 1] = attention * sinl(angle);
   }
 }
 
-void oracle_rope_apply(const OracleRope *rope, const long double *turns, double *head) {
+void oracle_rope_apply(const OracleRope *rope, const long double *rotations, double *head) {
   for (size_t k = 0; k < rope->dims / 2; k++)
-    rotate_pair(rope, k, turns[2 * k], turns[2 * k + 1], head);
+    rotate_pair(rope, k, rotations[2 * k], rotations[2 * k + 1], head);
 }

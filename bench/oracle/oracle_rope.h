@@ -36,14 +36,14 @@ long double oracle_rope_frequency(const OracleRope *rope, size_t k);
 /* The factor of cosines and sines. */
 long double oracle_rope_attention(const OracleRope *rope);
 
-/* Turns a head in place. */
+/* Rotates a head in place. */
 void oracle_rope_rotate(const OracleRope *rope, int64_t position, double *head);
 
 /* The same for many heads of many positions. First the frequencies of all pairs [dims / 2], then
- * the cosine and sine of each pair at a position, turns [dims], then the heads. */
+ * the cosine and sine of each pair at a position, rotations [dims], then the heads. */
 void oracle_rope_frequencies(const OracleRope *rope, long double *frequencies);
 void oracle_rope_rotations(const OracleRope *rope, const long double *frequencies, int64_t position,
-                           long double *turns);
-void oracle_rope_apply(const OracleRope *rope, const long double *turns, double *head);
+                           long double *rotations);
+void oracle_rope_apply(const OracleRope *rope, const long double *rotations, double *head);
 
 #endif

@@ -35,10 +35,10 @@ typedef struct Sample {
   OracleCore core;
   size_t batch, token;
   size_t begin, end;
-  size_t past;              /* how many of them are past */
-  const float *x;           /* of the first new one of them */
-  const double *keys;       /* likewise, [Hk, D] a token; null: there is neither norm nor RoPE */
-  const long double *turns; /* cosines and sines of the row's position */
+  size_t past;        /* how many of them are past */
+  const float *x;     /* of the first new one of them */
+  const double *keys; /* likewise, [Hk, D] a token; null: there is neither norm nor RoPE */
+  const long double *rotations; /* cosines and sines of the row's position */
   double scale;
 } Sample;
 
@@ -84,7 +84,7 @@ static void fill_query(const Sample *sample, size_t head, double *query) {
   project(x, layer->width, layer->qkv + head * dim, fused_columns(layer), dim,
           bias ? bias + head * dim : NULL, query);
   norm_head(layer->query_norm, layer->norm_epsilon, dim, query);
-  oracle_rope_apply(&layer->rope, sample->turns, query);
+  oracle_rope_apply(&layer->rope, sample->rotations, query);
 }
 
 /* The scores of past keys, and of new ones where they are formed; else the image W_k q, and q . b_k
@@ -207,14 +207,14 @@ static void sample_heads(const Sample *sample, size_t first, size_t heads, const
                 context + (first + k) * layer->value_dim);
 }
 
-/* The row's place, and its cosines and sines in turns, which has room for 2 dims. */
+/* The row's place, and its cosines and sines in rotations, which has room for 2 dims. */
 static Sample open_sample(const OracleLayer *layer, size_t batch, size_t token, const double *keys,
-                          long double *turns) {
+                          long double *rotations) {
   Sample sample = {.layer = layer,
                    .core = scoring_core(layer),
                    .batch = batch,
                    .token = token,
-                   .turns = turns,
+                   .rotations = rotations,
                    .scale = scale_or_default(layer->scale, layer->head_dim)};
   oracle_layer_range(layer, token, &sample.begin, &sample.end);
   const size_t past_end = smaller(sample.end, layer->past);
@@ -222,19 +222,19 @@ static Sample open_sample(const OracleLayer *layer, size_t batch, size_t token, 
   const size_t at = sample.begin + sample.past, first = at > layer->past ? at - layer->past : 0;
   sample.x = layer->x + (batch * layer->tokens + first) * layer->width;
   if (keys) sample.keys = keys + first * layer->kv_heads * layer->head_dim;
-  long double *const frequencies = turns + layer->rope.dims;
+  long double *const frequencies = rotations + layer->rope.dims;
   oracle_rope_frequencies(&layer->rope, frequencies);
-  oracle_rope_rotations(&layer->rope, frequencies, (int64_t)(layer->past + token), turns);
+  oracle_rope_rotations(&layer->rope, frequencies, (int64_t)(layer->past + token), rotations);
   return sample;
 }
 
 bool oracle_layer_row(const OracleLayer *layer, size_t batch, size_t token, const double *keys,
                       double *y) {
-  long double *const turns = malloc((2 * layer->rope.dims + 1) * sizeof *turns);
+  long double *const rotations = malloc((2 * layer->rope.dims + 1) * sizeof *rotations);
   double *const context = calloc(layer->query_heads * layer->value_dim, sizeof *context);
-  bool complete = turns && context;
+  bool complete = rotations && context;
   if (complete) {
-    const Sample sample = open_sample(layer, batch, token, keys, turns);
+    const Sample sample = open_sample(layer, batch, token, keys, rotations);
 #pragma omp parallel reduction(&& : complete)
     {
       Block block;
@@ -250,7 +250,7 @@ bool oracle_layer_row(const OracleLayer *layer, size_t batch, size_t token, cons
         project_output(layer, context, first, smaller(BLOCK_COLUMNS, layer->width - first), y);
     }
   }
-  free(turns);
+  free(rotations);
   free(context);
   return complete;
 }

@@ -252,7 +252,8 @@ static const FileCase configs[] = {
     {LLAMA SIZES ", \"rope_theta\": 7, \"rope_parameters\": {\"rope_theta\": 8}}",
      "field \"rope_parameters.rope_theta\" is 8; the same as \"rope_theta\" (7) is expected"},
     {LLAMA SIZES ", \"partial_rotary_factor\": 0.3}",
-     "RoPE turns 19 of the 64 dimensions of a head (\"partial_rotary_factor\" 0.3); an even number "
+     "RoPE rotates 19 of the 64 dimensions of a head (\"partial_rotary_factor\" 0.3); an even "
+     "number "
      "from 2 on is expected"},
     {"{\"model_type\": \"mistral\", " SIZES ", \"layer_types\": [\"full_attention\"]}",
      "field \"layer_types\" has a length of 1; that of \"num_hidden_layers\" (24) is expected"},

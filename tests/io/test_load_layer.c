@@ -260,7 +260,7 @@ static void a_tensor_of_another_shape_is_named(void **state) {
   attend_close(&context);
 }
 
-/* The names of GPT-2 with the config of a model that turns its heads: a model that does not
+/* The names of GPT-2 with the config of a model that rotates its heads: a model that does not
  * exist. */
 static void names_and_model_must_agree(void **state) {
   char folder[SCRATCH_PATH_SIZE];

@@ -103,7 +103,7 @@ block_matrix_at_a_models_width() {
 
 model_on_random_data() {
   explains --model qwen2.5-0.5b --tokens 50 --head 3 &&
-    out_has 'N = 50, E = 896, Hq = 14, Hk = 2, D = 64' && out_has 'query  Q_3: columns 192 to 255 of X W_q \+ b_q, turned by RoPE.*\[50 × 64\]$' &&
+    out_has 'N = 50, E = 896, Hq = 14, Hk = 2, D = 64' && out_has 'query  Q_3: columns 192 to 255 of X W_q \+ b_q, rotated by RoPE.*\[50 × 64\]$' &&
     out_has 'key  K_0: columns 0 to 63 of X W_k' && out_has 'weights  A_3: .*\[50 × 50\]$' &&
     out_has '^     row 0     0: 1.0000$' && out_has '1225 of 2500 elements -inf' &&
     out_has 'concat .*\[50 × 896\]$' && ! grep -q 'A_0' "$out" || return

@@ -54,10 +54,10 @@ static const float *halve_heads(Copy *copy, const float *from, size_t rows, size
 }
 
 /* The next kind of weight, [layers, rows, columns] of the checkpoint. */
-static void add_kind(Copy *copy, size_t rows, size_t columns, const char *part, bool turned) {
+static void add_kind(Copy *copy, size_t rows, size_t columns, const char *part, bool rotated) {
   const size_t size = (rows > 0 ? rows : 1) * columns;
   for (size_t layer = 0; layer < copy->sizes.layers; layer++, copy->at += size) {
-    const float *const data = turned ? halve_heads(copy, copy->at, rows, columns) : copy->at;
+    const float *const data = rotated ? halve_heads(copy, copy->at, rows, columns) : copy->at;
     add(copy, data, rows, columns, part, layer, ".weight");
   }
 }

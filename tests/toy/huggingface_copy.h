@@ -7,8 +7,8 @@
 #include "tests/toy/oracle_transformer.h"
 
 /* Writes config.json and model.safetensors into the directory: the same model, of the family qwen2
- * with these biases, or llama where they are null. Hugging Face turns d with d + D/2 where llama2.c
- * turns neighbours, so the rows of W_q and W_k stand in another order. Trusts the checkpoint; false
+ * with these biases, or llama where they are null. Hugging Face rotates d with d + D/2 where llama2.c
+ * rotates neighbours, so the rows of W_q and W_k stand in another order. Trusts the checkpoint; false
  * if something cannot be read or written. */
 bool copy_to_huggingface(const char *checkpoint, const OracleBiases *biases, const char *directory);
 

@@ -164,7 +164,7 @@ static void rms_norm(const OracleTransformer *o, const float *weight, const doub
   for (size_t i = 0; i < o->dim; i++) y[i] = rounded(o, rounded(o, x[i] / root) * weight[i]);
 }
 
-/* Turns neighbours 2k and 2k + 1 of every head by position * 10000^(-2k / head). */
+/* Rotates neighbours 2k and 2k + 1 of every head by position * 10000^(-2k / head). */
 static void rotate(const OracleTransformer *o, double *heads, size_t count) {
   for (size_t i = 0; i < count; i += 2) {
     const double k = (double)(i % o->head);

@@ -74,9 +74,9 @@ static void check_band(const char *name, size_t head_dim, size_t kept, size_t st
 
 static void bands_begin_and_end_where_worked_out_by_hand(void **state) {
   (void)state;
-  check_band("llama-3.1", 128, 28, 35); /* 4 turns at 28.2, 1 at 34.98 */
-  check_band("qwen2.5", 128, 23, 40);   /* 32 turns at 23.6, 1 at 39.7, rounded outwards */
-  check_band("gpt-oss", 64, 8, 18);     /* 32 turns at 8.093, 1 at 17.398, as they are */
+  check_band("llama-3.1", 128, 28, 35); /* 4 rotations at 28.2, 1 at 34.98 */
+  check_band("qwen2.5", 128, 23, 40);   /* 32 rotations at 23.6, 1 at 39.7, rounded outwards */
+  check_band("gpt-oss", 64, 8, 18);     /* 32 rotations at 8.093, 1 at 17.398, as they are */
 }
 
 /* NTK-aware scaling leaves the fastest pair and stretches the slowest by the factor. */
@@ -134,15 +134,15 @@ static void heads_rotate_in_pairs(void **state) {
   RopeModel model;
   for (size_t m = 0; rope_model(m, &model); m++) {
     double frequencies[MAX_DIM / 2];
-    float scratch[MAX_DIM], head[MAX_DIM], turned[MAX_DIM];
+    float scratch[MAX_DIM], head[MAX_DIM], rotated[MAX_DIM];
     const Rope rope = rope_open(&model.rope, model.head_dim, frequencies);
     const OracleRope oracle = oracle_of_rope(&model.rope, model.head_dim);
     for (size_t p = 0; p < COUNT_OF(positions); p++) {
       double expected[MAX_DIM];
       fill_random(100 * m + p, 2.0f, head, model.head_dim);
       for (size_t d = 0; d < model.head_dim; d++) expected[d] = (double)head[d];
-      memcpy(turned, head, sizeof head);
-      rope_rotate(&rope, rope_row(&rope, positions[p], scratch), turned);
+      memcpy(rotated, head, sizeof head);
+      rope_rotate(&rope, rope_row(&rope, positions[p], scratch), rotated);
       oracle_rope_rotate(&oracle, positions[p], expected);
       /* Cosine and sine are at most the attention factor, and frequencies at most 1. */
       const double size = rope.attention_factor;
@@ -151,9 +151,9 @@ static void heads_rotate_in_pairs(void **state) {
         const size_t other = partner(&rope, d);
         const double sum = fabs((double)head[d]) + fabs((double)head[other]);
         const double allowed = other == d ? 0.0 : size * sum * (3.0 * FLOAT_ERROR + angle_error);
-        if (!(fabs((double)turned[d] - expected[d]) <= allowed))
+        if (!(fabs((double)rotated[d] - expected[d]) <= allowed))
           fail_msg("%s: element %zu at position %lld is %.9g, expected %.12g (from %.9g)",
-                   model.name, d, (long long)positions[p], (double)turned[d], expected[d],
+                   model.name, d, (long long)positions[p], (double)rotated[d], expected[d],
                    (double)head[d]);
       }
     }

@@ -175,11 +175,11 @@ static Caption caption_of_chunk(const Lesson *p, size_t part, size_t head) {
     snprintf(columns, sizeof columns, "columns %zu to %zu of ", first, first + each - 1);
   }
   const bool normed = p->query_norm.data != NULL && part < 2;
-  const bool turned = p->of_model && p->model.rope.pairing != ATTEND_ROPE_NONE && part < 2;
+  const bool rotated = p->of_model && p->model.rope.pairing != ATTEND_ROPE_NONE && part < 2;
   Caption caption;
   snprintf(caption.text, sizeof caption.text, "%s%s%s%s", columns, source,
            normed ? ", each row through RMSNorm" : "",
-           turned ? ", turned by RoPE to its position" : "");
+           rotated ? ", rotated by RoPE to its position" : "");
   return caption;
 }
 

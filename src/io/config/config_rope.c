@@ -68,20 +68,20 @@ static AttendStatus read_shared(const ConfigObject *config, const ConfigObject *
   return ATTEND_OK;
 }
 
-/* Pairs need an even number of dimensions: of the whole head, or of the part that is turned. */
+/* Pairs need an even number of dimensions: of the whole head, or of the part that is rotated. */
 static AttendStatus read_dims(const ConfigObject *config, const ConfigObject *settings,
                               size_t head_dim, size_t *dims) {
   double part = 1;
   const AttendStatus status = read_shared(config, settings, "partial_rotary_factor", &share, &part);
   if (status != ATTEND_OK) return status;
-  const size_t turned = (size_t)((double)head_dim * part);
-  if (turned < 2 || turned % 2 != 0) {
+  const size_t rotated = (size_t)((double)head_dim * part);
+  if (rotated < 2 || rotated % 2 != 0) {
     return fault_set(config->fault, ATTEND_STATUS_FILE_INVALID,
-                     "RoPE turns %zu of the %zu dimensions of a head (\"partial_rotary_factor\" "
+                     "RoPE rotates %zu of the %zu dimensions of a head (\"partial_rotary_factor\" "
                      "%g); an even number from 2 on is expected",
-                     turned, head_dim, part);
+                     rotated, head_dim, part);
   }
-  *dims = turned == head_dim ? 0 : turned;
+  *dims = rotated == head_dim ? 0 : rotated;
   return ATTEND_OK;
 }
 
