@@ -90,9 +90,8 @@ AttendStatus json_read_file(const char *path, size_t limit, const char *name, js
                             Fault *fault) {
   char *text = NULL;
   size_t length = 0;
-  AttendStatus status = read_whole(path, limit, name, &text, &length, fault);
-  if (status != ATTEND_OK) return status;
-  status = json_parse_object("the file", text, length, root, fault);
+  if (read_whole(path, limit, name, &text, &length, fault)) return fault->status;
+  const AttendStatus status = json_parse_object("the file", text, length, root, fault);
   free(text);
   return status;
 }

@@ -1,4 +1,4 @@
-/* widen.c - a run of numbers to fp32. Owns the loop over one buffer; widen.h has the arithmetic. */
+/* widen.c - converts a buffer of numbers to fp32. half_float.h has the arithmetic of one number. */
 #include "io/widen.h"
 
 static void widen_halves(const char *from, size_t count, float (*one)(uint16_t), float *to) {

@@ -1,7 +1,7 @@
-/* widen.h - floats of other widths, as they stand in files, to fp32.
+/* widen.h - converts the numbers of files to fp32.
  *
- * Files hold them little-endian, as does every machine that this library is built for. f2 and bf16
- * are converted exactly (half_float.h). f8 is rounded.
+ * Files are little-endian, as is every machine that this library is built for. f2 and bf16 become
+ * fp32 exactly (half_float.h); f8 is rounded.
  */
 #ifndef ATTEND_SRC_IO_WIDEN_H
 #define ATTEND_SRC_IO_WIDEN_H
@@ -12,14 +12,14 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers in files are little-endian");
 
-/* Kinds of numbers, and the bytes of one. */
+/* Kinds of numbers in files. */
 typedef enum NumberKind { NUMBER_F32, NUMBER_F16, NUMBER_BF16, NUMBER_F64 } NumberKind;
 
 static inline size_t widen_bytes(NumberKind kind) {
   return kind == NUMBER_F64 ? 8 : kind == NUMBER_F32 ? 4 : 2;
 }
 
-/* to[i] = number i of those bytes, for count of them, wherever they begin. */
+/* Converts count numbers. `from` may have any alignment. */
 void widen_numbers(NumberKind kind, const void *from, size_t count, float *to);
 
 #endif

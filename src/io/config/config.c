@@ -1,13 +1,12 @@
-/* config.c - a model's attention layers from a Hugging Face config.json.
+/* config.c - reads a model's attention layers from a Hugging Face config.json.
  *
- * Owns the table of families: how each spells its fields, and what its own code does where the
- * file says nothing. Reads the sizes, the biases and what is done to the scores; RoPE and the
- * windows are in config_rope.c and config_layers.c. A model is copied out only once every field
- * has passed; until then the caller's struct is not touched.
+ * Owns the table of families: how each spells its fields, and which defaults its own code has.
+ * Reads the sizes, the biases, the scale and the softcap; config_rope.c reads RoPE, config_layers.c
+ * the windows. The caller's struct is filled after every field has passed, and not touched before.
  *
- * Refuses whatever would have to be guessed: unknown families, fields of the wrong type, keys
- * given twice, sizes that contradict each other; and what no AttendModel can say. Fields that do
- * not reach the attention layers are left alone.
+ * Refuses to guess: unknown families, fields of the wrong type, keys given twice, sizes that
+ * contradict each other, and settings that an AttendModel cannot express. Ignores fields that do
+ * not concern the attention layers.
  */
 #include "io/config/config.h"
 
@@ -20,7 +19,7 @@
 
 #include "io/config/config_parts.h"
 
-/* Published files are a few KiB; the limit keeps a wrong file name (weights, say) out of memory. */
+/* Published files have a few KiB. The limit keeps us from reading a file of weights by mistake. */
 #define MAX_FILE_BYTES ((size_t)16 * 1024 * 1024)
 
 #define USUAL_FIELDS                                                                               \
@@ -41,7 +40,7 @@ static const ConfigFamily families[] = {
      .window_rule = CONFIG_WINDOW_ON_LATE,
      .default_window = 4096,
      .fixed = {{"use_mrope", false}}},
-    /* Qwen3Config fills in 128, also where width / query_heads is another number. */
+    /* Qwen3Config fills in 128, even if width / query_heads is another number. */
     {.model_type = "qwen3",
      USUAL_FIELDS,
      .default_head_dim = 128,
@@ -100,8 +99,8 @@ static AttendStatus read_family(const ConfigObject *config, const ConfigFamily *
   return config_refuse_field(config, "model_type", model_type, expected);
 }
 
-/* A null means as many as query heads, as it does in the models' own code; a field that is left out
- * may mean another number. */
+/* In the models' own code a null means as many as query heads. A missing field may mean another
+ * number. */
 static AttendStatus read_kv_heads(const ConfigObject *config, const ConfigFamily *family,
                                   AttendLayerShape *shape) {
   shape->kv_heads = shape->query_heads;
@@ -109,9 +108,9 @@ static AttendStatus read_kv_heads(const ConfigObject *config, const ConfigFamily
   const json_t *const stated = json_object_get(config->json, family->kv_heads);
   if (stated == NULL && family->default_kv_heads > 0) shape->kv_heads = family->default_kv_heads;
   if (stated != NULL && !json_is_null(stated)) {
-    const AttendStatus status =
-        config_read_size(config, family->kv_heads, 1, CONFIG_MAX_SIZE, &shape->kv_heads);
-    if (status != ATTEND_OK) return status;
+    if (config_read_size(config, family->kv_heads, 1, CONFIG_MAX_SIZE, &shape->kv_heads)) {
+      return config->fault->status;
+    }
   }
   if (shape->query_heads % shape->kv_heads != 0) {
     return fault_set(config->fault, ATTEND_STATUS_BAD_HEADS,
@@ -188,7 +187,7 @@ static AttendStatus read_norm(const ConfigObject *config, const ConfigFamily *fa
   return status;
 }
 
-/* A null switches the softcap off; a scalar must be a number. */
+/* A null switches the softcap off. The scalar must be a number. */
 static AttendStatus read_scores(const ConfigObject *config, const ConfigFamily *family,
                                 AttendModel *model) {
   static const ConfigRange range = {FLT_MIN, FLT_MAX, "a number above 0 that fits fp32"};
@@ -196,16 +195,16 @@ static AttendStatus read_scores(const ConfigObject *config, const ConfigFamily *
   if (family->default_softcap > 0 &&
       !json_is_null(json_object_get(config->json, "attn_logit_softcapping"))) {
     double softcap = family->default_softcap;
-    const AttendStatus status =
-        config_read_optional_number(config, "attn_logit_softcapping", &range, &softcap);
-    if (status != ATTEND_OK) return status;
+    if (config_read_optional_number(config, "attn_logit_softcapping", &range, &softcap)) {
+      return config->fault->status;
+    }
     model->softcap = (float)softcap;
   }
   if (family->default_query_scalar > 0) {
     double scalar = family->default_query_scalar;
-    const AttendStatus status =
-        config_read_optional_number(config, "query_pre_attn_scalar", &range, &scalar);
-    if (status != ATTEND_OK) return status;
+    if (config_read_optional_number(config, "query_pre_attn_scalar", &range, &scalar)) {
+      return config->fault->status;
+    }
     model->scale = (float)(1 / sqrt(scalar));
   }
   return ATTEND_OK;
@@ -216,8 +215,7 @@ static AttendStatus check_fixed(const ConfigObject *config, const ConfigFamily *
     const char *const field = family->fixed[i].field;
     const bool only = family->fixed[i].only;
     bool stated = only;
-    const AttendStatus status = config_read_optional_flag(config, field, &stated);
-    if (status != ATTEND_OK) return status;
+    if (config_read_optional_flag(config, field, &stated)) return config->fault->status;
     if (stated != only) {
       return config_refuse_field(config, field, config_find(config, field),
                                  only ? "true" : "false");
@@ -226,7 +224,7 @@ static AttendStatus check_fixed(const ConfigObject *config, const ConfigFamily *
   return ATTEND_OK;
 }
 
-/* A name goes into tables and reports: one that is empty, too long or breaks a line is none. */
+/* Names go into tables and reports, so they must not be empty, too long or break a line. */
 static bool name_fits(const char *name) {
   const size_t length = strnlen(name, ATTEND_NAME_SIZE);
   for (size_t i = 0; i < length; i++) {

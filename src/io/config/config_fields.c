@@ -1,9 +1,8 @@
-/* config_fields.c - one field of a config.json: found, read, or refused in one sentence.
+/* config_fields.c - finds, reads or refuses one field of a config.json.
  *
- * A value is taken only if it has the type and the range asked for; nothing is rounded or
- * converted, except that an integer may stand where a number is asked for. The sentence of a
- * refusal names the file, the field with the object it stands in, what was found, and what is
- * expected.
+ * A value must have the type and the range that the caller asks for. We round and convert nothing,
+ * except that an integer is also a number. The sentence of a refusal names the file, the field and
+ * its object, the value found, and the value expected.
  */
 #include "io/config/config_parts.h"
 

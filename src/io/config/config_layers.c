@@ -1,8 +1,7 @@
-/* config_layers.c - the sliding window of a config.json, and which layers have it.
+/* config_layers.c - reads the sliding window of a config.json, and which layers have it.
  *
- * A list in "layer_types" counts before the rule by which the family's own code spreads its
- * window. A model that is left without a sliding layer has no window either, so that the two never
- * disagree.
+ * A list in "layer_types" takes precedence over the rule of the family's own code. A model without
+ * a sliding layer gets no window, so that the two never disagree.
  */
 #include "io/config/config_parts.h"
 
@@ -16,8 +15,8 @@ static void set_sliding(AttendModel *model, size_t layer) {
   model->sliding[layer / 64] |= UINT64_C(1) << (layer % 64);
 }
 
-/* The window that is in use, 0 if none is. A null in the file switches it off; a field that is left
- * out has the family's own. */
+/* Reads the window, 0 if there is none. A null in the file switches it off; if the field is
+ * missing, the family's default holds. */
 static AttendStatus read_window(const ConfigObject *config, const ConfigFamily *family,
                                 size_t *window) {
   *window = 0;

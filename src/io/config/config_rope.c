@@ -1,10 +1,11 @@
-/* config_rope.c - RoPE from a config.json.
+/* config_rope.c - reads RoPE from a config.json.
  *
- * Two generations of files are read: "rope_theta" beside a "rope_scaling" object, and a
- * "rope_parameters" object that holds the base too. What the object leaves out is as the models'
- * own code fills it in. Types whose frequencies depend on how long the sequence has become
- * ("dynamic", "longrope") are refused by name, as are types that are not known: a layer with the
- * wrong RoPE computes something that merely looks right.
+ * There are two generations of files: "rope_theta" beside a "rope_scaling" object, and a
+ * "rope_parameters" object that holds the base too. Missing fields get the defaults of the models'
+ * own code.
+ *
+ * Refuses types whose frequencies depend on the length of the sequence ("dynamic", "longrope"), and
+ * types that it does not know: with the wrong RoPE a layer's results merely look right.
  */
 #include "io/config/config_parts.h"
 
@@ -18,7 +19,7 @@ static const ConfigRange from_zero = {0, DBL_MAX, "a number of at least 0"};
 static const ConfigRange from_one = {1, DBL_MAX, "a number of at least 1"};
 static const ConfigRange share = {DBL_MIN, 1, "a number above 0 and at most 1"};
 
-/* The object that says how RoPE is done; its json is null where the file has none. */
+/* Finds the object with the settings of RoPE. Its json is null if the file has none. */
 static AttendStatus find_settings(const ConfigObject *config, ConfigObject *settings) {
   static const char *const spellings[] = {"rope_scaling", "rope_parameters"};
   *settings = (ConfigObject){.fault = config->fault};
@@ -51,7 +52,7 @@ static AttendStatus refuse_several(const ConfigObject *settings) {
   return ATTEND_OK;
 }
 
-/* A number that may stand in the file, in the settings, or in both if they agree. */
+/* Reads a number that may stand in the file, in the settings, or in both if they agree. */
 static AttendStatus read_shared(const ConfigObject *config, const ConfigObject *settings,
                                 const char *field, const ConfigRange *range, double *number) {
   AttendStatus status = config_read_optional_number(config, field, range, number);
@@ -68,12 +69,14 @@ static AttendStatus read_shared(const ConfigObject *config, const ConfigObject *
   return ATTEND_OK;
 }
 
-/* Pairs need an even number of dimensions: of the whole head, or of the part that is rotated. */
+/* RoPE rotates pairs, so the part of the head that it rotates must have an even number of
+ * dimensions. */
 static AttendStatus read_dims(const ConfigObject *config, const ConfigObject *settings,
                               size_t head_dim, size_t *dims) {
   double part = 1;
-  const AttendStatus status = read_shared(config, settings, "partial_rotary_factor", &share, &part);
-  if (status != ATTEND_OK) return status;
+  if (read_shared(config, settings, "partial_rotary_factor", &share, &part)) {
+    return settings->fault->status;
+  }
   const size_t rotated = (size_t)((double)head_dim * part);
   if (rotated < 2 || rotated % 2 != 0) {
     return fault_set(config->fault, ATTEND_STATUS_FILE_INVALID,
@@ -91,7 +94,7 @@ static AttendStatus read_linear(const ConfigObject *config, const ConfigObject *
   return config_read_number(settings, "factor", &from_one, &rope->factor);
 }
 
-/* The models' own code takes a 0 for left out here. */
+/* In the models' own code a 0 counts as missing here. */
 static AttendStatus read_beta(const ConfigObject *settings, const char *field, double *beta) {
   double stated = 0;
   const AttendStatus status = config_read_optional_number(settings, field, &from_zero, &stated);
@@ -99,8 +102,8 @@ static AttendStatus read_beta(const ConfigObject *settings, const char *field, d
   return status;
 }
 
-/* "mscale" and "mscale_all_dim" together give the factor by which cos and sin grow, where the file
- * does not state that factor itself. Either alone says nothing. */
+/* cos and sin are multiplied by "attention_factor". If it is missing, "mscale" and "mscale_all_dim"
+ * give it together; one of them alone has no effect. */
 static AttendStatus read_attention_factor(const ConfigObject *settings, AttendRope *rope) {
   double own = 0, all = 0;
   AttendStatus status = config_read_optional_number(settings, "mscale", &from_zero, &own);
@@ -162,9 +165,9 @@ static AttendStatus read_llama3(const ConfigObject *config, const ConfigObject *
       {"high_freq_factor", &above_zero, &rope->high_frequency_factor},
   };
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-    const AttendStatus status =
-        config_read_number(settings, fields[i].field, fields[i].range, fields[i].number);
-    if (status != ATTEND_OK) return status;
+    if (config_read_number(settings, fields[i].field, fields[i].range, fields[i].number)) {
+      return settings->fault->status;
+    }
   }
   if (rope->high_frequency_factor <= rope->low_frequency_factor) {
     return fault_set(settings->fault, ATTEND_STATUS_FILE_INVALID,
@@ -175,8 +178,8 @@ static AttendStatus read_llama3(const ConfigObject *config, const ConfigObject *
   return ATTEND_OK;
 }
 
-/* Reads the type, by either spelling, and what belongs to it. Settings that hold a base and no
- * factor need no type. */
+/* Reads the type, which has two spellings, and its settings. A base without a factor needs no
+ * type. */
 static AttendStatus read_scaling(const ConfigObject *config, const ConfigObject *settings,
                                  AttendRope *rope) {
   static const struct {

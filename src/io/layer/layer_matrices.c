@@ -1,9 +1,9 @@
-/* layer_matrices.c - the matrices of a layer from its tensors into packed weights, block by block.
+/* layer_matrices.c - packs a layer's matrices from its tensors, some rows at a time.
  *
- * W_qkv and W_o are never in memory as floats: a block of rows of their tensors is read, widened
- * and packed, and the next one takes its place. A block is whole panels of columns where the
- * tensors are [out, in], and whole steps of inputs where they are [in, out]; of W_qkv it may hold
- * rows of several tensors.
+ * W_qkv and W_o are never whole in memory as floats: we read some rows of their tensors, widen and
+ * pack them, and read the next ones into the same buffer. If the tensors are [out, in], these rows
+ * are whole panels of columns; if they are [in, out], whole steps of inputs. For W_qkv the buffer
+ * may hold rows of several tensors.
  */
 #include "io/layer/layer_matrices.h"
 
@@ -12,10 +12,10 @@
 #include "io/safetensors/tensor_parts.h"
 #include "size.h"
 
-/* Floats of a block, where a panel of columns is not longer. */
-#define BLOCK_FLOATS ((size_t)1 << 19)
+/* Floats of the buffer. It is larger if a single panel of columns is. */
+#define BUFFER_FLOATS ((size_t)1 << 19)
 
-/* One of the two matrices that are packed, and the tensors that it is made of. */
+/* One of the two packed matrices and the tensors that make it up. */
 typedef struct Matrix {
   const Linear *linear;
   LayerRole roles[3];
@@ -26,11 +26,11 @@ typedef struct Reading {
   AttendContext *context;
   const AttendTensorFile *file;
   const LayerTensors *tensors;
-  float *block;
+  float *buffer;
   Fault *fault;
 } Reading;
 
-/* Floats of a row of the tensors, and rows of the matrix, which go through a block. */
+/* Floats in a row of the tensors. */
 static size_t row_floats(const LayerTensors *tensors, const Linear *linear) {
   return tensors->orientation == ATTEND_OUT_IN ? linear->in : linear->out;
 }
@@ -39,8 +39,8 @@ static size_t row_count(const LayerTensors *tensors, const Linear *linear) {
   return tensors->orientation == ATTEND_OUT_IN ? linear->out : linear->in;
 }
 
-static size_t block_rows(const LayerTensors *tensors, const Linear *linear) {
-  const size_t rows = BLOCK_FLOATS / row_floats(tensors, linear) / KERNEL_PANEL * KERNEL_PANEL;
+static size_t buffer_rows(const LayerTensors *tensors, const Linear *linear) {
+  const size_t rows = BUFFER_FLOATS / row_floats(tensors, linear) / KERNEL_PANEL * KERNEL_PANEL;
   return size_min(size_max(rows, KERNEL_PANEL), row_count(tensors, linear));
 }
 
@@ -50,7 +50,7 @@ static AttendStatus read_rows(const Reading *r, LayerRole role, size_t first, si
                            to, r->fault);
 }
 
-/* Columns first .. first + count of the matrix: rows of the tensors that have them. */
+/* Packs columns first .. first + count of the matrix, which are rows of the tensors. */
 static AttendStatus pack_columns(const Reading *r, const Matrix *matrix, size_t first,
                                  size_t count) {
   const size_t in = matrix->linear->in;
@@ -61,7 +61,7 @@ static AttendStatus pack_columns(const Reading *r, const Matrix *matrix, size_t 
     const size_t columns = r->tensors->counts[matrix->roles[k]] / in;
     const size_t from = size_max(first, start), to = size_min(first + count, start + columns);
     if (from < to) {
-      float *const rows = r->block + (from - first) * in;
+      float *const rows = r->buffer + (from - first) * in;
       const AttendStatus status = read_rows(r, matrix->roles[k], from - start, to - from, in, rows);
       if (status != ATTEND_OK) return status;
       parts[source.count++] = (LinearPart){rows, NULL, to - from, from};
@@ -72,7 +72,8 @@ static AttendStatus pack_columns(const Reading *r, const Matrix *matrix, size_t 
   return ATTEND_OK;
 }
 
-/* Inputs first .. first + count: rows of every tensor, one tensor's after the other's. */
+/* Packs inputs first .. first + count, which are rows of every tensor, one tensor after the
+ * other. */
 static AttendStatus pack_inputs(const Reading *r, const Matrix *matrix, size_t first,
                                 size_t count) {
   LinearPart parts[3];
@@ -80,7 +81,7 @@ static AttendStatus pack_inputs(const Reading *r, const Matrix *matrix, size_t f
   size_t start = 0;
   for (size_t k = 0; k < matrix->count; k++) {
     const size_t columns = r->tensors->counts[matrix->roles[k]] / matrix->linear->in;
-    float *const rows = r->block + count * start;
+    float *const rows = r->buffer + count * start;
     const AttendStatus status = read_rows(r, matrix->roles[k], first, count, columns, rows);
     if (status != ATTEND_OK) return status;
     parts[k] = (LinearPart){rows, NULL, columns, start};
@@ -91,7 +92,7 @@ static AttendStatus pack_inputs(const Reading *r, const Matrix *matrix, size_t f
 }
 
 static AttendStatus pack_matrix(const Reading *r, const Matrix *matrix) {
-  const size_t step = block_rows(r->tensors, matrix->linear);
+  const size_t step = buffer_rows(r->tensors, matrix->linear);
   const size_t rows = row_count(r->tensors, matrix->linear);
   AttendStatus status = ATTEND_OK;
   for (size_t first = 0; first < rows && status == ATTEND_OK; first += step) {
@@ -102,8 +103,8 @@ static AttendStatus pack_matrix(const Reading *r, const Matrix *matrix) {
   return status;
 }
 
-static size_t block_floats(const LayerTensors *tensors, const Linear *linear) {
-  return block_rows(tensors, linear) * row_floats(tensors, linear);
+static size_t buffer_floats(const LayerTensors *tensors, const Linear *linear) {
+  return buffer_rows(tensors, linear) * row_floats(tensors, linear);
 }
 
 AttendStatus layer_read_matrices(AttendContext *context, const AttendTensorFile *file,
@@ -113,15 +114,15 @@ AttendStatus layer_read_matrices(AttendContext *context, const AttendTensorFile 
   const Matrix fused = {linears[0], {LAYER_QKV}, 1};
   const Matrix apart = {linears[0], {LAYER_QUERY, LAYER_KEY, LAYER_VALUE}, 3};
   const Matrix output = {linears[1], {LAYER_OUTPUT}, 1};
-  const size_t bytes = sizeof(float) * size_max(block_floats(tensors, linears[0]),
-                                                block_floats(tensors, linears[1]));
+  const size_t bytes = sizeof(float) * size_max(buffer_floats(tensors, linears[0]),
+                                                buffer_floats(tensors, linears[1]));
   const Reading reading = {context, file, tensors, malloc(bytes), fault};
-  if (reading.block == NULL) {
+  if (reading.buffer == NULL) {
     return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY,
                      "%zu bytes for a block of weights could not be allocated", bytes);
   }
   AttendStatus status = pack_matrix(&reading, tensors->roles[LAYER_QKV] ? &fused : &apart);
   if (status == ATTEND_OK) status = pack_matrix(&reading, &output);
-  free(reading.block);
+  free(reading.buffer);
   return status;
 }

@@ -5,8 +5,8 @@
 #include "io/layer/layer_tensors.h"
 #include "layer/weights.h"
 
-/* Reads and packs W_qkv and W_o. Takes the memory of one block beside that of the weights: 2 MiB,
- * or 32 rows of a tensor if these are longer. On failure the matrices are undefined. */
+/* Reads and packs W_qkv and W_o. Beside the weights this needs a buffer of 2 MiB, or of 32 rows of
+ * a tensor if these are longer. On failure the contents of the matrices are not defined. */
 AttendStatus layer_read_matrices(AttendContext *context, const AttendTensorFile *file,
                                  const LayerTensors *tensors, const AttendWeights *weights,
                                  Fault *fault);

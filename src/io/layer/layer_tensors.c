@@ -1,9 +1,9 @@
 /* layer_tensors.c - finds an attention layer's tensors by the names that Hugging Face gives them.
  *
- * Owns the names. The model decides which tensors there must be and of what shape; the file decides
- * only which of the spellings it uses, by the first of them that begins the name of any tensor.
- * What the model does not ask for is refused and not ignored, because a bias or a norm that is left
- * out changes every result without a sound.
+ * Owns the names. The model decides which tensors there must be and of what shape. The file decides
+ * only which spelling it uses: the first one that any of its tensors has. Refuses tensors that the
+ * model does not ask for, because a bias or a norm that we ignored would change every result and
+ * nobody would notice.
  */
 #include "io/layer/layer_tensors.h"
 
@@ -64,7 +64,7 @@ typedef struct Spelling {
   const char *before, *after; /* of the layer's number */
   AttendOrientation orientation;
   bool fused;
-  const char *passed_over[2]; /* buffers that are no weights */
+  const char *passed_over[2]; /* buffers that are not weights */
 } Spelling;
 
 static const Spelling spellings[] = {
@@ -83,8 +83,8 @@ static bool begins_with(const char *text, const char *prefix) {
   return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* The index of the first tensor whose name is not before the prefix: those that it begins
- * follow. */
+/* The index of the first tensor whose name does not sort before the prefix. Names that begin with
+ * the prefix follow from there. */
 static size_t first_at(const AttendTensorFile *file, const char *prefix) {
   size_t low = 0, high = file->entry_count;
   while (low < high) {
@@ -98,8 +98,8 @@ static size_t first_at(const AttendTensorFile *file, const char *prefix) {
   return low;
 }
 
-/* The spelling of which the file has any tensor of this layer; else the usual one, of which the
- * first tensor is then missing. */
+/* The first spelling in which the file has any tensor of this layer. If there is none we take the
+ * usual one, and its first tensor is then reported as missing. */
 static const Spelling *find_spelling(const AttendTensorFile *file, size_t layer) {
   for (size_t i = 0; i < SPELLINGS; i++) {
     char prefix[NAME_SIZE];
@@ -112,7 +112,6 @@ static const Spelling *find_spelling(const AttendTensorFile *file, size_t layer)
   return &spellings[0];
 }
 
-/* The name of tensor with the shape that it has, or that one of its name should have. */
 static AttendStatus refuse_missing(const char *name, const Wanted *wanted, Fault *fault) {
   char shape[64];
   tensor_write_shape(wanted->dims, wanted->rank, shape, sizeof shape);

@@ -1,4 +1,4 @@
-/* layer_tensors.h - which tensors of a file are an attention layer. */
+/* layer_tensors.h - finds the tensors of an attention layer in a file. */
 #ifndef ATTEND_SRC_IO_LAYER_LAYER_TENSORS_H
 #define ATTEND_SRC_IO_LAYER_LAYER_TENSORS_H
 
@@ -23,8 +23,7 @@ typedef enum LayerRole {
 } LayerRole;
 #define LAYER_ROLES 13
 
-/* The tensors of one layer, all of them found and checked; null where the layer has no such
- * role. */
+/* The tensors of one layer, found and checked. A role that the layer does not have is null. */
 typedef struct LayerTensors {
   AttendOrientation orientation;
   const AttendTensor *roles[LAYER_ROLES];

@@ -1,8 +1,8 @@
-/* load_layer.c - an attention layer of a published model from its files to packed weights.
+/* load_layer.c - loads an attention layer of a published model into packed weights.
  *
- * layer_tensors.c has found and checked every tensor before the first one is read. Biases, norms
- * and sinks are widened into memory of the call's own; layer_matrices.c reads and packs the
- * matrices. The caller gets the whole layer or nothing.
+ * layer_tensors.c finds and checks every tensor before we read the first one. Biases, norms and
+ * sinks are read as floats here; layer_matrices.c reads and packs the matrices. The caller gets the
+ * whole layer or nothing.
  */
 #include <stdlib.h>
 
@@ -11,7 +11,7 @@
 #include "io/layer/layer_matrices.h"
 #include "io/safetensors/tensor_parts.h"
 
-/* The numbers of a layer's tensors but the matrices, by role; null where there is none. */
+/* The numbers of a layer's tensors by role, without the matrices. Null where there is none. */
 typedef struct LayerData {
   float *roles[LAYER_ROLES];
 } LayerData;
@@ -38,7 +38,7 @@ static AttendStatus read_data(const AttendTensorFile *file, const LayerTensors *
   return ATTEND_OK;
 }
 
-/* Everything that is packed, except the matrices. */
+/* Everything that goes into the packed weights, except the matrices. */
 static AttendWeightSource source_of(const AttendModel *model, const LayerTensors *tensors,
                                     const LayerData *data, AttendStorage storage) {
   AttendWeightSource source;

@@ -1,7 +1,7 @@
-/* npy.c - dense arrays as .npy files (NEP 1): read as fp32 in C order, written as f4 in C order.
+/* npy.c - reads .npy files (NEP 1) as fp32 in C order, and writes them as f4 in C order.
  *
- * npy_header.c says what a file holds, and has held it against the file's size before anything is
- * allocated here. An array is handed out once all of it has been read.
+ * npy_header.c reads the shape and compares it with the file's size, before we allocate anything
+ * here. The caller gets the whole array or nothing.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include "platform/output_file.h"
 #include "size.h"
 
-/* to, in C order, from numbers in Fortran order: the first index runs fastest in `from`. */
+/* Copies from Fortran order, in which the first index runs fastest, to C order. */
 static void reorder(const NpyHeader *header, const float *from, float *to) {
   size_t index[ATTEND_ARRAY_RANK] = {0}, stride[ATTEND_ARRAY_RANK] = {0};
   size_t step = 1, place = 0;
@@ -72,7 +72,7 @@ AttendStatus attend_read_npy(const char *path, AttendArray *array, char *error, 
   return fault_tell(&fault, error, error_size);
 }
 
-/* The whole of what precedes the numbers, padded so that they begin at a multiple of 64. */
+/* Writes everything that precedes the numbers. They begin at a multiple of 64 bytes. */
 static size_t make_header(const size_t *dims, size_t rank, char *text, size_t size) {
   const size_t first = 10;
   size_t length = first;

@@ -1,8 +1,8 @@
 /* npy_header.c - reads the header of a .npy file: magic, version, and a dictionary in Python.
  *
- * The dictionary is parsed as what numpy writes, a literal of three keys in any order, and never
- * evaluated. Strings have no escapes, numbers are decimal digits, and what follows the closing
- * brace is white space. Whatever else stands there is refused at its byte.
+ * The dictionary is a literal of three keys in any order, as numpy writes it. We parse it and never
+ * evaluate it. Strings have no escapes, numbers are decimal digits, and only white space may follow
+ * the closing brace. Refuses everything else, and says at which byte it stands.
  */
 #include "io/npy/npy_header.h"
 
@@ -12,11 +12,11 @@
 
 #define MAGIC "\x93NUMPY"
 #define MAGIC_BYTES 6
-/* A header of three keys fits into a few hundred bytes; version 2 was made for structures of many
- * fields, which are not read. */
+/* A header of three keys needs a few hundred bytes. Version 2 allows longer ones for structures of
+ * many fields, which we do not read. */
 #define MAX_HEADER_BYTES 65536
 
-/* A place in the dictionary's text. */
+/* A position in the dictionary's text. */
 typedef struct Cursor {
   Fault *fault;
   const char *text;
@@ -34,7 +34,7 @@ static bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* The next character that is no white space; '\0' at the end. */
+/* Skips white space and returns the next character, '\0' at the end. */
 static char look(Cursor *cursor) {
   while (cursor->at < cursor->length && is_space(cursor->text[cursor->at])) cursor->at++;
   return cursor->at < cursor->length ? cursor->text[cursor->at] : '\0';
@@ -55,7 +55,7 @@ static bool take_word(Cursor *cursor, const char *word) {
   return true;
 }
 
-/* A string in either quote, cut to the size of text. */
+/* Takes a string in single or double quotes and cuts it to the size of text. */
 static bool take_string(Cursor *cursor, char *text, size_t size) {
   const char quote = look(cursor);
   if (quote != '\'' && quote != '"') return false;
@@ -70,7 +70,7 @@ static bool take_string(Cursor *cursor, char *text, size_t size) {
   return true;
 }
 
-/* Decimal digits, with the L that Python 2 wrote behind a long. */
+/* Takes decimal digits, and the L that Python 2 wrote behind a long. */
 static AttendStatus take_size(Cursor *cursor, size_t *size) {
   bool overflow = false;
   const char first = look(cursor);
@@ -127,8 +127,7 @@ static AttendStatus read_shape(Cursor *cursor, NpyHeader *header) {
                        "the array has more than %d dimensions; at most %d are read",
                        ATTEND_ARRAY_RANK, ATTEND_ARRAY_RANK);
     }
-    const AttendStatus status = take_size(cursor, &header->dims[header->rank++]);
-    if (status != ATTEND_OK) return status;
+    if (take_size(cursor, &header->dims[header->rank++])) return cursor->fault->status;
     if (!take(cursor, ',') && look(cursor) != ')') return refuse(cursor, "\",\" or \")\"");
   }
   return ATTEND_OK;
@@ -156,8 +155,7 @@ static AttendStatus read_dictionary(Cursor *cursor, NpyHeader *header) {
     }
     found[i] = true;
     if (!take(cursor, ':')) return refuse(cursor, "\":\"");
-    const AttendStatus status = entries[i].read(cursor, header);
-    if (status != ATTEND_OK) return status;
+    if (entries[i].read(cursor, header)) return cursor->fault->status;
     if (!take(cursor, ',') && look(cursor) != '}') return refuse(cursor, "\",\" or \"}\"");
   }
   for (size_t i = 0; i < ENTRIES; i++) {
@@ -170,7 +168,7 @@ static AttendStatus read_dictionary(Cursor *cursor, NpyHeader *header) {
   return cursor->at == cursor->length ? ATTEND_OK : refuse(cursor, "white space");
 }
 
-/* Where the dictionary stands, by magic and version. */
+/* Checks magic and version, and finds the dictionary. */
 static AttendStatus read_preamble(const OpenFile *file, size_t *first, size_t *length,
                                   Fault *fault) {
   unsigned char bytes[MAGIC_BYTES + 6] = {0};
@@ -178,8 +176,7 @@ static AttendStatus read_preamble(const OpenFile *file, size_t *first, size_t *l
     return fault_set(fault, ATTEND_STATUS_FILE_INVALID,
                      "the file has %zu bytes; a .npy file is longer", file->bytes);
   }
-  const AttendStatus status = file_read_at(file, 0, bytes, sizeof bytes, fault);
-  if (status != ATTEND_OK) return status;
+  if (file_read_at(file, 0, bytes, sizeof bytes, fault)) return fault->status;
   if (memcmp(bytes, MAGIC, MAGIC_BYTES) != 0) {
     return fault_set(fault, ATTEND_STATUS_FILE_INVALID,
                      "the file does not begin as a .npy file does, with \\x93NUMPY");
@@ -203,7 +200,7 @@ static AttendStatus read_preamble(const OpenFile *file, size_t *first, size_t *l
 
 static AttendStatus check_length(const OpenFile *file, NpyHeader *header, Fault *fault) {
   bool overflow = false;
-  /* An empty array may have any other dimensions, and their product must not wrap either. */
+  /* In an empty array one dimension is 0, and the product of the others must not wrap either. */
   size_t bound = sizeof(double);
   header->count = 1;
   for (size_t i = 0; i < header->rank; i++) {
@@ -226,8 +223,7 @@ static AttendStatus check_length(const OpenFile *file, NpyHeader *header, Fault 
 AttendStatus npy_read_header(const OpenFile *file, NpyHeader *header, Fault *fault) {
   Cursor cursor = {.fault = fault};
   *header = (NpyHeader){.kind = NUMBER_F32};
-  AttendStatus status = read_preamble(file, &cursor.first, &cursor.length, fault);
-  if (status != ATTEND_OK) return status;
+  if (read_preamble(file, &cursor.first, &cursor.length, fault)) return fault->status;
 
   header->offset = cursor.first + cursor.length;
   char *const text = malloc(cursor.length + 1);
@@ -235,7 +231,7 @@ AttendStatus npy_read_header(const OpenFile *file, NpyHeader *header, Fault *fau
     return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY, "%zu bytes could not be allocated",
                      cursor.length + 1);
   }
-  status = file_read_at(file, cursor.first, text, cursor.length, fault);
+  AttendStatus status = file_read_at(file, cursor.first, text, cursor.length, fault);
   cursor.text = text;
   if (status == ATTEND_OK) status = read_dictionary(&cursor, header);
   free(text);

@@ -1,4 +1,4 @@
-/* npy_header.h - what the first bytes of a .npy file say. */
+/* npy_header.h - reads the header of a .npy file: type, order and shape of the array. */
 #ifndef ATTEND_SRC_IO_NPY_NPY_HEADER_H
 #define ATTEND_SRC_IO_NPY_NPY_HEADER_H
 
@@ -14,7 +14,7 @@ typedef struct NpyHeader {
   size_t offset; /* byte of the first one */
 } NpyHeader;
 
-/* Reads and checks it, against the file's size too. */
+/* Reads the header and checks it. Its shape and type must make the file's size. */
 AttendStatus npy_read_header(const OpenFile *file, NpyHeader *header, Fault *fault);
 
 #endif

@@ -1,10 +1,11 @@
-/* safetensors.c - one safetensors file: its header checked, its data mapped.
+/* safetensors.c - checks the header of one safetensors file and maps its data.
  *
  * A file is 8 bytes with the header's length, the header (a JSON object of tensors, each with
- * dtype, shape and the bytes of the data that are its own), and the data. The header is read and
- * not mapped, so that a file that another program shortens is an error and no signal. Every
- * tensor's bytes must fit its dtype and shape, and all of them together must cover the data once:
- * what overlaps, lies outside or is nobody's is refused.
+ * dtype, shape and its bytes of the data), and the data. The header is read and not mapped: if
+ * another program shortens the file, we return an error and get no signal.
+ *
+ * Refuses a tensor whose bytes do not fit its dtype and shape, and tensors that overlap, lie
+ * outside the data or leave a hole in it.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -15,12 +16,12 @@
 
 #define LENGTH_BYTES 8
 
-/* A file being added, and what is needed to say what is wrong with it. */
+/* The file that is being added. */
 typedef struct Reading {
   Fault *fault;
   Shard *shard;
   size_t shard_index;
-  size_t data_bytes; /* of the file behind the header */
+  size_t data_bytes; /* behind the header */
 } Reading;
 
 static AttendStatus refuse_field(const Reading *reading, const char *name, const char *field,
@@ -32,7 +33,7 @@ static AttendStatus refuse_field(const Reading *reading, const char *name, const
                    expected);
 }
 
-/* A JSON integer that is a size. */
+/* Reads a JSON integer that is a size. */
 static bool read_size(const json_t *value, size_t *size) {
   if (!json_is_integer(value) || json_integer_value(value) < 0) return false;
   *size = (size_t)json_integer_value(value);
@@ -75,7 +76,8 @@ static AttendStatus read_offsets(const Reading *reading, const char *name, const
   return ATTEND_OK;
 }
 
-/* Holds the tensor's bytes against its dtype and shape. Of an unknown dtype only the shape is. */
+/* Compares the tensor's bytes with its dtype and shape; of an unknown dtype, checks the shape
+ * only. */
 static AttendStatus check_bytes(const Reading *reading, const TensorEntry *entry) {
   const AttendTensor *const tensor = &entry->tensor;
   const size_t bits = tensor_type_bits(tensor->dtype);
@@ -96,8 +98,7 @@ static AttendStatus check_bytes(const Reading *reading, const TensorEntry *entry
   return ATTEND_OK;
 }
 
-/* Fills an entry. What it holds in memory of its own is released with the handle, also on
- * failure. */
+/* Fills an entry. The handle owns its strings, also on failure. */
 static AttendStatus read_entry(const Reading *reading, const char *name, const json_t *value,
                                TensorEntry *entry) {
   AttendTensor *const tensor = &entry->tensor;
@@ -134,7 +135,7 @@ static int compare_places(const void *a, const void *b) {
   return strcmp(one->tensor.name, other->tensor.name);
 }
 
-/* The bytes of the tensors, put in order, must follow one another from the first to the last. */
+/* Sorts the tensors by their bytes and checks that these follow one another without a gap. */
 static AttendStatus check_cover(const Reading *reading, TensorEntry *entries, size_t count) {
   if (count > 0) qsort(entries, count, sizeof *entries, compare_places);
   size_t covered = 0;
@@ -172,7 +173,7 @@ static AttendStatus check_metadata(const Reading *reading, json_t *metadata) {
   return ATTEND_OK;
 }
 
-/* Room for `more` entries behind those that there are. */
+/* Makes room for `more` entries behind the present ones. */
 static AttendStatus reserve_entries(AttendTensorFile *file, size_t more, Fault *fault) {
   bool overflow = false;
   const size_t count = size_add(file->entry_count, more, &overflow);
@@ -225,7 +226,7 @@ static AttendStatus read_header(const Reading *reading, size_t length, json_t **
   return status;
 }
 
-/* The header's length, which must leave it inside the file. */
+/* Reads the header's length. The header must end inside the file. */
 static AttendStatus read_length(const OpenFile *file, size_t *length, Fault *fault) {
   unsigned char bytes[LENGTH_BYTES];
   uint64_t stated = 0;
@@ -233,8 +234,7 @@ static AttendStatus read_length(const OpenFile *file, size_t *length, Fault *fau
     return fault_set(fault, ATTEND_STATUS_FILE_INVALID,
                      "the file has %zu bytes; a safetensors file has at least 10", file->bytes);
   }
-  const AttendStatus status = file_read_at(file, 0, bytes, sizeof bytes, fault);
-  if (status != ATTEND_OK) return status;
+  if (file_read_at(file, 0, bytes, sizeof bytes, fault)) return fault->status;
   for (size_t i = 0; i < sizeof bytes; i++) stated |= (uint64_t)bytes[i] << 8 * i;
   const size_t room = size_min(file->bytes - sizeof bytes, TENSOR_HEADER_LIMIT);
   if (stated < 2 || stated > room) {
@@ -257,7 +257,7 @@ static AttendStatus map_file(Shard *shard, Fault *fault) {
   return ATTEND_OK;
 }
 
-/* A new shard at the end of the handle's, open, with its path. */
+/* Opens the file and appends it to the handle's shards. */
 static AttendStatus open_shard(const char *path, AttendTensorFile *file, Fault *fault) {
   OpenFile opened = {-1, 0};
   Shard *const shards = realloc(file->shards, (file->shard_count + 1) * sizeof *shards);

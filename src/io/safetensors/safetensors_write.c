@@ -1,8 +1,8 @@
-/* safetensors_write.c - tensors of the caller's as one safetensors file.
+/* safetensors_write.c - writes the caller's tensors to one safetensors file.
  *
- * The data is ordered by the width of its elements, widest first, behind a header padded to 8
- * bytes: each tensor is then aligned to its own elements, as the format's own writer does it. What
- * the reader would refuse is not written.
+ * Tensors with the widest elements go first, behind a header padded to 8 bytes. Each tensor is then
+ * aligned to its own elements; the format's own writer does the same. Refuses to write anything
+ * that the reader would refuse.
  */
 #include <stdlib.h>
 
@@ -59,8 +59,8 @@ static AttendStatus refuse_memory(Fault *fault) {
   return fault_set(fault, ATTEND_STATUS_OUT_OF_MEMORY, "the header could not be allocated");
 }
 
-/* JSON holds UTF-8 only. jansson refuses other bytes as it refuses what it has no memory for; that
- * it takes them unchecked tells the two apart. */
+/* JSON holds UTF-8 only. jansson answers other bytes and a lack of memory alike. We tell them apart
+ * by a second call that does not check the bytes: if that one fails too, memory is short. */
 static AttendStatus check_text(const char *what, const char *text, Fault *fault) {
   json_t *const checked = json_string(text), *const unchecked = json_string_nocheck(text);
   AttendStatus status = ATTEND_OK;
@@ -75,7 +75,7 @@ static AttendStatus check_text(const char *what, const char *text, Fault *fault)
   return status;
 }
 
-/* Adds a value, which is taken over, under a key that must be new. */
+/* Adds a value under a key that must be new. Takes over the value. */
 static AttendStatus add_member(const char *what, json_t *object, const char *key, json_t *value,
                                Fault *fault) {
   AttendStatus status = check_text(what, key, fault);
@@ -137,8 +137,8 @@ static AttendStatus add_tensors(const AttendTensor *tensors, size_t count, json_
   return ATTEND_OK;
 }
 
-/* The header as text; null if memory is short. jansson's own copy would have to be freed by
- * whatever the host has told jansson to use. */
+/* The header as text in our own memory; null if memory is short. If jansson allocated it, we would
+ * have to free it by the function that the host has given to jansson. */
 static char *write_text(const json_t *header) {
   const size_t length = json_dumpb(header, NULL, 0, JSON_COMPACT);
   char *const text = length == 0 ? NULL : malloc(length + 1);

@@ -1,17 +1,17 @@
-/* tensor_index.c - model.safetensors.index.json: which file has which tensor.
+/* tensor_index.c - reads model.safetensors.index.json, which says which file has which tensor.
  *
- * The index decides: a tensor that it names must be in the file that it names, and what it does not
- * name is not listed. File names are plain names in the index's own directory, so that an index
- * from a stranger opens nothing elsewhere.
+ * The index decides: a tensor that it names must be in the file that it gives for it, and the
+ * handle lists no other tensor. File names must be plain names in the directory of the index, so
+ * that an index from a stranger opens nothing elsewhere.
  */
 #include <stdlib.h>
 
 #include "io/safetensors/tensor_parts.h"
 
-/* More than any published model has, and few enough to be open at the same time. */
+/* Published models have fewer files, and so many can be open at the same time. */
 #define SHARD_LIMIT 512
 
-/* An index being read. */
+/* The index that is being read. */
 typedef struct Index {
   const char *path;
   size_t directory; /* bytes of path up to its last slash */
@@ -66,8 +66,7 @@ static AttendStatus add_shards(const Index *index, json_t *map, AttendTensorFile
       return fault_set(index->fault, ATTEND_STATUS_FILE_INVALID,
                        "\"weight_map\" names more than %d files", SHARD_LIMIT);
     }
-    const AttendStatus status = add_named_shard(index, file, name);
-    if (status != ATTEND_OK) return status;
+    if (add_named_shard(index, file, name)) return index->fault->status;
   }
   return ATTEND_OK;
 }
@@ -115,12 +114,11 @@ static AttendStatus read_map(const Index *index, json_t *map, AttendTensorFile *
                      "field \"weight_map\" is %s; an object of tensors and files is expected",
                      words);
   }
-  AttendStatus status = add_shards(index, map, file);
-  if (status != ATTEND_OK) return status;
+  if (add_shards(index, map, file)) return index->fault->status;
   if (file->entry_count > 0) {
     qsort(file->entries, file->entry_count, sizeof *file->entries, tensors_compare);
   }
-  status = mark_named(index, map, file);
+  const AttendStatus status = mark_named(index, map, file);
   if (status == ATTEND_OK) drop_unnamed(file);
   return status;
 }

@@ -1,7 +1,7 @@
-/* tensor_type.c - the dtypes of safetensors, and the sizes that follow from dtype and shape.
+/* tensor_type.c - the dtypes of safetensors, and the bytes of a tensor by dtype and shape.
  *
- * Owns the table of names. A dtype that is not in it has no known size and cannot be read, but is
- * no reason to refuse the other tensors of a file.
+ * Owns the table of names. We do not know the size of any other dtype and cannot read it, but we do
+ * not refuse the file for it: its other tensors can still be read.
  */
 #include <stdio.h>
 
@@ -38,7 +38,7 @@ bool tensor_type_floats(const char *dtype, NumberKind *kind) {
   return false;
 }
 
-/* 8 bytes an element, the most that there are, keep every product below from wrapping. */
+/* The bound counts 8 bytes per element, the widest dtype. If it does not wrap, no product does. */
 bool tensor_count_bytes(const size_t *dims, size_t rank, size_t bits, size_t *bytes) {
   bool overflow = false;
   size_t bound = sizeof(uint64_t), count = 1;

@@ -1,7 +1,7 @@
-/* tensors.c - the handle of open tensors: what a path means, finding one by name, reading it.
+/* tensors.c - opens the tensors at a path, finds them by name and reads them.
  *
- * Entries are in the order of their names, so that a name is found by bisection. What is read goes
- * through the file's descriptor, never through the mapping: see safetensors.c.
+ * Entries are sorted by name, so that bisection finds one. Reads go through the file's descriptor
+ * and never through the mapping; safetensors.c says why.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,8 +18,8 @@ int tensors_compare(const void *a, const void *b) {
   return order != 0 ? order : (one->shard > other->shard) - (one->shard < other->shard);
 }
 
-/* Adds the directory's model.safetensors or, failing that, its index. A name that is there but is
- * no file is taken too, for file_open() to say what it is. */
+/* Adds the directory's model.safetensors or, if there is none, its index. Something of that name
+ * that is no file counts too: file_open() then says what it is. */
 static AttendStatus add_directory(const char *directory, AttendTensorFile *file, Fault *fault) {
   static const struct {
     const char *name;
@@ -139,8 +139,7 @@ const char *attend_tensor_metadata(const AttendTensorFile *file, const char *key
   return json_string_value(json_object_get(file->metadata, key));
 }
 
-/* Finds a tensor whose elements can be read as fp32. From there on the place of the fault is the
- * file that has it. */
+/* Finds a tensor whose elements can be read as fp32. Sets fault->place to the file that has it. */
 static AttendStatus find_floats(const AttendTensorFile *file, const char *name,
                                 const TensorEntry **found, NumberKind *kind, Fault *fault) {
   const TensorEntry *const entry = find_entry(file, name);
