@@ -1,8 +1,8 @@
 /* complaint.h - one sentence on what went wrong.
  *
  * Functions of the engine that can fail return false and leave the sentence here: what was found,
- * where, and what would be right. Only toy.c prints it. Control characters, which files may have
- * put there, are question marks: no terminal is to obey them.
+ * where, and what would be right. Only toy.c prints it. Control characters from files become
+ * question marks, so that a terminal does not obey them.
  */
 #ifndef TOY_COMPLAINT_H
 #define TOY_COMPLAINT_H

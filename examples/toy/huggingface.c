@@ -1,8 +1,8 @@
 /* huggingface.c - reading a Hugging Face directory: config.json and safetensors.
  *
  * The library reads the attention layers by itself; here is the rest of the model: embedding,
- * norms, MLP, classifier. Families whose blocks are those of transformer.c are taken and no other:
- * llama, mistral, qwen2, qwen3. Every tensor is found, with the shape that the config gives it,
+ * norms, MLP, classifier. It takes only families whose blocks are those of transformer.c: llama,
+ * mistral, qwen2, qwen3. Every tensor is found, with the shape that the config gives it,
  * before memory is taken for any.
  */
 #include <jansson.h>
@@ -45,7 +45,7 @@ static bool is_supported(const json_t *config, const char *path, Complaint *comp
   return true;
 }
 
-/* A token of the vocabulary; anything else is none. */
+/* The value as a token of the vocabulary, or NO_TOKEN. */
 static size_t token_of(const json_t *value, const Model *model) {
   const json_int_t token = json_integer_value(value);
   const bool known = json_is_integer(value) && token >= 0 && (size_t)token < model->vocabulary;

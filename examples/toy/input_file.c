@@ -10,7 +10,7 @@
 bool input_open(InputFile *file, const char *path, Complaint *complaint) {
   struct stat status;
   *file = (InputFile){path, -1, 0};
-  /* Without O_NONBLOCK a pipe that nobody writes to would be waited for. */
+  /* Without O_NONBLOCK, open() would wait for the writer of a pipe. */
   file->descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (file->descriptor < 0 || fstat(file->descriptor, &status) != 0) {
     complain(complaint, "%s cannot be opened: %s", path, strerror(errno));

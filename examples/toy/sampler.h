@@ -1,4 +1,4 @@
-/* sampler.h - choosing the next token from its logits.
+/* sampler.h - chooses the next token from its logits.
  *
  * The same seed gives the same choices from the same logits, on every machine.
  */

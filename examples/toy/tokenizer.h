@@ -1,7 +1,7 @@
 /* tokenizer.h - text to tokens and back, with the tokenizer files of llama2.c.
  *
- * The file is a SentencePiece vocabulary written out: for every token its score and its text. What
- * no token spells is spelled byte by byte with the tokens <0x00> to <0xFF>.
+ * The file is a SentencePiece vocabulary written out: for every token its score and its text. Text
+ * without a token is spelled byte by byte with the tokens <0x00> to <0xFF>.
  */
 #ifndef TOY_TOKENIZER_H
 #define TOY_TOKENIZER_H

@@ -1,7 +1,7 @@
 /* toy.c - a small inference engine: reads a model, runs the prompt, generates token by token.
  *
- * Owns the order of things, the streamed output and the two speeds. Text goes to stdout and nothing
- * else does; errors are one sentence on stderr, with exit status 2 for a wrong command line and 1
+ * Owns the order of things, the streamed output and the two speeds. Only text goes to stdout. Errors
+ * are one sentence on stderr, with exit status 2 for a wrong command line and 1
  * for everything else.
  */
 #include <cblas.h>

@@ -1,4 +1,4 @@
-/* toy_model.c - giving back what a reader has filled, also one that stopped half-way. */
+/* toy_model.c - frees a model, also one that a reader filled only in part. */
 #include "toy_model.h"
 
 #include <stdlib.h>

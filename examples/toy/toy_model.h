@@ -1,6 +1,6 @@
 /* toy_model.h - the weights of a decoder-only transformer of the LLaMA kind.
  *
- * What every reader (checkpoint.c, huggingface.c) fills and transformer.c runs. The attention of a
+ * A reader (checkpoint.c, huggingface.c) fills it, and transformer.c runs it. The attention of a
  * block is packed by the library; everything else points into one allocation of the model's own.
  * Matrices are [out, in], as both kinds of file have them.
  */

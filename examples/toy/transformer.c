@@ -1,4 +1,4 @@
-/* transformer.c - the forward pass: what stands around the attention.
+/* transformer.c - the forward pass around the attention.
  *
  *   x = embedding of the tokens
  *   for every block:  x += attention(norm(x));   x += W_down (silu(W_gate n) * W_up n), n = norm(x)

@@ -1,7 +1,7 @@
 /* transformer.h - running a model over a sequence that grows.
  *
- * Owns the KV cache of every layer and the activations. What was fed stays: a prompt may be fed in
- * one call or in many, and decoding is feeding one token.
+ * Owns the KV cache of every layer and the activations. Tokens that were fed stay: a prompt may be
+ * fed in one call or in many, and decoding feeds one token at a time.
  */
 #ifndef TOY_TRANSFORMER_H
 #define TOY_TRANSFORMER_H

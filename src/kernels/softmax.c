@@ -21,7 +21,7 @@ void MEMBER(exp2)(size_t count, const float *x, float *y) {
   }
 }
 
-/* Scores outside first .. visible become -inf, so that they are no maximum and weigh 0. */
+/* Scores outside first .. visible become -inf, so that they are no maximum and get weight 0. */
 KERNEL_INLINE void hide_scores(size_t width, size_t first, size_t visible, float *scores) {
   const vfloat nothing = v_set1(-INFINITY);
   size_t j = 0;

@@ -9,7 +9,7 @@
 typedef struct Rope {
   AttendRopePairing pairing; /* NONE: heads are left as they are, and nothing below is set */
   size_t dims;               /* the first ones of a head are rotated; never 0 */
-  double attention_factor;   /* of cosines and sines; 1 where there is none */
+  double attention_factor;   /* of cosines and sines; 1 by default */
   const double *frequencies; /* [dims/2] radians per position, or null */
   const float *cos, *sin;    /* [table_positions, dims/2] or null */
   size_t table_positions;

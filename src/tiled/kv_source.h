@@ -5,7 +5,7 @@
  *              threads.
  *   shared     all threads pack all kv heads first. Then every (kv head, query tile) is a piece of
  *              work. Prefill with fewer heads, or with heads that do not divide well.
- *   local      one query tile holds all rows of a kv head, so nobody else would use a packed copy:
+ *   local      one query tile holds all rows of a kv head, so a packed copy would have one user:
  *              each tile is packed into the thread's scratch when its turn comes. Short chunks.
  *   in place   one register block holds all rows: the rows of K and V are read where they are.
  *              Decode without a cache.
