@@ -1,7 +1,7 @@
 /* block_sums.h - the sums of a register block, which the kernels that multiply pairs share.
  *
- * v_dot adds the two products of each lane's pairs to its sum: where the ISA has no instruction for
- * it, the first product's multiply-add and then the second's, in fp32.
+ * v_dot adds the two products of each lane's pairs to the lane's sum. Without an instruction for
+ * it, it does two multiply-adds in fp32, the first product before the second.
  */
 #ifndef ATTEND_SRC_KERNELS_BLOCK_SUMS_H
 #define ATTEND_SRC_KERNELS_BLOCK_SUMS_H

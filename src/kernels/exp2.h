@@ -12,8 +12,8 @@
 
 #include "kernels/member.h"
 
-/* x := 2^x for `count` vectors side by side: one alone is a chain of operations that all wait for
- * each other. */
+/* x := 2^x for `count` vectors side by side: in a single vector every operation waits for the one
+ * before. */
 KERNEL_INLINE void exp2_of_vectors(const size_t count, vfloat x[VECTORS]) {
   static const float coefficients[] = {1.3406643905900112e-3f, 9.61769297476404e-3f,
                                        5.55031055099311e-2f,   2.4022652782877138e-1f,

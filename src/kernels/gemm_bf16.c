@@ -12,14 +12,14 @@
  * added to c, which stays in L1. So a sum of three or six products rounds no more often at its full
  * size than a sum in fp32.
  *
- * The levels share the registers: a block has BLOCK_ROWS / bf16_terms rows. A pair of each term is loaded
- * once for all its products, so that terms come from memory side by side, each as a stream, and a
- * row that is alone has as many chains of dot products under way as there are levels.
+ * The levels share the registers: a block has BLOCK_ROWS / bf16_terms rows. A pair of each term is
+ * loaded once for all its products, so terms come from memory side by side, each as a stream. A
+ * single row has as many chains of dot products under way as there are levels.
  */
 #include "kernels/block_sums.h"
 
 /* With several terms as in member.h, but for two rows or more: the second block of rows finds a
- * chain in L1, and the processor's prefetchers rest meanwhile. */
+ * chain in L1, and the processor's prefetchers see no miss meanwhile. */
 #define GEMM_PREFETCHES(rows, bf16_terms)                                                          \
   ((bf16_terms) == 1                                                                               \
        ? PREFETCHES(rows)                                                                          \
@@ -117,8 +117,7 @@ KERNEL_INLINE void gemm_blocks(const size_t bf16_terms, const size_t terms, size
   }
 }
 
-/* One panel, and chain by chain, so that what comes from memory is in cache for the second
- * block. */
+/* One panel, chain by chain, so that the second block finds in cache what the first one read. */
 KERNEL_INLINE void gemm_panel(const size_t bf16_terms, const size_t terms, size_t rows,
                               size_t pairs, size_t width, KernelPairs a, KernelPairs b,
                               const float *rescale, float *c, size_t c_stride) {

@@ -1,24 +1,25 @@
-/* gemm_bf16_amx.c - gemm_bf16 on AMX tiles: 32 rows by a panel of columns at once. Compiled in place of
- * gemm_bf16.c.
+/* gemm_bf16_amx.c - gemm_bf16 on AMX tiles: 32 rows by a panel of columns at once. Compiled in
+ * place of gemm_bf16.c.
  *
  *                       b: 16 pairs x 16 columns   b: 16 pairs x 16 columns
  *                              tile 6                     tile 7
  *    a: rows 0 .. 15  tile 4   tile 0                     tile 1
  *    a: rows 16 .. 31 tile 5   tile 2                     tile 3
  *
- * Packed pairs are tiles as they stand: rows of a step of pairs, and half panels. Tiles of rows are
- * configured as high as there are rows, so that no other is read or written; with 16 rows or fewer
- * the lower half is left alone. Four loads feed four dot products of 16 x 16 x 16 pairs.
+ * Packed pairs need no rearranging: 16 rows of a step of pairs are a tile, and so is half a panel.
+ * Tiles of rows are configured with as many rows as the call has, so that no other row is read or
+ * written. With 16 rows or fewer, tiles 2, 3 and 5 are not used. Four loads feed four dot products
+ * of 16 x 16 x 16 pairs.
  *
  * A thread's tiles stay configured between calls, until `release`.
  *
- * A step of pairs is one dot product of tiles and begins no matter how many went before, so that
- * cuts between steps change nothing. Chains are those of gemm_bf16.c; the levels of one
- * are added to one sum, the smallest products first.
+ * A dot product of tiles takes one step of pairs and adds to the sums as they stand. So a call that
+ * is cut between steps gives the same bits. Chains are those of gemm_bf16.c, but all levels of a
+ * chain share one sum; the smallest products come first.
  *
- * What goes from vectors to tiles, or from tiles to vectors, goes through memory, and a load has to
- * wait until the store has left for L1. So sums are rescaled a panel ahead of
- * the dot products that they belong to, and chains added one chain behind.
+ * Vectors and tiles exchange data through memory, and a load waits until the store before it has
+ * reached L1. So sums are rescaled one panel before their dot products, and a chain is added to c
+ * one chain later.
  */
 #include <string.h>
 
@@ -41,7 +42,7 @@ typedef struct AmxConfig {
 
 _Static_assert(sizeof(AmxConfig) == 64, "the layout is the processor's");
 
-/* The sums of a panel on their way from and to tiles. */
+/* The sums of a panel, in memory between vectors and tiles. */
 typedef struct PanelSums {
   _Alignas(KERNEL_ALIGNMENT) float sum[KERNEL_MAX_ROWS][KERNEL_PANEL];
 } PanelSums;
@@ -56,9 +57,9 @@ KERNEL_INLINE AmxConfig amx_config(size_t rows) {
   return config;
 }
 
-/* Configuring takes some 200 cycles by Intel's manual and looking some 20, where the dot products
- * of a whole call may take 500; calls with as many rows as the last one find everything as they
- * need it. */
+/* Configuring takes some 200 cycles by Intel's manual, reading the configuration some 20, and all
+ * dot products of a call may take as few as 500. So a call with as many rows as the one before does
+ * not configure again. */
 KERNEL_INLINE void configure_tiles(size_t rows) {
   const AmxConfig wanted = amx_config(rows);
   AmxConfig found;
@@ -114,7 +115,7 @@ KERNEL_INLINE void dot_tiles(const bool two, size_t from, size_t to, KernelPairs
   }
 }
 
-/* Whether c is taken as it stands. 1 * c is c, so that which way it goes does not show. */
+/* Whether c needs no scaling. 1 * c is c, so leaving it out changes no bit. */
 KERNEL_INLINE bool all_ones(size_t rows, const float *rescale) {
   bool ones = true;
   for (size_t r = 0; r < rows; r++) ones &= rescale[r] == 1.0f;
@@ -132,7 +133,7 @@ KERNEL_INLINE void scale_panel(size_t rows, const float *rescale, const float *c
 }
 
 /* One chain a panel. The next panel's sums are scaled before the dot products of this one, so that
- * they are in L1 when its current comes. */
+ * they have reached L1 when tiles load them. */
 KERNEL_INLINE void gemm_one_chain(const bool two, size_t rows, size_t pairs, size_t width,
                                   KernelPairs a, KernelPairs b, const float *rescale, float *c,
                                   size_t c_stride) {
@@ -185,8 +186,8 @@ KERNEL_INLINE void dot_levels(const bool two, size_t from, size_t to, size_t bf1
   }
 }
 
-/* Several chains a panel. Each is added to c after the dot products of the next one, which the
- * tiles work at meanwhile. */
+/* Several chains a panel. Each is added to c after the dot products of the next one have been
+ * issued, so that vectors and tiles work at the same time. */
 KERNEL_INLINE void gemm_chains(const bool two, size_t rows, size_t pairs, size_t width,
                                size_t bf16_terms, KernelPairs a, KernelPairs b,
                                const float *rescale, float *c, size_t c_stride) {

@@ -1,7 +1,7 @@
 /* kernels.c - finds the table of an ISA. The tables themselves are table.c, compiled once for each.
  *
- * Constant data: nothing is detected or changed here. Which of these ISAs the processor runs is
- * platform/cpu.c's to say.
+ * Constant data: nothing is detected or changed here. platform/cpu.c says which of these ISAs the
+ * processor runs.
  */
 #include "kernels/kernels.h"
 

@@ -33,23 +33,23 @@
  *
  * bf16() rounds to nearest, ties to even, and the differences are exact. As long as no term
  * underflows, 1 and 2 terms hold x with a relative error of at most 2^-8 and 2^-17, and 3 terms
- * hold it exactly. NaN stays NaN in term 0. Beyond 3.39e38 term 0 is infinite. Behind a term 0 that
- * is not finite the others are 0.
+ * hold it exactly. NaN stays NaN in term 0. Beyond 3.39e38 term 0 is infinite. If term 0 is not
+ * finite, the others are 0.
  *
  * fp16 has one term: 11 significant bits from 2^-14 on, multiples of 2^-24 below, infinity from
  * 65520 on. It rounds to nearest, ties to even, and NaN stays NaN, however the processor is told to
  * treat denormals.
  *
- * A pair runs along the dimension that a product sums over. W of a projection is packed as values
- * are, with its inputs for keys.
+ * A pair runs along the dimension that a product sums over. The weights of a projection are packed
+ * like values, with inputs in place of keys.
  *
  *   packed pairs of rows     [terms][rows][pairs]        queries, weights of softmax, activations
  *   packed pairs of keys     [terms][panels][pairs][P]   pair i of key j: its elements 2i, 2i + 1
  *   packed pairs of values   [terms][panels][pairs][P]   pair i of column c: keys 2i, 2i + 1
  *
  * Scores are in the log2 domain: pack_queries gets scale * log2(e), and a weight is exp2(s - m).
- * Pointers to packed data and score buffers are aligned to KERNEL_ALIGNMENT bytes; strides of score,
- * sum and weight rows are multiples of W. Sizes and strides count elements.
+ * Pointers to packed data and score buffers are aligned to KERNEL_ALIGNMENT bytes; strides of
+ * score, sum and weight rows are multiples of W. Sizes and strides count elements.
  */
 #ifndef ATTEND_SRC_KERNELS_KERNELS_H
 #define ATTEND_SRC_KERNELS_KERNELS_H
@@ -65,7 +65,8 @@
  * each chain on its own. */
 #define KERNEL_STEP 16
 #define KERNEL_CHAIN 64
-/* bf16 terms of a float at most; with so many, all products that matter to a float are taken. */
+/* The most bf16 terms that a float has. With so many, every product that matters in fp32 is
+ * computed. */
 #define KERNEL_MAX_TERMS 3
 /* Rows that `project` takes at most, whatever the ISA. */
 #define KERNEL_PROJECT_ROWS 16

@@ -46,9 +46,9 @@ KERNEL_INLINE vfloat widened_high(const KernelNumber number, vpair x) {
 /* When a kernel prefetches a panel itself. A call with fewer rows than a register block is most
  * often decode, whose panels come from memory. With few rows the processor's own prefetchers follow
  * a panel that is read whole. With six rows or more the arithmetic between two lines is too long
- * for them, and where a register block is half a panel they lose the thread. Asking for the line
- * 8 KiB ahead then helps: from 19.9 to 24.4 GB/s with 7 rows on AVX-512, from 11.3 to 22.5 with one
- * row on AVX2 (D = 128, one core of a Zen 4). On AVX-512 with up to five rows it would cost 7 %. */
+ * for them, and where a register block is half a panel they lose track. Asking for the line 8 KiB
+ * ahead then helps: from 19.9 to 24.4 GB/s with 7 rows on AVX-512, from 11.3 to 22.5 with one row
+ * on AVX2 (D = 128, one core of a Zen 4). On AVX-512 with up to five rows it would cost 7 %. */
 #define PREFETCH_AHEAD 2048 /* floats */
 #define PREFETCHES(rows) ((rows) < BLOCK_ROWS && ((rows) >= 6 || BLOCK_COLUMNS < KERNEL_PANEL))
 

@@ -5,8 +5,8 @@
  *   values:  row-major [keys][columns] ->  one panel [keys][P]
  *   queries: rows at any address      ->  [depth][BLOCK_ROWS], times the scale
  *
- * Reads exactly the elements named by its sizes: nothing behind the end of a row, so that what lies
- * there may be anything, or nothing.
+ * Reads exactly the elements that its sizes name. The memory behind the end of a row may hold
+ * anything, or be unmapped.
  */
 #include "kernels/member.h"
 

@@ -5,14 +5,14 @@
  *   values:  row-major [keys][columns]  ->  one panel [pairs][P] a term: two rows make one
  *   rows:    rows at any address        ->  [rows][pairs] a term, times the scale
  *
- * On the way a number of 16 bits is the upper half of a lane, in fp16 too, where it is no float.
- * What numbers they are is a constant of each copy of the loops.
+ * In registers a number of 16 bits is the upper half of a lane: in bf16 the lane is then the float
+ * itself, in fp16 it is no float. Each copy of the loops has the kind of number as a constant.
  *
  * Reads exactly the elements named by its sizes, as pack.c does.
  */
 #include "kernels/member.h"
 
-/* Takes the next term off x; in fp16 there is no other. */
+/* Subtracts the next term from x; fp16 has one term only. */
 KERNEL_INLINE vfloat take_term(const KernelNumber number, vfloat *x) {
   if (number == KERNEL_FP16) return v_fp16(*x);
   const vfloat term = v_bf16(*x);
@@ -83,7 +83,7 @@ KERNEL_INLINE vfloat load_some(const float *row, size_t at, size_t count) {
   return at < count ? v_load_first(count - at, row + at) : v_set1(0.0f);
 }
 
-/* Rows that are not side by side are not found by the processor's own prefetchers. */
+/* The processor's own prefetchers do not find rows that are not side by side. */
 #define ROWS_AHEAD 16
 
 KERNEL_INLINE void prefetch_value(const float *row) {

@@ -1,13 +1,14 @@
 /* pack_weight_pairs.c - the weights of softmax as pairs of bf16, on their way to the weighted sum.
  *
  * Every weight of a call passes here, between the exponential and the product. Weights are NaN or
- * lie in 0 .. 1, so no term is infinite, which saves a test for each. An ISA that multiplies bf16 also rounds to
- * it (v_store_term); in the others rounding is some nine operations on integers.
+ * lie in 0 .. 1, so no term is infinite, which saves a test for each. An ISA that multiplies bf16
+ * also has an instruction that rounds to it (v_store_term); in the others rounding takes some nine
+ * operations on integers.
  */
 #include "kernels/member.h"
 
 #ifndef ISA_HAS_BF16_DOT
-/* Stores the first term of x, and returns what it leaves. */
+/* Stores the first term of x and returns the remainder. */
 KERNEL_INLINE vfloat v_store_term(uint32_t *pairs, vfloat x) {
   const vfloat term = v_bf16(x);
   v_store_halves(pairs, term);

@@ -8,9 +8,9 @@
  *            ...
  *        copy of y [rows, strip]      stays in L1 over all of i
  *
- * W is [in, out], so one column is a walk with the stride of whole rows; a strip makes of it runs
- * of one to four KiB. y and x are copied into dense scratch, because rows that lie a power of two
- * apart would compete for the same cache sets.
+ * W is [in, out], so one column would be read with a stride of whole rows. A strip is read in runs
+ * of one to four KiB instead. y and x are copied into dense scratch, because rows that lie a power
+ * of two apart would compete for the same cache sets.
  */
 #include "kernels/member.h"
 
@@ -49,7 +49,7 @@ KERNEL_INLINE void project_step(const size_t rows, const size_t steps, size_t co
   }
 }
 
-/* All of `in` for one strip whose strip of y has been filled. */
+/* All of `in` for one strip of columns; the caller has filled its copy of y. */
 KERNEL_INLINE void project_strip(size_t rows, size_t in, size_t columns, const float *x,
                                  size_t x_stride, const float *weight, size_t weight_stride,
                                  float *strip, size_t strip_stride) {

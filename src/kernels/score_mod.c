@@ -1,8 +1,9 @@
 /* score_mod.c - softcap, ALiBi, bias and mask, between the scores and the softmax.
  *
- * tanh(x) is (1 - e) / (1 + e) with e = 2^(-2 log2(e) |x|). Near 0 that difference cancels, so for
- * |x| < 0.625 it is x + x^3 P(x^2) instead, with P of degree 5 from a Chebyshev fit (relative error
- * 6e-10). Every step works on each score alone, so a score's bits do not depend on its neighbours.
+ * tanh(x) is (1 - e) / (1 + e) with e = 2^(-2 log2(e) |x|). Near 0 the difference 1 - e cancels. So
+ * for |x| < 0.625 tanh(x) is x + x^3 P(x^2), with P of degree 5 from a Chebyshev fit (relative
+ * error 6e-10). Every step works on each score alone, so a score's bits do not depend on its
+ * neighbours.
  */
 #include <float.h>
 #include <math.h>
@@ -26,7 +27,7 @@ KERNEL_INLINE vfloat tanh_of(vfloat x) {
   return v_less(size, v_set1(0.625f), small, signed_large);
 }
 
-/* LANES biases from `at`, the first `left` of which exist. */
+/* LANES biases from `at` on. Only the first `left` exist, and no other is read. */
 KERNEL_INLINE vfloat load_bias(const KernelScoreMod *how, size_t at, size_t left) {
   const float *const bias = how->bias + at * how->bias_stride;
   if (how->bias_stride == 1) return v_load_first(left, bias);
@@ -47,7 +48,7 @@ void MEMBER(score_mod)(size_t keys, const KernelScoreMod *how, float *scores) {
   static const float lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   _Static_assert(LANES <= 16, "lane[] counts the lanes");
   const vfloat hidden = v_set1(-INFINITY);
-  /* Of a subnormal cap the inverse may be infinite, which would make a score of 0 a NaN. */
+  /* The inverse of a subnormal cap may be infinite, and 0 times infinity would be NaN. */
   const vfloat cap = v_set1(how->softcap), inverse = v_set1(fminf(1.0f / how->softcap, FLT_MAX));
   for (size_t j = 0; j < keys; j += LANES) {
     const size_t left = keys - j;
@@ -60,7 +61,8 @@ void MEMBER(score_mod)(size_t keys, const KernelScoreMod *how, float *scores) {
     if (how->bias) {
       const vfloat bias = load_bias(how, j, left);
       const vfloat sum = v_fma(bias, v_set1(1.44269504088896340736f), x);
-      /* Only -inf hides: the lowest floats stay finite. */
+      /* Only a bias of -inf hides a key. A finite bias must not, so sums stop at the lowest
+       * float. */
       const vfloat kept = v_less(x, v_set1(-FLT_MAX), x, v_max(v_set1(-FLT_MAX), sum));
       x = v_less(bias, v_set1(-FLT_MAX), hidden, kept);
     }

@@ -1,8 +1,8 @@
 /* softmax.c - one step of the online softmax over the scores of a tile.
  *
  * Three passes over the scores, which lie in L1: the maxima of all rows side by side, the weights,
- * row by row and several vectors side by side, and the sums of all rows side by side. In each there
- * is enough to do at once that nothing waits for the latency of an operation.
+ * row by row and several vectors side by side, and the sums of all rows side by side. Each pass has
+ * enough independent work to hide the latency of an operation.
  */
 #include <math.h>
 
@@ -33,8 +33,8 @@ KERNEL_INLINE void hide_scores(size_t width, size_t first, size_t visible, float
   }
 }
 
-/* The largest score of each row, NaN left out. Like the sums below, those of all rows are found
- * together, because those of one row wait for each other. */
+/* The largest score of each row; NaN is ignored. All rows go side by side, here and in the sums
+ * below, because the operations of one row wait for each other. */
 KERNEL_INLINE void find_maxima(const size_t rows, size_t width, const float *scores,
                                size_t score_stride, float maximum[BLOCK_ROWS]) {
   vfloat top[BLOCK_ROWS];
@@ -102,7 +102,7 @@ void MEMBER(softmax_full)(size_t rows, size_t width, float *scores, size_t score
 #undef SOFTMAX
 }
 
-/* A row that sees no key has no score left: it keeps m and l, and is not to be rescaled. */
+/* A row that sees no key keeps m and l, and its sums are not rescaled. */
 void MEMBER(softmax_ragged)(size_t rows, size_t width, const size_t *first, const size_t *visible,
                             float *scores, size_t score_stride, float *row_max, float *row_sum,
                             float *rescale) {

@@ -1,13 +1,12 @@
 /* unpacked.c - scores and weighted sums straight from row-major keys and values.
  *
- * For few query rows nothing is worth packing: every key and value is used once. Keys are transposed in
- * registers, LANES x LANES at a time, so that a score is the same chain of multiply-adds over d as
- * in scores.c, and a weighted sum is the same chain over keys as in weighted_sum.c: prefill and
- * decode give the same bits.
+ * Packing does not pay for few query rows, because every key and value is used once. Keys are
+ * transposed in registers, LANES x LANES at a time, so that a score is the same chain of
+ * multiply-adds over d as in scores.c, and a weighted sum is the same chain over keys as in
+ * weighted_sum.c: prefill and decode give the same bits.
  *
- * These kernels live on the bandwidth of the memory, and one stream of reads does not fill it.
- * While a kernel works through its own rows it prefetches the rows that come next, `ahead`, one
- * for one.
+ * The bandwidth of the memory limits these kernels, and one stream of reads does not fill it. While
+ * a kernel works through its own rows it prefetches the rows that come next, `ahead`, one for one.
  */
 #include "kernels/member.h"
 
@@ -127,8 +126,8 @@ KERNEL_INLINE void sum_strips(const size_t rows, size_t keys, size_t columns, co
   }
 }
 
-/* Where a row of V takes several strips, a few rows at a time, so that they come from memory once
- * and whole, and the later strips find them in L1. */
+/* A few rows of V at a time if a row takes several strips: they come from memory once and whole,
+ * and the later strips find them in L1. */
 KERNEL_INLINE void unpacked_sum_of(const size_t rows, size_t keys, size_t columns,
                                    const float *weights, size_t weight_stride, const float *value,
                                    size_t value_stride, const float *rescale, float *sum,

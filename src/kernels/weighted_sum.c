@@ -1,8 +1,8 @@
 /* weighted_sum.c - weighted sums of value rows, added to rescaled earlier sums.
  *
  * The register block is that of scores.c with other operands: a vector runs over columns of V, and
- * a broadcast is one weight. Every sum is one chain of multiply-adds over keys in their order, so that a row's
- * bits do not depend on the rows beside it or on how its keys were cut into calls.
+ * a broadcast is one weight. Every sum is one chain of multiply-adds over keys in their order, so
+ * that a row's bits do not depend on the rows beside it or on how its keys were cut into calls.
  */
 #include "kernels/member.h"
 

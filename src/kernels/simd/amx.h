@@ -1,18 +1,16 @@
 /* simd/amx.h - the vocabulary of AVX-512 with bf16, which every processor with AMX has, and the
  * AMX tiles that gemm_bf16_amx.c is written in.
  *
- * A tile is up to 16 rows of 64 bytes, named by a literal from 0 to 7. TDPBF16PS adds to each sum
- * of tile c what a step of pairs gives: the first products of all pairs in one chain, the second
- * ones in another, and the total of both; it rounds to nearest, takes denormals for zero and looks
- * at no MXCSR.
+ * A tile is up to 16 rows of 64 bytes, named by a literal from 0 to 7. TDPBF16PS adds one step of
+ * pairs to each sum of tile c: it sums the first products of all pairs in one chain and the second
+ * ones in another, and adds both. It rounds to nearest, takes denormals for zero and ignores MXCSR.
  *
  * GCC's intrinsics do not say that they read memory, so each load is preceded by a barrier; the
  * pointer goes into it so that what was written there is not optimised away.
  *
  * The System V ABI makes tile registers and their configuration scratch: a callee may change them
- * and a caller that needs them saves them. What has been configured is released by `release`,
- * so that after a call of the library the kernel of the operating system has no tiles to save when
- * it switches threads.
+ * and a caller that needs them saves them. `release` gives the configuration back, so that after a
+ * call of the library the operating system has no tiles to save when it switches threads.
  */
 #ifndef ATTEND_SRC_KERNELS_SIMD_AMX_H
 #define ATTEND_SRC_KERNELS_SIMD_AMX_H

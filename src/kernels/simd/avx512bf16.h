@@ -19,7 +19,7 @@ static inline vfloat v_dot(vpair a, vpair b, vfloat sum) {
   return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
 }
 
-/* Stores the first term of x, and returns what it leaves. */
+/* Stores the first term of x and returns the remainder. */
 static inline vfloat v_store_term(uint32_t *p, vfloat x) {
   const __m256i halves = (__m256i)_mm512_cvtneps_pbh(x);
   _mm256_storeu_si256((__m256i *)(void *)p, halves);
