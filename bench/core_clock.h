@@ -1,7 +1,7 @@
 /* core_clock.h - cycles per second of the core that this thread runs on, right now.
  *
  * The time-stamp counter ticks at one fixed rate whatever the core does, so its ticks are not
- * cycles. A chain of dependent additions is: one each takes one cycle, on every x86-64 processor.
+ * cycles. A chain of dependent additions counts cycles: each takes one, on every x86-64 processor.
  */
 #ifndef BENCH_CORE_CLOCK_H
 #define BENCH_CORE_CLOCK_H

@@ -1,5 +1,5 @@
-/* cpu_contention.c - reads /proc/stat, whose columns are ticks: user, nice, system, idle, iowait, irq,
- * softirq, steal. The two that follow them are parts of user and nice.
+/* cpu_contention.c - reads /proc/stat, whose columns are ticks: user, nice, system, idle, iowait,
+ * irq, softirq, steal. The two that follow them are parts of user and nice.
  */
 #include "bench/cpu_contention.h"
 
@@ -7,8 +7,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Ticks are coarse, and some kernels charge them by what runs when the clock strikes: a shorter
- * time says nothing. */
+/* Ticks are coarse, and some kernels charge a whole tick to the program that runs at its end. So a
+ * shorter time says nothing. */
 #define SECONDS_LEAST 0.2
 
 enum { USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL, COLUMNS };

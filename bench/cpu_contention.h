@@ -1,8 +1,10 @@
-/* cpu_contention.h - how much of this process's cores other programs had while something was measured.
+/* cpu_contention.h - how much of this process's cores other programs had while something was
+ * measured.
  *
- * Read before and after; the difference says what a time alone cannot: whether a row is slow, or
- * was kept waiting. What the host of a virtual machine takes counts as others. A system that does
- * not say (no /proc/stat, or one that is not kept) gives CONTENTION_UNKNOWN, never 0.
+ * The clock is read before and after a measurement. The difference tells a row that is slow from
+ * one that was kept waiting. Time that the host of a virtual machine takes counts as that of other
+ * programs. On a system that does not say (no /proc/stat, or one that is not kept up to date) the
+ * share is CONTENTION_UNKNOWN, never 0.
  */
 #ifndef BENCH_CPU_CONTENTION_H
 #define BENCH_CPU_CONTENTION_H
@@ -12,25 +14,26 @@
 #include <stdio.h>
 
 #define CONTENTION_UNKNOWN (-1.0)
-/* A share that is worth a word: more than a system at rest takes for itself. */
+/* Shares from here on are reported; a system at rest takes less for itself. */
 #define CONTENTION_OF_NOTE 0.05
 
 /* Seconds of processor time since some moment in the past, summed over the cores. */
 typedef struct CpuContentionClock {
   bool known;
-  double busy;  /* whoever ran */
-  double whole; /* idle time too */
+  double busy;  /* of all programs */
+  double whole; /* idle time included */
   double own;   /* of this process, all threads */
 } CpuContentionClock;
 
 CpuContentionClock cpu_contention_clock(void);
 
-/* The part of it that is in /proc/stat, of the cores in the set; for cpu_contention_clock() and its
- * test. */
+/* Reads busy and whole time of the cores in the set from /proc/stat. A function of its own for the
+ * test of cpu_contention_clock(). */
 CpuContentionClock cpu_contention_read_cores(FILE *stat, const cpu_set_t *cores,
                                              double ticks_per_second);
 
-/* Share of the cores' time between the two that others had, from 0 to 1, or CONTENTION_UNKNOWN. */
+/* Share of the cores' time between the two readings that other programs had, from 0 to 1, or
+ * CONTENTION_UNKNOWN. */
 double contention_share(const CpuContentionClock *before, const CpuContentionClock *after);
 
 #endif

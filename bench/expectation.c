@@ -1,4 +1,4 @@
-/* expectation.c - says in the oracle's words what a workload is. */
+/* expectation.c - translates a workload into the oracle's types. */
 #include "bench/expectation.h"
 
 #include <stdlib.h>
@@ -92,7 +92,7 @@ static OracleLayer oracle_layer_of(const Workload *workload) {
   };
 }
 
-/* Keys that the row needs and that no row before it did. */
+/* Forms the keys that the row needs and no row before it needed. */
 static bool form_keys(Expectation *expectation, const OracleLayer *layer, size_t sequence,
                       size_t query, bool (*cancelled)(void)) {
   size_t begin, end;

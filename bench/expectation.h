@@ -1,8 +1,8 @@
 /* expectation.h - rows of a workload's output in float64, one by one.
  *
- * The oracle is that of the tests and shares no code with the library. What rows of a sequence have
- * in common, its keys after norm and RoPE, is formed once and kept: of every key that a row sees,
- * and of no other.
+ * The oracle is that of the tests and shares no code with the library. The rows of a sequence share
+ * its keys after norm and RoPE. Each key that a row sees is formed once and kept, and no other key
+ * is formed.
  */
 #ifndef BENCH_EXPECTATION_H
 #define BENCH_EXPECTATION_H
@@ -21,7 +21,7 @@ bool expectation_open(const Workload *workload, Expectation *expectation);
 void expectation_close(Expectation *expectation);
 
 /* The row [width] of a query of a sequence. Rows are asked for in ascending order. False if memory
- * is missing, or if *cancelled says so, which is looked at now and then. */
+ * is missing or cancelled(), which is asked now and then, returns true. */
 bool expectation_row(Expectation *expectation, size_t sequence, size_t query,
                      bool (*cancelled)(void), double *values);
 

@@ -219,7 +219,8 @@ static KernelWork gemm_bf16(const KernelCase *self, const Kernels *kernels, Kern
   return (KernelWork){.flops = 2.0 * (double)(rows * self->depth * KERNEL_KEYS)};
 }
 
-/* The same alone, so that it pays for what other calls keep from one to the next. */
+/* gemm_bf16 followed by release: it pays on every call for what other calls keep from one to the
+ * next. */
 static KernelWork release(const KernelCase *self, const Kernels *kernels, KernelData *data) {
   const KernelWork work = gemm_bf16(self, kernels, data);
   kernels->release();

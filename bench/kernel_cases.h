@@ -2,10 +2,10 @@
  *
  * A case is one call, or a loop over the panels of one tile, as the tiled path makes it: a register
  * block of all R rows (of `gemm_bf16`: as many as it takes best) against a tile of KERNEL_KEYS keys
- * at D = Dv = 64 and 128, and projections of a LLaMA-7B layer. FLOPs of products of terms are
- * those of the product that they stand for. Kernels that live on what a caller has just packed find
- * it in cache, where it is on every call; kernels that stream (packing, unpacked, project, read) find
- * memory that no cache holds, another piece on each call.
+ * at D = Dv = 64 and 128, and projections of a LLaMA-7B layer. FLOPs of products of terms are those
+ * of the product that they stand for. Kernels whose operands were packed just before find them in
+ * cache. Kernels that stream (packing, unpacked, project, read) read memory that no cache holds, a
+ * new piece on each call.
  */
 #ifndef BENCH_KERNEL_CASES_H
 #define BENCH_KERNEL_CASES_H

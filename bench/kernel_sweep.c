@@ -73,7 +73,7 @@ void kernel_sweep_close(KernelRun *run) {
   *run = (KernelRun){0};
 }
 
-/* Keeps the best so far, because a limit that was measured while another program ran is none. */
+/* Keeps the best so far, because a limit that was measured while another program ran is too low. */
 static void measure_limits(KernelRun *run) {
   const double seconds = run->yardstick_seconds;
   for (size_t i = 0; i < run->isa_count && !interrupt_seen(); i++) {

@@ -1,9 +1,8 @@
 /* kernel_sweep.h - times every kernel family and the yardsticks by themselves, on one thread.
  *
- * A run is a list of rows, one for each case (kernel_cases.h) and ISA, in the order of timed_family_at(); the
- * ISAs of a case are sampled in turns. A family without a case has one row without samples, so that
- * it cannot be overlooked. What a kernel computes is for the tests to check and is not looked at
- * here.
+ * A run is a list of rows, one for each case (kernel_cases.h) and ISA, in the order of
+ * timed_family_at(); the ISAs of a case are sampled in turns. A family without a case has one row
+ * without samples, so that it cannot be overlooked. Results are checked by the tests, not here.
  */
 #ifndef BENCH_KERNEL_SWEEP_H
 #define BENCH_KERNEL_SWEEP_H
@@ -39,8 +38,8 @@ typedef struct KernelRun {
  * is missing; the run is then zero. */
 bool kernel_sweep_open(const BenchConfig *config, KernelRun *run);
 
-/* Measures limits and rows, until interrupt_seen(); whoever calls this has called
- * interrupt_catch(). False if the operands do not fit into memory. */
+/* Measures limits and rows, until interrupt_seen(); the caller has called interrupt_catch(). False
+ * if the operands do not fit into memory. */
 bool kernel_sweep_measure(KernelRun *run, BenchProgress *progress);
 
 void kernel_sweep_close(KernelRun *run);

@@ -1,9 +1,9 @@
 /* measure.c - decides what runs, how often, and takes the samples.
  *
  * A path goes through open, plan, predict, reserve and warm up, and drops out of the group with a
- * reason at the first of them that says no; those that are left are sampled in turns. A call that
- * is too short for the clock is repeated inside its sample until the sample lasts SAMPLE_SECONDS,
- * as FFTW's timer does. Nothing is allocated by the calls that are timed: the workspace is
+ * reason at the first step that refuses it. The paths that are left are sampled in turns. A call
+ * that is too short for the clock is repeated inside its sample until the sample lasts
+ * SAMPLE_SECONDS, as FFTW's timer does. Timed calls allocate nothing, because the workspace is
  * reserved first.
  */
 #include "bench/measure.h"
@@ -81,10 +81,10 @@ static char *plan_text(const AttendPlan *plan) {
   return text;
 }
 
-/* Which ISA's fp32 peak the FLOPs are held against: that of the kernels that do them, where
- * --isa asks for one, and else that of the ISA that is best in fp32, also where another one does
- * products of bf16. What is left to OpenBLAS or to the compiler is held against the best always: a
- * core of OpenBLAS that is too low shows as a low share.
+/* Chooses the ISA whose fp32 peak the FLOPs are held against. With --isa it is that of the kernels,
+ * else the one that is best in fp32, even if another ISA multiplies the bf16 numbers. The work of
+ * OpenBLAS and of the compiler is always held against the best, so that a core of OpenBLAS that is
+ * too low shows as a low share.
  */
 static void judge_by(const MeasureGroup *group, BenchRow *row) {
   const size_t rows = group->config->batch * group->workload->step;
@@ -144,9 +144,9 @@ static bool try_prefix(const Contender *contender, size_t tokens, double *flops,
   return true;
 }
 
-/* Runs a few rows to learn the path's rate, and more of them until that takes long enough to say
- * something and longer than fewer did: where other programs have the cores, starting threads takes
- * milliseconds however few rows there are. False if a call failed. */
+/* Runs a few rows to learn the path's rate, and more of them until a run is long enough to be timed
+ * and longer than the one before. If other programs have the cores, starting threads alone takes
+ * milliseconds. False if a call failed. */
 static bool probe(const MeasureGroup *group, const Contender *contender) {
   const size_t most = group->workload->queries;
   size_t tokens = PROBE_TOKENS < most ? PROBE_TOKENS : most;
@@ -277,7 +277,8 @@ static void take_sample(Contender *contender) {
   contender->spent += seconds;
 }
 
-/* A terminal that draws takes a core: what is short is announced once, not between its samples. */
+/* Drawing on a terminal takes a core, so a row of short samples is announced once, not between its
+ * samples. */
 static void announce(const MeasureGroup *group, const Contender *contender) {
   const BenchRow *const row = contender->row;
   const double seconds = contender->call_seconds * (double)row->calls_per_sample;
@@ -315,7 +316,7 @@ static void finish(Contender *contender) {
   AttendProfile profile;
   if (contender->active && row->samples.count &&
       attend_get_profile(contender->context, &profile) == ATTEND_OK) {
-    /* Not the profile's calls, of which every chunk is one. */
+    /* The profile counts each chunk as a call, so passes are counted here. */
     const double passes = (double)row->samples.count * (double)row->calls_per_sample;
     for (size_t p = 0; p < ATTEND_PHASE_COUNT; p++)
       row->phase_seconds[p] = profile.phases[p].seconds / passes;

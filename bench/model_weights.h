@@ -9,7 +9,7 @@
 
 #include "bench/results.h"
 
-/* By how much queries are larger than x in [-1, 1) gives them. */
+/* Queries are larger by this factor than projections of x in [-1, 1) would be. */
 #define QUERY_GAIN 6.0f
 
 /* All null for a core. */

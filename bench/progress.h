@@ -1,7 +1,7 @@
 /* progress.h - how far a run is and what it does now, for whoever shows it.
  *
  * The benchmark counts and calls; nothing is printed or put into words here. A call takes long only
- * on a terminal that is slow to draw, so what is short is announced once and not at each sample.
+ * on a terminal that is slow to draw, so short samples are announced once and not each.
  */
 #ifndef BENCH_PROGRESS_H
 #define BENCH_PROGRESS_H

@@ -59,8 +59,8 @@ static double mean_seconds(const BenchRow *row) {
   return ratio(samples_sum(&row->samples), (double)row->samples.count);
 }
 
-/* What remains, because only the other phases are timed by the clock on the wall: the mean over
- * threads that a phase of the core has leaves out those that had nothing to do. */
+/* The whole call minus the other phases, because only those are wall-clock times. A phase of the
+ * core is a mean over threads, and leaves out threads that had nothing to do. */
 double row_core_seconds(const BenchRow *row) {
   const double *const phases = row->phase_seconds;
   const double core = mean_seconds(row) - phases[ATTEND_PHASE_QKV_PROJECTION] -

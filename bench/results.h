@@ -22,7 +22,7 @@ typedef enum BenchMode { BENCH_PREFILL, BENCH_DECODE } BenchMode;
 /* What hides single keys, or changes their scores, beside causal and the window. */
 typedef enum BenchMask { BENCH_MASK_NONE, BENCH_MASK_RANDOM, BENCH_MASK_BIAS } BenchMask;
 
-/* What was asked of the scores in place of what the model says. */
+/* What the command line asks of the scores, in place of the model's own options. */
 typedef struct BenchScores {
   bool has_window, has_softcap;      /* the next members count */
   int64_t window_left, window_right; /* -1: no limit */
@@ -129,9 +129,10 @@ double row_sgemm_share(const BenchRow *row);
 double row_read_share(const BenchRow *row);
 /* Tokens that come out per second: B * N of a prefill, B of a decode step. */
 double row_tokens_per_second(const BenchRow *row, const BenchConfig *config);
-/* Seconds of a call by the mean of its samples: that no phase accounts for, such as threads that
- * start or wait for each other; and between the projections, those and packing included, so that
- * the core of a layer and a core by itself compare. */
+/* Seconds of a call, by the mean of its samples. row_other_seconds() are those that no phase
+ * accounts for, such as threads that start or wait for each other. row_core_seconds() are those
+ * between the projections, packing and waiting included, so that the core of a layer compares with
+ * a core by itself. */
 double row_other_seconds(const BenchRow *row);
 double row_core_seconds(const BenchRow *row);
 double row_core_gflops(const BenchRow *row);

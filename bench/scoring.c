@@ -1,4 +1,4 @@
-/* scoring.c - puts the model's word and the command line's together; owns the data of masks,
+/* scoring.c - combines the model's options with those of the command line; owns the data of masks,
  * biases, slopes and sinks, and the sizes of their random numbers.
  */
 #include "bench/scoring.h"

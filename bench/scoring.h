@@ -9,8 +9,7 @@
 
 #include "bench/results.h"
 
-/* The scale, softcap, window and causality of a model's scores. What points to data is left
- * null. */
+/* The scale, softcap, window and causality of a model's scores. Pointers to data stay null. */
 AttendOptions scoring_options(const BenchConfig *config, const AttendModel *model);
 
 /* The factor of q.k, the default put in. */
@@ -18,7 +17,7 @@ double scoring_scale(const BenchConfig *config, const AttendModel *model);
 
 bool scoring_has_sinks(const BenchConfig *config, const AttendModel *model);
 
-/* What the options point to; null where there is none of it. */
+/* The data that options point to; null if there are none. */
 typedef struct ScoringData {
   float *alibi_slopes, *sinks; /* [Hq] */
   uint8_t *mask;               /* [queries, keys] */
@@ -34,7 +33,7 @@ bool scoring_open(const BenchConfig *config, const AttendModel *model, size_t qu
                   ScoringData *data);
 void scoring_close(ScoringData *data);
 
-/* Has the options point to the data, the mask or bias from row `first` on. */
+/* Points the options to the data, to the mask or bias from row `first` on. */
 void scoring_attach(const ScoringData *data, size_t first, AttendOptions *options);
 
 #endif

@@ -1,7 +1,7 @@
 /* sweep.c - owns a run's rows and yardsticks, and the order in which things are measured.
  *
- * What cannot be set up makes rows that are skipped with the reason, and the sweep goes on: no row
- * is ever left out of a run that was not interrupted.
+ * If something cannot be set up, its rows are skipped with the reason and the sweep goes on. Only a
+ * run that was interrupted leaves rows out.
  */
 #include "bench/sweep.h"
 
@@ -90,9 +90,9 @@ void sweep_close(BenchRun *run) {
   *run = (BenchRun){0};
 }
 
-/* Measures every number of threads and keeps the best so far. Done again after each model that
- * took its time, and at the end if a row beat a limit, because a limit that was measured while
- * another program ran is none. */
+/* Measures every number of threads and keeps the best so far. Repeated after each model that took
+ * long, and at the end if a row beat a limit, because a limit that was measured while another
+ * program ran is too low. */
 static void measure_yardsticks(BenchRun *run, const BenchProgress *progress) {
   const double seconds = run->config->yardstick_seconds;
   for (size_t t = 0; t < run->yardstick_count && !interrupt_seen(); t++) {

@@ -12,7 +12,7 @@
 bool sweep_open(const BenchConfig *config, BenchRun *run);
 
 /* Measures yardsticks and rows, and verifies. Ends early, with the run marked as interrupted, once
- * interrupt_seen(): whoever calls this has called interrupt_catch(). */
+ * interrupt_seen(): the caller has called interrupt_catch(). */
 void sweep_measure(BenchRun *run, BenchProgress *progress);
 
 void sweep_close(BenchRun *run);

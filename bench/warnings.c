@@ -21,7 +21,7 @@ static double best_share(const BenchRow *row, double limit_seconds) {
   return best > 0 ? limit_seconds / best : 0;
 }
 
-/* Products of bf16 may beat the fp32 peak, and data that a cache holds the memory. */
+/* Products of bf16 may beat the fp32 peak, and reads of data in cache may beat the memory. */
 static bool beats_peak(const BenchRow *row) {
   return row->precision == ATTEND_PRECISION_FP32 &&
          best_share(row, row_compute_seconds(row)) > BEATEN;
@@ -71,7 +71,7 @@ static const Yardsticks *most_threads(const BenchRun *run, const Yardsticks **al
 }
 
 /* Threads that share cores with other programs, or with each other, say little of the paths. Loops
- * in registers have no other reason to be slower together; sgemm has. */
+ * in registers have no other reason to be slower together, but sgemm may have. */
 static void judge_threads(const BenchRun *run, Warnings *warnings) {
   const Yardsticks *alone, *const most = most_threads(run, &alone);
   if (!most) return;

@@ -1,8 +1,8 @@
 /* warnings.h - what a run's own figures say against it.
  *
- * On a quiet machine there is nothing to say. Else other programs had part of the cores, threads
- * had no core each, or a limit was beaten, so that it is none. Nothing here changes a figure or
- * hides a row, and nothing is put into words.
+ * On a quiet machine there is nothing to say. Otherwise other programs had part of the cores,
+ * threads shared cores, or a row beat a limit, which was then measured too low. Nothing here
+ * changes a figure or hides a row, and nothing is put into words.
  */
 #ifndef BENCH_WARNINGS_H
 #define BENCH_WARNINGS_H

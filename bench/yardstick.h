@@ -7,7 +7,8 @@
  * Each measurement repeats itself for about `seconds` with `threads` threads, at least three times,
  * and gives the fastest repetition, summed over the threads; 0 if it could not be made (memory for
  * it is missing, or the ISA is not usable here). Setting up the memory takes some tenths of a
- * second more. One of less than YARDSTICK_BRIEF seconds is a sketch on smaller operands, for tests.
+ * second more. With less than YARDSTICK_BRIEF seconds it uses smaller operands, which is enough for
+ * tests and for nothing else.
  */
 #ifndef BENCH_YARDSTICK_H
 #define BENCH_YARDSTICK_H
@@ -37,7 +38,7 @@ size_t yardstick_sgemm_size(double seconds);
  * fastest. */
 double yardstick_read(size_t threads, double seconds);
 
-/* How large memory is that no cache holds, given the size of the last level. */
+/* Size of a buffer that no cache holds, given the size of the last level. */
 size_t yardstick_read_bytes(size_t cache_bytes, double seconds);
 
 #endif

@@ -1,4 +1,4 @@
-/* yardstick_tables.c - finds the yardstick kernels of an ISA, as kernels.c those of the library. */
+/* yardstick_tables.c - finds the yardstick kernels of an ISA, as kernels.c finds the library's. */
 #include "bench/yardstick_kernels.h"
 #include "kernels/kernels.h"
 

@@ -67,10 +67,10 @@ typedef struct OracleSlack {
   double product, term;
 } OracleSlack;
 
-/* softmax(scale * Q K^T + ...) V, per head. The query of token i stands at position p = q_start + i.
- * Its score with key j is scaled, capped, lowered by alibi_slope * |p - j|, raised by the bias, and
- * hidden if causal and j > p, or outside the window, the mask or the key's length, or with a bias of
- * -inf. scale 0 means 1/sqrt(head_dim). */
+/* softmax(scale * Q K^T + ...) V, per head. The query of token i stands at position p = q_start +
+ * i. Its score with key j is scaled, capped, lowered by alibi_slope * |p - j|, raised by the bias,
+ * and hidden if causal and j > p, or outside the window, the mask or the key's length, or with a
+ * bias of -inf. scale 0 means 1/sqrt(head_dim). */
 typedef struct OracleCore {
   size_t batch, query_tokens, key_tokens, query_heads, kv_heads, head_dim, value_dim;
   OracleView query, key, value;

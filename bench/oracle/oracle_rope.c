@@ -15,7 +15,7 @@ static long double rotations(const OracleRope *rope, long double x) {
   return rope->original * plain_frequency(rope, rope->base, x) / TWO_PI;
 }
 
-/* Where a pair would turn so many times: rotations fall from pair to pair. */
+/* The place at which a pair would rotate so many times; rotations fall from pair to pair. */
 static long double find_pair(const OracleRope *rope, long double wanted) {
   long double low = -1000.0L, high = 1000.0L;
   for (int step = 0; step < 200; step++) {

@@ -2,9 +2,10 @@
  * kernels by themselves.
  *
  * Owns the command's options, its order of events and its exit status: options first, then the core
- * of OpenBLAS is settled (which may start the tool again), then the files are opened. From before
- * that until they are in their places Ctrl-C ends the measuring and not the tool, so that whatever
- * it writes is whole. The measuring itself is bench/sweep.h and bench/kernel_sweep.h.
+ * of OpenBLAS is settled (which may start the tool again), then the files are opened. Ctrl-C is
+ * caught from before that until the files are in their places: it ends the measuring and not the
+ * tool, so that every file is whole. The measuring itself is bench/sweep.h and
+ * bench/kernel_sweep.h.
  */
 #include <stdio.h>
 

@@ -1,7 +1,8 @@
 /* progress_line.c - puts a run's steps into words and draws the line: a bar over rows, seconds so
  * far, and what is being done.
  *
- * It promises no time that is left: rows differ in length by a factor of a thousand.
+ * It does not estimate the time that is left, because rows differ in length by a factor of a
+ * thousand.
  */
 #include "cli/bench/progress_line.h"
 

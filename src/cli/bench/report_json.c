@@ -165,7 +165,7 @@ bool report_json(const BenchRun *run, FILE *stream) {
       blas_object(run), "options", options_object(run->config), "yardsticks", yardsticks_array(run),
       "rows", rows_array(run));
   if (!root) return false;
-  /* A write error is the stream's to remember. */
+  /* The stream remembers a write error. */
   json_dumpf(root, stream, JSON_INDENT(2));
   fputc('\n', stream);
   json_decref(root);

@@ -148,7 +148,7 @@ bool report_kernels_json(const KernelRun *run, FILE *stream) {
       json_peaks(run->limits.fma_gflops), "read_gbps", json_figure_or_null(read > 0, read), "rows",
       rows);
   if (!root) return false;
-  /* A write error is the stream's to remember. */
+  /* The stream remembers a write error. */
   json_dumpf(root, stream, JSON_INDENT(2));
   fputc('\n', stream);
   json_decref(root);

@@ -204,7 +204,8 @@ static double panel_value(const BenchRow *row, Panel panel, bool least) {
 }
 
 /* The range of a logarithmic axis, out to whole powers of `base` on both sides, so that its ends
- * have labels and a single point has room. Gnuplot warns of the latter where it chooses the range.
+ * have labels and a single point has room. Gnuplot warns about a single point if it chooses the
+ * range itself.
  */
 static void write_log_range(const BenchRun *run, size_t model, Panel panel, double base,
                             FILE *stream) {
@@ -219,7 +220,7 @@ static void write_log_range(const BenchRun *run, size_t model, Panel panel, doub
   low = pow(base, floor(log(low) / log(base)));
   high = pow(base, ceil(log(high) / log(base)));
   if (high <= low) high = low * base;
-  /* A hair more, or the label at an end falls to rounding. */
+  /* Slightly wider, because rounding could otherwise drop the label at an end. */
   fprintf(stream, "set yrange [%.17g:%.17g]\n", low / 1.001, high * 1.001);
 }
 
@@ -265,7 +266,7 @@ static void write_panel(const BenchRun *run, size_t model, Panel panel, FILE *st
   if (panel_has_points(run, model, panel)) {
     fputs("plot ", stream);
     each_series(run, model, lines[panel], stream);
-    /* Ends the list, each line of which has left a comma behind it. */
+    /* Ends the list after the comma of its last line. */
     fputs(panel == PANEL_SHARE ? "100 with lines lc rgb '#888888' notitle\n" : "NaN notitle\n",
           stream);
   } else {

@@ -1,5 +1,5 @@
-/* report_words.c - owns the wording that the table, JSON and `attend compare` share. The figures are
- * the benchmark's.
+/* report_words.c - owns the wording that the table, JSON and `attend compare` share. The figures
+ * are the benchmark's.
  */
 #include "cli/bench/report_words.h"
 

@@ -44,7 +44,7 @@ static double gain(const CoreComparison *comparison) {
   return comparison->high_gflops / comparison->low_gflops;
 }
 
-/* The cost of the lower core: as measured, or else as known of its class. */
+/* The cost of the lower core: as measured, else as known of its class. */
 static void write_core_cost(const DoctorFacts *facts, char cost[DOCTOR_TEXT_SIZE]) {
   const CoreComparison *measured = &facts->comparison;
   if (is_measured(measured)) {

@@ -27,8 +27,7 @@ typedef struct DoctorFacts {
   size_t threads; /* asked for on the command line; 0 if not */
   const char *omp_num_threads, *openblas_num_threads;
   CoreComparison comparison;
-  double
-      contention_share; /* of the cores' time, what other programs had meanwhile; <= 0: unknown */
+  double contention_share; /* share of the cores' time that other programs had; <= 0: unknown */
 } DoctorFacts;
 
 /* One thing that is wrong. code is a fixed word for programs: "core_held", "core_misdetected",

@@ -1,7 +1,7 @@
 /* info_json.c - the report of `attend info` as one JSON object, for programs.
  *
- * Owns the names of its members; INFO_SCHEMA_VERSION tells when one changes its meaning. How a
- * value that is not known is written, and what becomes of a lack of memory, is src/cli/util/json.h's.
+ * Owns the names of its members; INFO_SCHEMA_VERSION tells when one changes its meaning.
+ * src/cli/util/json.h says how unknown values and a lack of memory are treated.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -82,7 +82,7 @@ static json_t *comparison_object(const CoreComparison *comparison) {
                    "high_core", comparison->high, "high_sgemm_gflops", comparison->high_gflops);
 }
 
-/* Null for a model without RoPE; what its kind of scaling does not use is null too. */
+/* Null for a model without RoPE; members that its kind of scaling does not use are null too. */
 static json_t *rope_object(const AttendRope *rope) {
   if (rope->pairing == ATTEND_ROPE_NONE) return json_null();
   const bool scaled = rope->scaling != ATTEND_ROPE_UNSCALED;
@@ -94,7 +94,8 @@ static json_t *rope_object(const AttendRope *rope) {
                    json_figure_or_null(banded, rope->original_positions));
 }
 
-/* What is 0 in the model because it has none, or because the scale is 1/sqrt(D), is null here. */
+/* A 0 of the model is null here: it stands for an option that the model does not have, or for a
+ * scale of 1/sqrt(D). */
 static void set_scores(const AttendModel *model, json_t **object) {
   json_set(object, "rope", rope_object(&model->rope));
   json_set(object, "qk_norm", json_boolean(model->qk_norm));
@@ -140,7 +141,7 @@ bool info_print_json(const InfoReport *report) {
       comparison_object(&report->facts.comparison), "findings", findings_array(&report->doctor),
       "models", models_array());
   if (root == NULL) return false;
-  /* What stdout refused is for finish_stdout() to report. */
+  /* finish_stdout() reports a write error. */
   const bool encoded = json_dumpf(root, stdout, JSON_INDENT(2)) == 0 || ferror(stdout);
   putchar('\n');
   json_decref(root);

@@ -84,7 +84,7 @@ bool inspection_print_json(const Inspection *inspection) {
     json_set(&root, "layers", layers_array(inspection));
   }
   if (root == NULL) return false;
-  /* What stdout refused is for finish_stdout() to report. */
+  /* finish_stdout() reports a write error. */
   const bool encoded = json_dumpf(root, stdout, JSON_INDENT(2)) == 0 || ferror(stdout);
   putchar('\n');
   json_decref(root);

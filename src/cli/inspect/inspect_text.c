@@ -1,7 +1,7 @@
 /* inspect_text.c - the findings of `attend inspect` as aligned text, for people.
  *
- * Owns layout only. Names come from files: what would steer a terminal is printed as a question
- * mark.
+ * Owns layout only. Names come from files, so characters that would steer a terminal are printed as
+ * question marks.
  */
 #include <stdio.h>
 #include <string.h>

@@ -19,7 +19,7 @@ typedef struct LayerFinding {
   char reason[ATTEND_FILE_ERROR_SIZE]; /* why it is not */
 } LayerFinding;
 
-/* What the numbers of an array are like. */
+/* Statistics of the numbers of an array. */
 typedef struct ArrayFinding {
   size_t count, nans, infinities;
   float least, greatest; /* of those that are finite; 0 if there are none */
@@ -45,8 +45,9 @@ int inspection_open(const char *path, const ModelChoice *choice, Inspection *ins
 /* Allowed on a zero struct and after a failed inspection_open(). */
 void inspection_close(Inspection *inspection);
 
-/* Bytes of a layer's packed weights in a storage other than AUTO, but for padding and RoPE's
- * frequencies; 0 of one that is not usable. And of a token's keys and values in its cache. */
+/* Bytes of a layer's packed weights, and of one token's keys and values in its cache, in a storage
+ * other than AUTO. Padding and RoPE's frequencies are not counted. 0 for a layer that is not
+ * usable. */
 size_t inspection_layer_bytes(const Inspection *inspection, size_t layer, AttendStorage storage);
 size_t inspection_token_bytes(const Inspection *inspection, AttendStorage storage);
 

@@ -134,7 +134,7 @@ void blas_core_inspect(BlasCoreState *state) {
   state->core_class = blas_core_class(state->name);
   state->selectable = strstr(blas_config(), "DYNAMIC_ARCH") != NULL;
 
-  /* A name that OpenBLAS does not know is ignored by it: the core is then its own choice. */
+  /* OpenBLAS ignores a name that it does not know and chooses a core itself. */
   const char *asked = getenv(BLAS_CORE_VARIABLE);
   if (read_guard(state, asked)) {
     state->origin = BLAS_CORE_RESTART;

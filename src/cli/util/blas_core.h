@@ -60,10 +60,10 @@ bool blas_core_was_low(const BlasCoreState *state);
  *   argv         the command's own, argv[0] its name, ended by null
  * With wanted, the tool starts again under that core unless it is in use already. Without it, a
  * core that the user set is respected, with one line of warning if it is below the processor, and
- * one that OpenBLAS chose too low is corrected by a restart. What it does and why is one line on
- * stderr. Returns EXIT_SUCCESS, also when nothing had to be done; EXIT_USAGE (the processor cannot
- * run the core wanted) or EXIT_FAILURE (OpenBLAS did not take the core wanted), with the sentence
- * printed. Does not return when the tool starts again. */
+ * one that OpenBLAS chose too low is corrected by a restart. It says what it does and why in one
+ * line on stderr. Returns EXIT_SUCCESS, also when nothing had to be done; EXIT_USAGE (the processor
+ * cannot run the core wanted) or EXIT_FAILURE (OpenBLAS did not take the core wanted), with the
+ * sentence printed. Does not return when the tool starts again. */
 int blas_core_settle(const char *wanted, bool may_restart, char **argv);
 
 /* The same for a command that reports on the core itself: no line about a core that is merely

@@ -1,5 +1,5 @@
 /* csv.c - quotes fields that need it, and prints figures so that they read back as they were to
- * nine digits. Write errors are the stream's to remember.
+ * nine digits. The stream remembers write errors.
  */
 #include "cli/util/csv.h"
 

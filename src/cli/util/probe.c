@@ -18,7 +18,7 @@
 #include "bench/yardstick.h"
 #include "cli/message.h"
 
-/* Turns of the two cores: enough that one disturbance does not decide. */
+/* Rounds over the two cores: enough that one disturbance does not decide. */
 #define ROUNDS 3
 
 int probe_answer(size_t threads, double seconds) {
@@ -75,7 +75,7 @@ static double measure_under(const BlasCoreState *state, const char *core, size_t
     failure("sgemm under %s was not measured: %s.", core, strerror(errno));
     return 0;
   }
-  /* The child must not hold the end that would tell it, and this process, that the pipe is over. */
+  /* The child must not inherit these ends, or this process would never see the end of the pipe. */
   fcntl(ends[0], F_SETFD, FD_CLOEXEC);
   fcntl(ends[1], F_SETFD, FD_CLOEXEC);
   pid_t child = 0;
