@@ -3,7 +3,7 @@
  * Eight tiles of 16 rows of 64 bytes for each thread. A load or a store touches the rows and bytes
  * that the configuration gives a tile. Where the processor would raise an exception, because a tile
  * is not configured or its shape does not fit a dot product, the program ends with a line that says
- * why: it may happen on any thread, and a test can be failed on its own alone.
+ * why: this may happen on any thread, but only a test's own thread can fail the test.
  */
 #ifndef ATTEND_TESTS_EMULATOR_EMULATED_TILES_H
 #define ATTEND_TESTS_EMULATOR_EMULATED_TILES_H

@@ -19,7 +19,7 @@ _Bool host_tiles_multiply(void);
 /* Whether the calling thread's tiles, or their configuration, differ from the initial state. */
 _Bool host_tiles_in_use(void);
 
-/* Whether a signal came while they did; `context` is the third argument of its handler. */
+/* The same at the moment when a signal came; `context` is the third argument of its handler. */
 _Bool host_tiles_interrupted(const void *context);
 
 #endif

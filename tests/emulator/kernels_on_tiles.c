@@ -3,9 +3,9 @@
  *
  * A program linked with this file tells its linker to wrap what is wrapped here (meson.build), and
  * runs on any machine what the library does around AMX: blocks of 32 rows, whole panels, visits in
- * a pipeline, every step of its paths that multiplies pairs, and `release` on every thread.
- * What is wrong with the tiles ends the program, as in emulated_tiles.h, and so does a program that
- * has not used them. Calls come from one thread at a time.
+ * a pipeline, every step of its paths that multiplies pairs, and `release` on every thread. Wrong
+ * use of the tiles ends the program, as in emulated_tiles.h; so does not using them at all. Calls
+ * come from one thread at a time.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ const Kernels *__wrap_attend_private_kernels_get(AttendIsa isa) {
   return __real_attend_private_kernels_get(isa) ? &tables[isa] : NULL;
 }
 
-/* In a program of other kernels all tests would pass as well. */
+/* Without this check all tests would also pass on other kernels. */
 __attribute__((destructor)) static void require_dots(void) {
   if (emulated_dots() > 0) return;
   fputs("tiles: nothing was multiplied on them\n", stderr);

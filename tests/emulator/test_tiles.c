@@ -58,7 +58,7 @@ static const char *const verdicts[] = {"right",
                                        "the result is wrong",
                                        "a call failed"};
 
-/* What ATTEND_ISA_AUTO takes for a precision, by the plan; checks the result against the oracle. */
+/* The ISA that AUTO takes for a precision, by the plan; checks the result against the oracle. */
 static enum Verdict run_best(CoreProblem *problem, AttendPrecision precision, AttendIsa *isa) {
   AttendSettings settings = engine_settings(amx(precision), 1);
   settings.isa = ATTEND_ISA_AUTO;
@@ -152,7 +152,7 @@ static void falls_back_where_asking_is_forbidden(void **state) {
 
 /* ---- a core call that may be made anywhere ---- */
 
-/* What it needs, and what it gave when nobody disturbed it. Repeating it allocates nothing. */
+/* The operands of the call, and its undisturbed result. Repeating the call allocates nothing. */
 typedef struct Repeated {
   CoreProblem problem;
   AttendContext *context;
@@ -285,7 +285,7 @@ static void no_tiles_are_left_behind(void **state) {
 
 enum { SIGNALS_WITH_TILES = 100, SECONDS_OF_SIGNALS = 60 };
 
-/* What the handler has to do, and what it saw. */
+/* The handler's task, and its observations. */
 static struct {
   timer_t timer;
   Repeated *call;

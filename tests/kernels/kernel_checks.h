@@ -1,9 +1,9 @@
 /* kernel_checks.h - the checks of test_kernels: one for each family of the manifest, by its
  * contract.
  *
- * The expected values are computed in double from the contracts in src/kernels/kernels.def; where the
- * contract says more than a tolerance, bits are compared. Sources are allocated to the exact size,
- * so that a sanitizer, or a page without access, sees reads beyond them, and destinations lie
+ * The expected values are computed in double from the contracts in src/kernels/kernels.def; where
+ * the contract says more than a tolerance, bits are compared. Sources are allocated to the exact
+ * size, so that a sanitizer, or a page without access, sees reads beyond them, and destinations lie
  * between guard zones. The checks stand in kernel_<subject>.c and run once for each instruction
  * set.
  */

@@ -126,7 +126,8 @@ static void check_cut(const Kernels *kernels, const GemmCall *call, size_t cut,
   guarded_free(c, "sums");
 }
 
-/* SequencePlan between steps, or between chains if there is more than one product, nothing changes. */
+/* A call that is cut between steps, or between chains if there are several terms, gives the same
+ * bits. */
 static void check_cuts(const Kernels *kernels, size_t rows, size_t bf16_terms) {
   const size_t pairs = 2 * KERNEL_CHAIN + KERNEL_STEP;
   const size_t step = bf16_terms == 1 ? KERNEL_STEP : KERNEL_CHAIN;
@@ -206,7 +207,7 @@ static void check_poison(const Kernels *kernels, size_t bf16_terms) {
   }
 }
 
-/* Products that are large, small, and denormal: those may be taken for zero. */
+/* Products that are large, small, and denormal; the denormal ones may be taken for zero. */
 static void check_range(const Kernels *kernels, size_t bf16_terms) {
   static const double factors[] = {0x1p63, 0x1p-30, 0x1p-63, 0x1p-100, 0x1p-130};
   for (size_t f = 0; f < COUNT_OF(factors); f++) {

@@ -1,5 +1,5 @@
-/* kernel_gemm_mixed.c - checks that `gemm_mixed` gives the bits of `scores` and `weighted_sum` on a widened
- * panel.
+/* kernel_gemm_mixed.c - checks that `gemm_mixed` gives the bits of `scores` and `weighted_sum` on a
+ * widened panel.
  */
 #include <math.h>
 #include <string.h>

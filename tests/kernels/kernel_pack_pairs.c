@@ -1,5 +1,5 @@
-/* kernel_pack_pairs.c - checks the kernels that make of floats into terms of bf16 pairs or into pairs of
- * fp16, and widen, exactly.
+/* kernel_pack_pairs.c - checks exactly the kernels that turn floats into terms of bf16 pairs or
+ * into pairs of fp16, and the one that widens them.
  *
  * Every pair is compared with numbers computed in double, bit for bit; only a NaN may be any NaN.
  * All 65536 numbers of fp16 are widened, and they and what lies between them are rounded. Sources
@@ -40,7 +40,7 @@ typedef struct Terms {
   uint32_t *pairs;
 } Terms;
 
-/* Splits that are checked: one to three terms of bf16, and fp16. */
+/* What floats are packed as: one to three terms of bf16, and fp16. */
 typedef struct Kind {
   KernelNumber number;
   size_t terms;
@@ -133,8 +133,8 @@ static void check_packed_panel(const Kernels *kernels, bool of_keys, size_t keys
   fenced_free(source.data, source.floats);
 }
 
-/* Every number of fp16, the middle between it and the next one, which is a tie, and the floats
- * beside that; behind the last one, the middle is where infinity begins. */
+/* Every number of fp16, the middle between it and the next one, which is a tie, and the floats on
+ * both sides of that. The middle behind the last number is where infinity begins. */
 static void check_every_fp16(const Kernels *kernels, bool hidden) {
   enum { EACH = 4, KEYS = 32 };
   const size_t floats = (size_t)EACH * FP16_NUMBERS, depth = floats / KEYS;

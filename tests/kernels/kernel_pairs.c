@@ -1,4 +1,5 @@
-/* kernel_pairs.c - rounds to bf16 and fp16 in double, and makes numbers that are hard to make terms of. */
+/* kernel_pairs.c - rounds to bf16 and fp16 in double, and makes numbers whose terms are hard to get
+ * right. */
 #include "tests/kernels/kernel_pairs.h"
 
 #include <math.h>

@@ -23,8 +23,8 @@ double fp16_number(uint32_t bits);
 double pair_element(uint32_t pair, size_t element);
 void set_pair_element(uint32_t *pair, size_t element, double x);
 
-/* A float that tries the split: special values, ties of every term, the ends of the range, and
- * random numbers of every exponent. */
+/* A float whose terms are hard to get right: special values, ties of every term, the ends of the
+ * range, and random numbers of every exponent. */
 float odd_float(uint64_t index);
 
 /* Pairs in memory that ends at a page without access. */

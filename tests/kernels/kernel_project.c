@@ -101,8 +101,8 @@ static void check_project_rows(const Kernels *kernels, size_t in, size_t columns
   project_call_free(&call);
 }
 
-/* One chain in the order of `in`: cut anywhere, its second part goes on from the first. Columns cut
- * anywhere, as threads cut them, are the same columns. */
+/* One chain in the order of `in`: cut anywhere, its second part goes on from the first. Columns may
+ * be cut anywhere, as threads cut them, and have the same bits. */
 static void check_project_cuts(const Kernels *kernels, size_t rows, size_t in, size_t columns) {
   ProjectCall call = project_call_new(in, columns, 3);
   float *const whole = project_run(kernels, &call, rows);

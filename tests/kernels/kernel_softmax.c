@@ -135,7 +135,7 @@ static void check_softmax_sizes(const Kernels *kernels, bool ragged) {
   }
 }
 
-/* A NaN or +inf makes l of its row so, and touches no other row. */
+/* A NaN or +inf spoils l of its row, and touches no other row. */
 static void check_softmax_poison(const Kernels *kernels, bool ragged) {
   static const float poisons[] = {NAN, INFINITY};
   for (size_t p = 0; p < COUNT_OF(poisons); p++) {

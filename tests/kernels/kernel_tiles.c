@@ -40,8 +40,8 @@ static uint32_t random_pair(uint32_t seed, uint32_t most) {
   return (bits & 0x807f807fu) | first << 7 | second << 23;
 }
 
-/* Rows of such numbers, whose exponents reach the higher the further down a row stands: sums from
- * denormal ones to such as overflow. */
+/* Rows of such numbers, with larger exponents further down, so that sums range from denormal to
+ * overflowing. */
 static void spread_rows(const GemmCall *call) {
   for (size_t p = 0; p < call->a.terms; p++)
     for (size_t r = 0; r < call->rows; r++)

@@ -31,7 +31,7 @@ static void rows_free(Rows *rows) {
   fenced_free(rows->data, rows->extent);
 }
 
-/* Nothing; the rows themselves; or as many rows that no one may read. */
+/* The rows to prefetch: none, the rows themselves, or as many rows that no one may read. */
 #define AHEADS 3
 
 static KernelAhead ahead_of(const Rows *rows, size_t kind) {

@@ -1,5 +1,5 @@
-/* kernel_weighted_sum.c - checks weighted_sum against sums in double, and the same bits for any number of
- * rows. */
+/* kernel_weighted_sum.c - checks weighted_sum against sums in double, and the same bits for any
+ * number of rows. */
 #include "tests/kernels/kernel_checks.h"
 
 #include <math.h>

@@ -5,7 +5,7 @@
 
 #include "bench/yardstick_kernels.h"
 
-/* FLOPs are counted, not guessed: they grow with the rounds; and the work leaves its trace. */
+/* FLOPs grow with the rounds, and the sink depends on the work. */
 void check_peak(const Kernels *kernels) {
   const YardstickKernels *const yardsticks = yardstick_kernels(kernels->isa);
   float sink = untouched_float();
