@@ -219,8 +219,7 @@ static KernelWork gemm_bf16(const KernelCase *self, const Kernels *kernels, Kern
   return (KernelWork){.flops = 2.0 * (double)(rows * self->depth * KERNEL_KEYS)};
 }
 
-/* gemm_bf16 followed by release: it pays on every call for what other calls keep from one to the
- * next. */
+/* gemm_bf16 and then release: every call pays for what other calls keep. */
 static KernelWork release(const KernelCase *self, const Kernels *kernels, KernelData *data) {
   const KernelWork work = gemm_bf16(self, kernels, data);
   kernels->release();
