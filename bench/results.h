@@ -1,4 +1,4 @@
-/* results.h - what a run of the benchmark was asked for, and what came out of it.
+/* results.h - the request to a run of the benchmark, and its results.
  *
  * A run is a list of rows, one for each model, length, number of threads and path, in that order.
  * Every row that was asked for is in the list from the beginning: it ends as measured, skipped or

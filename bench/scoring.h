@@ -1,5 +1,5 @@
-/* scoring.h - what a workload does to its scores: what the model's layer does, and what was asked
- * for in its place.
+/* scoring.h - what a workload does to its scores: the model's options, and those of the command
+ * line in their place.
  *
  * Slopes are those of the ALiBi paper (Press et al. 2022); sinks, masks and biases are random,
  * reproducible from the seed. One mask or bias is shared by all sequences and heads.

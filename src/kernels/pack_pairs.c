@@ -77,7 +77,7 @@ void MEMBER(pack_key_pairs)(size_t keys, size_t depth, const float *key, size_t 
   }
 }
 
-/* LANES elements of a row from `at` on, as far as there are `count`. */
+/* LANES elements of a row from `at` on; those from `count` on are zero. */
 KERNEL_INLINE vfloat load_some(const float *row, size_t at, size_t count) {
   if (at + LANES <= count) return v_load(row + at);
   return at < count ? v_load_first(count - at, row + at) : v_set1(0.0f);

@@ -16,7 +16,7 @@ shift 2
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# The widest ISA of ours on each processor, its core of OpenBLAS, and an instruction that it lacks.
+# Our best ISA on each processor, its core of OpenBLAS, and an instruction that it lacks.
 processors='
 Haswell avx2   Haswell vpxord %zmm0,%zmm0,%zmm0
 Nehalem scalar Nehalem vxorps %ymm0,%ymm0,%ymm0

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # tests/tool/test_compare.sh TOOL JSON_CHECK - `attend compare`: which contenders run, that the figures agree with each
-# other, and what is refused. What the sentences say of which figures is test_compare_limit.c's.
+# other, and what is refused. test_compare_limit.c checks the sentences.
 set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 . "$here/bench_tool.sh"

@@ -29,7 +29,8 @@ int bench_files_finish(BenchFiles *files);
 /* Draws the run if --plot is given. */
 int bench_files_plot(BenchFiles *files, const BenchRun *run);
 
-/* What the run's rows and Ctrl-C make of the status that the files have. */
+/* The exit status of the command: that of the files, unless a row failed or Ctrl-C ended the
+ * run. */
 int bench_run_status(const BenchRun *run, int status);
 
 #endif

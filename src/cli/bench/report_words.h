@@ -9,8 +9,8 @@
 const char *report_warning(const BenchRun *run, const Warning *warning,
                            char text[static REPORT_WARNING_SIZE]);
 
-/* "window left 4096, softcap 50, sinks, mask random:0.5"; "" where nothing is done to the scores
- * but to scale them. Returns text. */
+/* "window left 4096, softcap 50, sinks, mask random:0.5"; "" where scores are only scaled. Returns
+ * text. */
 #define REPORT_SCORES_SIZE 160
 const char *report_scores(const BenchConfig *config, const AttendModel *model,
                           char text[static REPORT_SCORES_SIZE]);

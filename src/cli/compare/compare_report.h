@@ -1,4 +1,4 @@
-/* compare_report.h - what came out of a comparison: speed-ups, and what limits each contender.
+/* compare_report.h - the results of a comparison: speed-ups, and what limits each contender.
  *
  * The figures are those of the run's rows (bench/results.h); only the speed-up and the sentence are
  * made here. Every number in a sentence was measured, planned or asked of the machine in this run.

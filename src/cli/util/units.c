@@ -1,7 +1,7 @@
 /* units.c - picks the unit and the number of digits after the point.
  *
  * A value that rounds up to the next unit's 1 keeps its own unit ("1000 us"): four digits suffice
- * for that, and nothing has to be rounded twice.
+ * for that, and no value is rounded twice.
  */
 #include "cli/util/units.h"
 

@@ -5,8 +5,8 @@
  * bits do not depend on the compiler. The other vocabularies define the same names; families use
  * nothing else.
  *
- * Register block: 4 query rows x 2 vectors, 8 accumulators beside 2 key vectors and a product in the
- * 16 registers of the baseline.
+ * Register block: 4 query rows x 2 vectors, 8 accumulators beside 2 key vectors and a product in
+ * the 16 registers of the baseline.
  */
 #ifndef ATTEND_SRC_KERNELS_SIMD_SCALAR_H
 #define ATTEND_SRC_KERNELS_SIMD_SCALAR_H
@@ -159,8 +159,8 @@ static inline vfloat v_high(vpair x) {
   return (vfloat)(x & (int32_t)0xffff0000);
 }
 
-/* The fp16 numbers in the low halves of lanes. A denormal one is a multiple of 2^-24, and normal as
- * a float; the exponents of infinities and NaN, all ones, become such. */
+/* The fp16 numbers in the low halves of lanes. A denormal one is a multiple of 2^-24, which is
+ * normal as a float. Infinities and NaN have an exponent of all ones, and keep it. */
 static inline vfloat v_widen_fp16(vint bits) {
   const vint size = bits & 0x7fff, sign = (bits & 0x8000) << 16;
   const vint rebias = (size >= 0x7c00) & (112 << 23), quiet = (size > 0x7c00) & 0x400000;
