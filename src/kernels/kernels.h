@@ -99,7 +99,10 @@ typedef struct KernelScoreMod {
 } KernelScoreMod;
 
 /* The types of packed numbers. Pairs are of the first two. */
-typedef enum KernelNumber { KERNEL_BF16, KERNEL_FP16, KERNEL_FP32 } KernelNumber;
+#define KERNEL_NUMBERS(X) X(BF16, "bf16") X(FP16, "fp16") X(FP32, "fp32")
+#define KERNEL_DECLARE_NUMBER(name, text) KERNEL_##name,
+typedef enum KernelNumber { KERNEL_NUMBERS(KERNEL_DECLARE_NUMBER) } KernelNumber;
+#undef KERNEL_DECLARE_NUMBER
 
 /* Packed pairs that a kernel reads. */
 typedef struct KernelPairs {

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels/kernels.h"
+
 static inline float widen_bits(uint32_t bits) {
   float value;
   memcpy(&value, &bits, sizeof value);
@@ -30,6 +32,16 @@ static inline float widen_f16(uint16_t bits) {
   if (fraction == 0) return widen_bits(sign);
   const uint32_t shift = (uint32_t)__builtin_clz(fraction) - 21;
   return widen_bits(sign | (113 - shift) << 23 | (fraction << shift & 0x3ff) << 13);
+}
+
+/* A number of a type with 16 bits. */
+static inline float half_widen(KernelNumber number, uint16_t bits) {
+  return number == KERNEL_FP16 ? widen_f16(bits) : widen_bf16(bits);
+}
+
+/* The bits of its exponent, all of which are set in infinities and NaN. */
+static inline uint16_t half_exponent(KernelNumber number) {
+  return number == KERNEL_FP16 ? 0x7c00 : 0x7f80;
 }
 
 #endif

@@ -18,7 +18,8 @@ double attend_storage_bytes(AttendStorage storage) {
 }
 
 const char *number_name(KernelNumber number) {
-  static const char *const names[] = {
-      [KERNEL_BF16] = "bf16", [KERNEL_FP16] = "fp16", [KERNEL_FP32] = "fp32"};
+#define KERNEL_NAME_OF(name, text) text,
+  static const char *const names[] = {KERNEL_NUMBERS(KERNEL_NAME_OF)};
+#undef KERNEL_NAME_OF
   return names[number];
 }

@@ -25,8 +25,7 @@ static void put_half(uint32_t *pair, size_t half, uint16_t number) {
 static float widen_terms(const StoredMatrix *m, const uint32_t *first, size_t half) {
   float sum = 0.0f;
   for (size_t term = m->terms; term-- > 0;) {
-    const uint16_t bits = half_of(first[term * m->term_stride], half);
-    const float number = m->number == KERNEL_FP16 ? widen_f16(bits) : widen_bf16(bits);
+    const float number = half_widen(m->number, half_of(first[term * m->term_stride], half));
     sum = term + 1 == m->terms ? number : sum + number;
   }
   return sum;

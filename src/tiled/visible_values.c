@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "storage/half_float.h"
+
 /* A row of pairs of keys 2i and 2i + 1, with 0 for a key that is not visible. */
 static void copy_visible_row(const uint32_t *from, const bool *visible, uint32_t *to) {
   const uint32_t kept = (visible[0] ? 0xffffu : 0) | (visible[1] ? 0xffff0000u : 0);
@@ -45,7 +47,7 @@ static bool is_finite(const float *row, size_t floats) {
 
 /* Both numbers of each pair. Where the first term is finite, so are the others. */
 static bool are_finite(const uint32_t *pairs, size_t count, KernelNumber number) {
-  const uint32_t first = number == KERNEL_FP16 ? 0x7c00u : 0x7f80u, second = first << 16;
+  const uint32_t first = half_exponent(number), second = first << 16;
   uint32_t odd = 0;
   for (size_t e = 0; e < count; e++) {
     odd |= (pairs[e] & first) == first || (pairs[e] & second) == second;
