@@ -91,11 +91,8 @@
 #define output_file_discard attend_private_output_file_discard
 #define output_file_open attend_private_output_file_open
 #define output_file_write attend_private_output_file_write
-#define path_blas attend_private_path_blas
 #define path_get attend_private_path_get
 #define path_list attend_private_path_list
-#define path_naive attend_private_path_naive
-#define path_tiled attend_private_path_tiled
 #define pipeline_attend_tiles attend_private_pipeline_attend_tiles
 #define pipeline_pays attend_private_pipeline_pays
 #define plan_choose attend_private_plan_choose

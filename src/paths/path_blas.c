@@ -189,7 +189,7 @@ static void run(AttendContext *context, const Problem *p, const PathFit *fit, vo
   show_scores(context, p, SHOW_BY_BLAS, workspace);
 }
 
-const Path path_blas = {
+const Path PATH_RECORD(blas) = {
     .id = ATTEND_PATH_BLAS,
     .nature = "whole score matrix of a head by cblas_sgemm",
     .fits = fits,

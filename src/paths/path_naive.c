@@ -168,7 +168,7 @@ static void run(AttendContext *context, const Problem *p, const PathFit *fit, vo
   profile_gather(&context->profiler, parallel_for(fit->naive.threads, heads, run_head, &job));
 }
 
-const Path path_naive = {
+const Path PATH_RECORD(naive) = {
     .id = ATTEND_PATH_NAIVE,
     .nature = "plain loops over every pair",
     .fits = fits,

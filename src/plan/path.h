@@ -67,7 +67,10 @@ typedef struct Path {
                   void *scratch, float *y);
 } Path;
 
-#define ATTEND_PATH_RECORD(name, ID) extern const Path path_##name;
+/* The symbol of a path's record, so that private_names.h need not list it. */
+#define PATH_RECORD(name) attend_private_path_##name
+
+#define ATTEND_PATH_RECORD(name, ID) extern const Path PATH_RECORD(name);
 #include "plan/paths.def"
 #undef ATTEND_PATH_RECORD
 

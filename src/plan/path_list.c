@@ -2,7 +2,7 @@
 #include "plan/path.h"
 
 const Path *const path_list[] = {
-#define ATTEND_PATH_RECORD(name, ID) &path_##name,
+#define ATTEND_PATH_RECORD(name, ID) &PATH_RECORD(name),
 #include "plan/paths.def"
 #undef ATTEND_PATH_RECORD
     NULL,

@@ -203,7 +203,7 @@ static void count(Profiler *profiler, const CoreWork *work) {
                 work->score_operand_bytes + work->sum_operand_bytes);
 }
 
-const Path path_tiled = {
+const Path PATH_RECORD(tiled) = {
     .id = ATTEND_PATH_TILED,
     .nature = "online softmax over tiles of keys",
     .fits = fits,

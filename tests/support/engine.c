@@ -25,8 +25,9 @@ size_t list_engines(Engine engines[static MAX_ENGINES]) {
   const size_t isa_count = list_isas(isas);
   size_t count = 0;
   const AttendIsa last = isas[isa_count - 1];
-  engines[count++] = (Engine){ATTEND_PATH_NAIVE, last, ATTEND_PRECISION_FP32};
-  engines[count++] = (Engine){ATTEND_PATH_BLAS, last, ATTEND_PRECISION_FP32};
+  for (int path = ATTEND_PATH_COUNT - 1; path > ATTEND_PATH_AUTO; path--)
+    if (path != ATTEND_PATH_TILED)
+      engines[count++] = (Engine){(AttendPath)path, last, ATTEND_PRECISION_FP32};
   for (size_t i = 0; i < isa_count; i++)
     engines[count++] = (Engine){ATTEND_PATH_TILED, isas[i], ATTEND_PRECISION_FP32};
   return count;

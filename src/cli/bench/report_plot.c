@@ -143,14 +143,15 @@ static bool is_serial(const Series *series) {
 /* Paths and precisions by colour, numbers of threads by the shape of their points; a serial path
  * has both of its own. */
 static const char *series_colour(const Series *series) {
-  static const char *const colours[ATTEND_PATH_COUNT] = {"#555555", "#0072b2", "#d55e00",
-                                                         "#009e73"};
+  static const char *const colours[] = {"#555555", "#0072b2", "#d55e00", "#009e73", "#f0e442"};
   static const char *const precise[ATTEND_PRECISION_COUNT] = {[ATTEND_PRECISION_BF16X6] = "#56b4e9",
                                                               [ATTEND_PRECISION_BF16X3] = "#e69f00",
                                                               [ATTEND_PRECISION_BF16] = "#c94a8c"};
   const AttendPrecision precision = config_precision(series->run->config, series->path);
   if (precise[precision]) return precise[precision];
-  return is_serial(series) ? "#cc79a7" : colours[series->run->config->paths[series->path]];
+  return is_serial(series) ? "#cc79a7"
+                           : colours[series->run->config->paths[series->path] %
+                                     (sizeof colours / sizeof *colours)];
 }
 
 static size_t series_points(const Series *series) {
