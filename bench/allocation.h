@@ -5,8 +5,8 @@
  * memory that is available first. Sizes are doubles: a product of any sizes that a user can type
  * stays comparable.
  */
-#ifndef BENCH_ALLOCATION_H
-#define BENCH_ALLOCATION_H
+#ifndef ATTEND_BENCH_ALLOCATION_H
+#define ATTEND_BENCH_ALLOCATION_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,8 +6,8 @@
  * programs. On a system that does not say (no /proc/stat, or one that is not kept up to date) the
  * share is CONTENTION_UNKNOWN, never 0.
  */
-#ifndef BENCH_CPU_CONTENTION_H
-#define BENCH_CPU_CONTENTION_H
+#ifndef ATTEND_BENCH_CPU_CONTENTION_H
+#define ATTEND_BENCH_CPU_CONTENTION_H
 
 #include <sched.h>
 #include <stdbool.h>

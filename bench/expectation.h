@@ -4,8 +4,8 @@
  * its keys after norm and RoPE. Each key that a row sees is formed once and kept, and no other key
  * is formed.
  */
-#ifndef BENCH_EXPECTATION_H
-#define BENCH_EXPECTATION_H
+#ifndef ATTEND_BENCH_EXPECTATION_H
+#define ATTEND_BENCH_EXPECTATION_H
 
 #include "bench/workload.h"
 

@@ -3,8 +3,8 @@
  * A run that is interrupted keeps the rows measured so far. The handler only sets a flag. A second
  * signal ends the process at once.
  */
-#ifndef BENCH_INTERRUPT_H
-#define BENCH_INTERRUPT_H
+#ifndef ATTEND_BENCH_INTERRUPT_H
+#define ATTEND_BENCH_INTERRUPT_H
 
 #include <stdbool.h>
 

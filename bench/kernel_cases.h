@@ -7,8 +7,8 @@
  * cache. Kernels that stream (packing, unpacked, project, read) read memory that no cache holds, a
  * new piece on each call.
  */
-#ifndef BENCH_KERNEL_CASES_H
-#define BENCH_KERNEL_CASES_H
+#ifndef ATTEND_BENCH_KERNEL_CASES_H
+#define ATTEND_BENCH_KERNEL_CASES_H
 
 #include "kernels/kernels.h"
 

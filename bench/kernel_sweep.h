@@ -4,8 +4,8 @@
  * timed_family_at(); the ISAs of a case are sampled in turns. A family without a case has one row
  * without samples, so that it cannot be overlooked. Results are checked by the tests, not here.
  */
-#ifndef BENCH_KERNEL_SWEEP_H
-#define BENCH_KERNEL_SWEEP_H
+#ifndef ATTEND_BENCH_KERNEL_SWEEP_H
+#define ATTEND_BENCH_KERNEL_SWEEP_H
 
 #include "bench/kernel_cases.h"
 #include "bench/progress.h"

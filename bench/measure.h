@@ -4,8 +4,8 @@
  * all paths alike and their ratio can be trusted where their times cannot. Before the first sample
  * each path runs once untimed, and the output of that run is held against the oracle.
  */
-#ifndef BENCH_MEASURE_H
-#define BENCH_MEASURE_H
+#ifndef ATTEND_BENCH_MEASURE_H
+#define ATTEND_BENCH_MEASURE_H
 
 #include "bench/progress.h"
 #include "bench/verify.h"

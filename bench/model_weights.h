@@ -4,8 +4,8 @@
  * 1. Queries are larger, by W_q or where there is a norm by its weights, which gives scores a
  * standard deviation of about 2, so that a softmax has something to choose from.
  */
-#ifndef BENCH_MODEL_WEIGHTS_H
-#define BENCH_MODEL_WEIGHTS_H
+#ifndef ATTEND_BENCH_MODEL_WEIGHTS_H
+#define ATTEND_BENCH_MODEL_WEIGHTS_H
 
 #include "bench/results.h"
 

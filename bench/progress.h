@@ -3,8 +3,8 @@
  * The benchmark counts and calls; nothing is printed or put into words here. A call takes long only
  * on a terminal that is slow to draw, so short samples are announced once and not each.
  */
-#ifndef BENCH_PROGRESS_H
-#define BENCH_PROGRESS_H
+#ifndef ATTEND_BENCH_PROGRESS_H
+#define ATTEND_BENCH_PROGRESS_H
 
 #include "bench/results.h"
 

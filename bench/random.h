@@ -3,8 +3,8 @@
  * Number i of a stream is a function of the seed, the stream and i alone, so that a buffer can be
  * filled by any number of threads and is the same on every machine.
  */
-#ifndef BENCH_RANDOM_H
-#define BENCH_RANDOM_H
+#ifndef ATTEND_BENCH_RANDOM_H
+#define ATTEND_BENCH_RANDOM_H
 
 #include <stddef.h>
 #include <stdint.h>

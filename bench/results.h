@@ -5,8 +5,8 @@
  * failed, and only an interrupted run has rows that are still pending. The reports read these
  * structs and measure nothing.
  */
-#ifndef BENCH_RESULTS_H
-#define BENCH_RESULTS_H
+#ifndef ATTEND_BENCH_RESULTS_H
+#define ATTEND_BENCH_RESULTS_H
 
 #include <time.h>
 

@@ -4,8 +4,8 @@
  * Slopes are those of the ALiBi paper (Press et al. 2022); sinks, masks and biases are random,
  * reproducible from the seed. One mask or bias is shared by all sequences and heads.
  */
-#ifndef BENCH_SCORING_H
-#define BENCH_SCORING_H
+#ifndef ATTEND_BENCH_SCORING_H
+#define ATTEND_BENCH_SCORING_H
 
 #include "bench/results.h"
 

@@ -4,8 +4,8 @@
  * minimum what the machine can do when nothing disturbs it; a mean is not reported, because one
  * disturbance moves it.
  */
-#ifndef BENCH_STATISTICS_H
-#define BENCH_STATISTICS_H
+#ifndef ATTEND_BENCH_STATISTICS_H
+#define ATTEND_BENCH_STATISTICS_H
 
 #include <stdbool.h>
 #include <stddef.h>

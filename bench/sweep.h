@@ -3,8 +3,8 @@
  * Models are taken one after the other, so that one model's weights are in memory at a time, and
  * lengths in ascending order within a model, so that a shorter length predicts the next one.
  */
-#ifndef BENCH_SWEEP_H
-#define BENCH_SWEEP_H
+#ifndef ATTEND_BENCH_SWEEP_H
+#define ATTEND_BENCH_SWEEP_H
 
 #include "bench/progress.h"
 

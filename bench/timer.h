@@ -2,8 +2,8 @@
  *
  * Seconds of a clock that never steps back. Only differences mean anything.
  */
-#ifndef BENCH_TIMER_H
-#define BENCH_TIMER_H
+#ifndef ATTEND_BENCH_TIMER_H
+#define ATTEND_BENCH_TIMER_H
 
 #include <time.h>
 

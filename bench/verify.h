@@ -16,8 +16,8 @@
  * sum, by about as much; 16 is what several such sums and the softmax between them may make of it.
  * A mask that is off by one or a head that reads another's keys moves outputs by 1e-3 and more.
  */
-#ifndef BENCH_VERIFY_H
-#define BENCH_VERIFY_H
+#ifndef ATTEND_BENCH_VERIFY_H
+#define ATTEND_BENCH_VERIFY_H
 
 #include "bench/workload.h"
 

@@ -4,8 +4,8 @@
  * threads shared cores, or a row beat a limit, which was then measured too low. Nothing here
  * changes a figure or hides a row, and nothing is put into words.
  */
-#ifndef BENCH_WARNINGS_H
-#define BENCH_WARNINGS_H
+#ifndef ATTEND_BENCH_WARNINGS_H
+#define ATTEND_BENCH_WARNINGS_H
 
 #include "bench/results.h"
 

@@ -6,8 +6,8 @@
  * does it. Inputs are random, reproducible from the seed: x, K and V in [-1, 1), a core's queries
  * QUERY_GAIN times as large.
  */
-#ifndef BENCH_WORKLOAD_H
-#define BENCH_WORKLOAD_H
+#ifndef ATTEND_BENCH_WORKLOAD_H
+#define ATTEND_BENCH_WORKLOAD_H
 
 #include "bench/model_weights.h"
 #include "bench/results.h"

@@ -10,8 +10,8 @@
  * second more. With less than YARDSTICK_BRIEF seconds it uses smaller operands, which is enough for
  * tests and for nothing else.
  */
-#ifndef BENCH_YARDSTICK_H
-#define BENCH_YARDSTICK_H
+#ifndef ATTEND_BENCH_YARDSTICK_H
+#define ATTEND_BENCH_YARDSTICK_H
 
 #include "attend/attend.h"
 

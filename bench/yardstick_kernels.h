@@ -3,8 +3,8 @@
  * They are compiled as the library's kernels are, with an ISA's vocabulary and flags, but are no
  * part of the library: they have a manifest and tables of their own.
  */
-#ifndef BENCH_YARDSTICK_KERNELS_H
-#define BENCH_YARDSTICK_KERNELS_H
+#ifndef ATTEND_BENCH_YARDSTICK_KERNELS_H
+#define ATTEND_BENCH_YARDSTICK_KERNELS_H
 
 #include "attend/attend.h"
 

@@ -7,8 +7,8 @@
  * KERNEL_MEMBER: tests/package/check_symbols.sh says which line is missing or is left over. Nothing
  * else may stand here, and no public name.
  */
-#ifndef ATTEND_PRIVATE_NAMES_H
-#define ATTEND_PRIVATE_NAMES_H
+#ifndef ATTEND_SRC_PRIVATE_NAMES_H
+#define ATTEND_SRC_PRIVATE_NAMES_H
 
 #define blas_begin attend_private_blas_begin
 #define blas_config attend_private_blas_config
@@ -91,8 +91,11 @@
 #define output_file_discard attend_private_output_file_discard
 #define output_file_open attend_private_output_file_open
 #define output_file_write attend_private_output_file_write
+#define path_blas attend_private_path_blas
 #define path_get attend_private_path_get
 #define path_list attend_private_path_list
+#define path_naive attend_private_path_naive
+#define path_tiled attend_private_path_tiled
 #define pipeline_attend_tiles attend_private_pipeline_attend_tiles
 #define pipeline_pays attend_private_pipeline_pays
 #define plan_choose attend_private_plan_choose

@@ -6,8 +6,8 @@
  * affordable at LLaMA widths and is itself held against oracle_layer(). Letters are those of
  * attend.h.
  */
-#ifndef BENCH_ORACLE_ORACLE_H
-#define BENCH_ORACLE_ORACLE_H
+#ifndef ATTEND_BENCH_ORACLE_ORACLE_H
+#define ATTEND_BENCH_ORACLE_ORACLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

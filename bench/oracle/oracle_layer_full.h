@@ -4,8 +4,8 @@
  * makes of it must be the same rows. It shares nothing with the library, nor with the oracle of the
  * core.
  */
-#ifndef BENCH_ORACLE_ORACLE_LAYER_FULL_H
-#define BENCH_ORACLE_ORACLE_LAYER_FULL_H
+#ifndef ATTEND_BENCH_ORACLE_ORACLE_LAYER_FULL_H
+#define ATTEND_BENCH_ORACLE_ORACLE_LAYER_FULL_H
 
 #include <stdbool.h>
 #include <stddef.h>

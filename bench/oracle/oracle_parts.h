@@ -2,8 +2,8 @@
  *
  * Each is a loop or two in double. They belong to oracle*.c alone.
  */
-#ifndef BENCH_ORACLE_ORACLE_PARTS_H
-#define BENCH_ORACLE_ORACLE_PARTS_H
+#ifndef ATTEND_BENCH_ORACLE_ORACLE_PARTS_H
+#define ATTEND_BENCH_ORACLE_ORACLE_PARTS_H
 
 #include <math.h>
 #include <string.h>

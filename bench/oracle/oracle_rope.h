@@ -4,8 +4,8 @@
  * powers, and the ends of YaRN's band are found by bisection of the number of rotations in place of
  * its inverse, so that a slip in one form shows against the other.
  */
-#ifndef BENCH_ORACLE_ORACLE_ROPE_H
-#define BENCH_ORACLE_ORACLE_ROPE_H
+#ifndef ATTEND_BENCH_ORACLE_ORACLE_ROPE_H
+#define ATTEND_BENCH_ORACLE_ORACLE_ROPE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* head_norm.h - QK-norm: RMSNorm of one head. */
-#ifndef ATTEND_SRC_HEAD_NORM_H
-#define ATTEND_SRC_HEAD_NORM_H
+#ifndef ATTEND_SRC_LAYER_HEAD_NORM_H
+#define ATTEND_SRC_LAYER_HEAD_NORM_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* layer.h - projections around the core. */
-#ifndef ATTEND_SRC_LAYER_H
-#define ATTEND_SRC_LAYER_H
+#ifndef ATTEND_SRC_LAYER_LAYER_H
+#define ATTEND_SRC_LAYER_LAYER_H
 
 #include "layer/layer_plan.h"
 

@@ -1,6 +1,6 @@
 /* layer_call.h - one layer call, or the plan of one, that has passed its checks. */
-#ifndef ATTEND_SRC_LAYER_CALL_H
-#define ATTEND_SRC_LAYER_CALL_H
+#ifndef ATTEND_SRC_LAYER_LAYER_CALL_H
+#define ATTEND_SRC_LAYER_LAYER_CALL_H
 
 #include "cache/kvcache.h"
 #include "layer/weights.h"

@@ -1,6 +1,6 @@
 /* layer_check.h - the way to a layer call: through its checks. */
-#ifndef ATTEND_SRC_LAYER_CHECK_H
-#define ATTEND_SRC_LAYER_CHECK_H
+#ifndef ATTEND_SRC_LAYER_LAYER_CHECK_H
+#define ATTEND_SRC_LAYER_LAYER_CHECK_H
 
 #include "layer/layer_call.h"
 

@@ -1,6 +1,6 @@
 /* layer_plan.h - how a layer call will run: the core's path, and where everything lies. */
-#ifndef ATTEND_SRC_LAYER_PLAN_H
-#define ATTEND_SRC_LAYER_PLAN_H
+#ifndef ATTEND_SRC_LAYER_LAYER_PLAN_H
+#define ATTEND_SRC_LAYER_LAYER_PLAN_H
 
 #include "layer/layer_call.h"
 #include "plan/plan.h"

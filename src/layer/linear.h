@@ -7,8 +7,8 @@
  *
  * So a panel is one run of memory, whatever the precision that reads it.
  */
-#ifndef ATTEND_SRC_LINEAR_H
-#define ATTEND_SRC_LINEAR_H
+#ifndef ATTEND_SRC_LAYER_LINEAR_H
+#define ATTEND_SRC_LAYER_LINEAR_H
 
 #include "context.h"
 #include "storage/storage.h"

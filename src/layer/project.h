@@ -1,6 +1,6 @@
 /* project.h - linear maps: one for the tiled and blas paths, one for the naive path. */
-#ifndef ATTEND_SRC_PROJECT_H
-#define ATTEND_SRC_PROJECT_H
+#ifndef ATTEND_SRC_LAYER_PROJECT_H
+#define ATTEND_SRC_LAYER_PROJECT_H
 
 #include "layer/linear.h"
 

@@ -1,6 +1,6 @@
 /* rope.h - rotary position embedding: frequencies, rows of cosines and sines, rotated heads. */
-#ifndef ATTEND_SRC_ROPE_H
-#define ATTEND_SRC_ROPE_H
+#ifndef ATTEND_SRC_LAYER_ROPE_H
+#define ATTEND_SRC_LAYER_ROPE_H
 
 #include "attend/attend.h"
 #include "fault.h"

@@ -1,6 +1,6 @@
 /* rotate.h - the step of a layer between its first product and the core. */
-#ifndef ATTEND_SRC_ROTATE_H
-#define ATTEND_SRC_ROTATE_H
+#ifndef ATTEND_SRC_LAYER_ROTATE_H
+#define ATTEND_SRC_LAYER_ROTATE_H
 
 #include "context.h"
 #include "layer/layer_call.h"

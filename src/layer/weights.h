@@ -1,6 +1,6 @@
 /* weights.h - packed weights, for the library's own files. */
-#ifndef ATTEND_SRC_WEIGHTS_H
-#define ATTEND_SRC_WEIGHTS_H
+#ifndef ATTEND_SRC_LAYER_WEIGHTS_H
+#define ATTEND_SRC_LAYER_WEIGHTS_H
 
 #include "layer/linear.h"
 #include "layer/rope.h"

@@ -1,6 +1,6 @@
 /* blas_head.h - one head of the blas path. */
-#ifndef ATTEND_SRC_BLAS_HEAD_H
-#define ATTEND_SRC_BLAS_HEAD_H
+#ifndef ATTEND_SRC_PATHS_BLAS_HEAD_H
+#define ATTEND_SRC_PATHS_BLAS_HEAD_H
 
 #include "context.h"
 #include "paths/path_blas.h"

@@ -1,7 +1,7 @@
 /* naive.h - one head of attention in plain loops: its letters, its matrices, and the function that
  * computes it (naive.c). */
-#ifndef ATTEND_SRC_NAIVE_H
-#define ATTEND_SRC_NAIVE_H
+#ifndef ATTEND_SRC_PATHS_NAIVE_H
+#define ATTEND_SRC_PATHS_NAIVE_H
 
 #include "problem/problem.h"
 #include "profile.h"

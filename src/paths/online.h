@@ -5,8 +5,8 @@
  * The empty state is m = -inf, l = 0, acc = 0. Two states over disjoint keys merge into the state
  * over both. Merging an empty state changes no bit. Kernels update a state in place.
  */
-#ifndef ATTEND_SRC_ONLINE_H
-#define ATTEND_SRC_ONLINE_H
+#ifndef ATTEND_SRC_PATHS_ONLINE_H
+#define ATTEND_SRC_PATHS_ONLINE_H
 
 #include <math.h>
 #include <string.h>

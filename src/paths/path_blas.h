@@ -1,6 +1,6 @@
 /* path_blas.h - what the blas path computes about a problem before it runs. */
-#ifndef ATTEND_SRC_PATH_BLAS_H
-#define ATTEND_SRC_PATH_BLAS_H
+#ifndef ATTEND_SRC_PATHS_PATH_BLAS_H
+#define ATTEND_SRC_PATHS_PATH_BLAS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* path_naive.h - what the naive path's fits() computes for its run(). */
-#ifndef ATTEND_SRC_PATH_NAIVE_H
-#define ATTEND_SRC_PATH_NAIVE_H
+#ifndef ATTEND_SRC_PATHS_PATH_NAIVE_H
+#define ATTEND_SRC_PATHS_PATH_NAIVE_H
 
 #include "problem/problem.h"
 

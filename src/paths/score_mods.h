@@ -4,8 +4,8 @@
  * operands. Their scores are in the log2 domain: multiplied by log2(e), so that exp becomes exp2.
  * Causal order, window and length are not score mods; they limit a row's KeyRange.
  */
-#ifndef ATTEND_SRC_SCORE_MODS_H
-#define ATTEND_SRC_SCORE_MODS_H
+#ifndef ATTEND_SRC_PATHS_SCORE_MODS_H
+#define ATTEND_SRC_PATHS_SCORE_MODS_H
 
 #include <float.h>
 

@@ -1,6 +1,6 @@
 /* show_scores.h - a tap's score matrices, for the paths that do not keep them. */
-#ifndef ATTEND_SRC_SHOW_SCORES_H
-#define ATTEND_SRC_SHOW_SCORES_H
+#ifndef ATTEND_SRC_PATHS_SHOW_SCORES_H
+#define ATTEND_SRC_PATHS_SHOW_SCORES_H
 
 #include "context.h"
 #include "problem/problem.h"

@@ -4,8 +4,8 @@
  * until one accepts, and hands what that one computed to its run(), which cannot fail. Words are
  * made by explain() alone, for a plan or for a call that no path accepted.
  */
-#ifndef ATTEND_SRC_PATH_H
-#define ATTEND_SRC_PATH_H
+#ifndef ATTEND_SRC_PLAN_PATH_H
+#define ATTEND_SRC_PLAN_PATH_H
 
 #include "context.h"
 #include "layer/linear.h"

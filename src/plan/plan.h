@@ -1,6 +1,6 @@
 /* plan.h - the choice of a path for a problem, for a call that runs it and for a plan that tells. */
-#ifndef ATTEND_SRC_PLAN_H
-#define ATTEND_SRC_PLAN_H
+#ifndef ATTEND_SRC_PLAN_PLAN_H
+#define ATTEND_SRC_PLAN_PLAN_H
 
 #include "plan/path.h"
 

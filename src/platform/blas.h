@@ -3,8 +3,8 @@
  * blas.c is the only file that includes <cblas.h>. All matrices are row-major, all strides in
  * elements. Sizes beyond what OpenBLAS's integers can count are refused by shape.c before any call.
  */
-#ifndef ATTEND_SRC_BLAS_H
-#define ATTEND_SRC_BLAS_H
+#ifndef ATTEND_SRC_PLATFORM_BLAS_H
+#define ATTEND_SRC_PLATFORM_BLAS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* fork_guard.h - what a fork leaves of this process's threads. */
-#ifndef ATTEND_SRC_FORK_GUARD_H
-#define ATTEND_SRC_FORK_GUARD_H
+#ifndef ATTEND_SRC_PLATFORM_FORK_GUARD_H
+#define ATTEND_SRC_PLATFORM_FORK_GUARD_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* memory.h - the library's large blocks: weights, caches, workspaces. */
-#ifndef ATTEND_SRC_MEMORY_H
-#define ATTEND_SRC_MEMORY_H
+#ifndef ATTEND_SRC_PLATFORM_MEMORY_H
+#define ATTEND_SRC_PLATFORM_MEMORY_H
 
 #include <stddef.h>
 

@@ -4,8 +4,8 @@
  * threads never multiply; so it does in the child of a fork that has lost its threads. A loop body
  * gets its thread's number, below the number asked for.
  */
-#ifndef ATTEND_SRC_PARALLEL_H
-#define ATTEND_SRC_PARALLEL_H
+#ifndef ATTEND_SRC_PLATFORM_PARALLEL_H
+#define ATTEND_SRC_PLATFORM_PARALLEL_H
 
 #include <omp.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* options.h - checks of AttendOptions that need nothing but the options. */
-#ifndef ATTEND_SRC_OPTIONS_H
-#define ATTEND_SRC_OPTIONS_H
+#ifndef ATTEND_SRC_PROBLEM_OPTIONS_H
+#define ATTEND_SRC_PROBLEM_OPTIONS_H
 
 #include "fault.h"
 

@@ -7,8 +7,8 @@
  * in the operands; problem_sequence() computes them from the shape and the options, in constant
  * time.
  */
-#ifndef ATTEND_SRC_PROBLEM_H
-#define ATTEND_SRC_PROBLEM_H
+#ifndef ATTEND_SRC_PROBLEM_PROBLEM_H
+#define ATTEND_SRC_PROBLEM_PROBLEM_H
 
 #include "attend/attend.h"
 #include "fault.h"

@@ -1,6 +1,6 @@
 /* problem_check.h - the way to a problem: through its checks. */
-#ifndef ATTEND_SRC_PROBLEM_CHECK_H
-#define ATTEND_SRC_PROBLEM_CHECK_H
+#ifndef ATTEND_SRC_PROBLEM_PROBLEM_CHECK_H
+#define ATTEND_SRC_PROBLEM_PROBLEM_CHECK_H
 
 #include "problem/problem.h"
 #include "problem/shape.h"

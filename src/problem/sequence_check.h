@@ -1,6 +1,6 @@
 /* sequence_check.h - checks of the sequences of a batch. */
-#ifndef ATTEND_SRC_SEQUENCE_CHECK_H
-#define ATTEND_SRC_SEQUENCE_CHECK_H
+#ifndef ATTEND_SRC_PROBLEM_SEQUENCE_CHECK_H
+#define ATTEND_SRC_PROBLEM_SEQUENCE_CHECK_H
 
 #include "problem/problem.h"
 

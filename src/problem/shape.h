@@ -1,6 +1,6 @@
 /* shape.h - checks of sizes that are not about one problem: layers, dense buffers, overlaps. */
-#ifndef ATTEND_SRC_SHAPE_H
-#define ATTEND_SRC_SHAPE_H
+#ifndef ATTEND_SRC_PROBLEM_SHAPE_H
+#define ATTEND_SRC_PROBLEM_SHAPE_H
 
 #include "attend/attend.h"
 #include "fault.h"

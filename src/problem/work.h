@@ -1,6 +1,6 @@
 /* work.h - what the core must compute and move for a problem, whichever path does it. */
-#ifndef ATTEND_SRC_WORK_H
-#define ATTEND_SRC_WORK_H
+#ifndef ATTEND_SRC_PROBLEM_WORK_H
+#define ATTEND_SRC_PROBLEM_WORK_H
 
 #include "problem/problem.h"
 #include "profile.h"

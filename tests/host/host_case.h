@@ -1,8 +1,8 @@
 /* host_case.h - one user of the library within a host: opens everything, feeds a prompt and the
  * tokens after it, closes everything, and holds the results against the oracle.
  */
-#ifndef ATTEND_TESTS_HOST_CASE_H
-#define ATTEND_TESTS_HOST_CASE_H
+#ifndef ATTEND_TESTS_HOST_HOST_CASE_H
+#define ATTEND_TESTS_HOST_HOST_CASE_H
 
 #include "tests/support/full_layer.h"
 

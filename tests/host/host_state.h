@@ -1,8 +1,8 @@
 /* host_state.h - what a host may have set, of its process and of the calling thread, and whether a
  * call of the library has changed any of it.
  */
-#ifndef ATTEND_TESTS_HOST_STATE_H
-#define ATTEND_TESTS_HOST_STATE_H
+#ifndef ATTEND_TESTS_HOST_HOST_STATE_H
+#define ATTEND_TESTS_HOST_HOST_STATE_H
 
 #include <omp.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* random_case.h - core cases drawn from a seed, and simpler ones near a given one. */
-#ifndef ATTEND_TESTS_RANDOM_CASE_H
-#define ATTEND_TESTS_RANDOM_CASE_H
+#ifndef ATTEND_TESTS_PROPERTY_RANDOM_CASE_H
+#define ATTEND_TESTS_PROPERTY_RANDOM_CASE_H
 
 #include "tests/support/core_case.h"
 

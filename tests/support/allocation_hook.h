@@ -6,8 +6,8 @@
  * fopen() or fdopen(), which allocate inside the C library, count as allocations, and fclose() as a
  * free().
  */
-#ifndef ATTEND_TESTS_ALLOCATION_HOOK_H
-#define ATTEND_TESTS_ALLOCATION_HOOK_H
+#ifndef ATTEND_TESTS_SUPPORT_ALLOCATION_HOOK_H
+#define ATTEND_TESTS_SUPPORT_ALLOCATION_HOOK_H
 
 #include <stdbool.h>
 #include <stddef.h>

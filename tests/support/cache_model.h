@@ -4,8 +4,8 @@
  * rows of all tokens, gives every page a number and counts the numbers in use; it knows nothing of
  * pages, panels or reference counts.
  */
-#ifndef ATTEND_TESTS_CACHE_MODEL_H
-#define ATTEND_TESTS_CACHE_MODEL_H
+#ifndef ATTEND_TESTS_SUPPORT_CACHE_MODEL_H
+#define ATTEND_TESTS_SUPPORT_CACHE_MODEL_H
 
 #include "tests/support/support.h"
 

@@ -1,7 +1,7 @@
 /* config_file.h - a config.json in a temporary folder, written by a test and read by the
  * library. */
-#ifndef ATTEND_TESTS_CONFIG_FILE_H
-#define ATTEND_TESTS_CONFIG_FILE_H
+#ifndef ATTEND_TESTS_SUPPORT_CONFIG_FILE_H
+#define ATTEND_TESTS_SUPPORT_CONFIG_FILE_H
 
 #include <setjmp.h>
 #include <stdarg.h>

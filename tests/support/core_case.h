@@ -3,8 +3,8 @@
  * All data follow from these numbers, so that a case that fails can be written down in one line and
  * run again. Zero is the plainest value of every field but the sizes.
  */
-#ifndef ATTEND_TESTS_CORE_CASE_H
-#define ATTEND_TESTS_CORE_CASE_H
+#ifndef ATTEND_TESTS_SUPPORT_CORE_CASE_H
+#define ATTEND_TESTS_SUPPORT_CORE_CASE_H
 
 #include "attend/attend.h"
 

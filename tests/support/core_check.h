@@ -1,6 +1,6 @@
 /* core_check.h - runs core problems on the library's engines and compares them with the oracle. */
-#ifndef ATTEND_TESTS_CORE_CHECK_H
-#define ATTEND_TESTS_CORE_CHECK_H
+#ifndef ATTEND_TESTS_SUPPORT_CORE_CHECK_H
+#define ATTEND_TESTS_SUPPORT_CORE_CHECK_H
 
 #include "tests/support/core_problem.h"
 

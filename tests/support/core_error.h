@@ -1,6 +1,6 @@
 /* core_error.h - by how much the output of a core problem is off, as one number. */
-#ifndef ATTEND_TESTS_CORE_ERROR_H
-#define ATTEND_TESTS_CORE_ERROR_H
+#ifndef ATTEND_TESTS_SUPPORT_CORE_ERROR_H
+#define ATTEND_TESTS_SUPPORT_CORE_ERROR_H
 
 #include "tests/support/core_problem.h"
 

@@ -1,7 +1,7 @@
 /* core_options.h - a case's options as the library takes them, with the arrays that they point
  * to. */
-#ifndef ATTEND_TESTS_CORE_OPTIONS_H
-#define ATTEND_TESTS_CORE_OPTIONS_H
+#ifndef ATTEND_TESTS_SUPPORT_CORE_OPTIONS_H
+#define ATTEND_TESTS_SUPPORT_CORE_OPTIONS_H
 
 #include "bench/oracle/oracle.h"
 #include "tests/support/core_case.h"

@@ -1,6 +1,6 @@
 /* core_problem.h - a core call with its data, its options and what the oracle expects of it. */
-#ifndef ATTEND_TESTS_CORE_PROBLEM_H
-#define ATTEND_TESTS_CORE_PROBLEM_H
+#ifndef ATTEND_TESTS_SUPPORT_CORE_PROBLEM_H
+#define ATTEND_TESTS_SUPPORT_CORE_PROBLEM_H
 
 #include "tests/support/core_options.h"
 #include "tests/support/support.h"

@@ -1,6 +1,6 @@
 /* core_result.h - what a core call gave, to be compared bit by bit with what another one gave. */
-#ifndef ATTEND_TESTS_CORE_RESULT_H
-#define ATTEND_TESTS_CORE_RESULT_H
+#ifndef ATTEND_TESTS_SUPPORT_CORE_RESULT_H
+#define ATTEND_TESTS_SUPPORT_CORE_RESULT_H
 
 #include "tests/support/core_problem.h"
 

@@ -7,8 +7,8 @@
  * this machine cannot run is a failure. Unset, every usable one is tested in turn.
  * ATTEND_PRECISION (fp32, bf16x6, ...) limits tests of all precisions to one.
  */
-#ifndef ATTEND_TESTS_ENGINE_H
-#define ATTEND_TESTS_ENGINE_H
+#ifndef ATTEND_TESTS_SUPPORT_ENGINE_H
+#define ATTEND_TESTS_SUPPORT_ENGINE_H
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* full_layer.h - attention layers like those of published models, small, with random weights. */
-#ifndef ATTEND_TESTS_FULL_LAYER_H
-#define ATTEND_TESTS_FULL_LAYER_H
+#ifndef ATTEND_TESTS_SUPPORT_FULL_LAYER_H
+#define ATTEND_TESTS_SUPPORT_FULL_LAYER_H
 
 #include "bench/oracle/oracle_layer_full.h"
 #include "tests/support/support.h"

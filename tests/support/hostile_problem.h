@@ -1,6 +1,6 @@
 /* hostile_problem.h - core problems whose numbers are hard on a precision. */
-#ifndef ATTEND_TESTS_HOSTILE_PROBLEM_H
-#define ATTEND_TESTS_HOSTILE_PROBLEM_H
+#ifndef ATTEND_TESTS_SUPPORT_HOSTILE_PROBLEM_H
+#define ATTEND_TESTS_SUPPORT_HOSTILE_PROBLEM_H
 
 #include "tests/support/core_problem.h"
 

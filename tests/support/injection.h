@@ -8,8 +8,8 @@
  *
  * Every test is run twice: one allocation fails, or it and all after it.
  */
-#ifndef ATTEND_TESTS_INJECTION_H
-#define ATTEND_TESTS_INJECTION_H
+#ifndef ATTEND_TESTS_SUPPORT_INJECTION_H
+#define ATTEND_TESTS_SUPPORT_INJECTION_H
 
 #include "tests/support/support.h"
 

@@ -3,8 +3,8 @@
  * A problem has one set of fused [in, out] weights, which is what the oracle reads; the library is
  * given them in every form that it accepts.
  */
-#ifndef ATTEND_TESTS_LAYER_PROBLEM_H
-#define ATTEND_TESTS_LAYER_PROBLEM_H
+#ifndef ATTEND_TESTS_SUPPORT_LAYER_PROBLEM_H
+#define ATTEND_TESTS_SUPPORT_LAYER_PROBLEM_H
 
 #include "bench/oracle/oracle.h"
 #include "tests/support/support.h"

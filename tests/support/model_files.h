@@ -1,8 +1,8 @@
 /* model_files.h - a model on disk that a test made: config.json, and one attention layer's tensors
  * as Hugging Face names them, beside the same arrays in memory.
  */
-#ifndef ATTEND_TESTS_MODEL_FILES_H
-#define ATTEND_TESTS_MODEL_FILES_H
+#ifndef ATTEND_TESTS_SUPPORT_MODEL_FILES_H
+#define ATTEND_TESTS_SUPPORT_MODEL_FILES_H
 
 #include "tests/support/scratch.h"
 

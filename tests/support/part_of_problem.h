@@ -3,8 +3,8 @@
  * Views and options are moved to where the part begins, so that every row of it sees what it sees
  * in the whole problem. The part reads the problem's data, which must outlive it.
  */
-#ifndef ATTEND_TESTS_PART_OF_PROBLEM_H
-#define ATTEND_TESTS_PART_OF_PROBLEM_H
+#ifndef ATTEND_TESTS_SUPPORT_PART_OF_PROBLEM_H
+#define ATTEND_TESTS_SUPPORT_PART_OF_PROBLEM_H
 
 #include "tests/support/core_result.h"
 

@@ -3,8 +3,8 @@
  * A page is good if everything stands on it and its SVG is XML to a parser that is not ours. A
  * check that fails ends the test that calls it.
  */
-#ifndef ATTEND_TESTS_PICTURE_CHECK_H
-#define ATTEND_TESTS_PICTURE_CHECK_H
+#ifndef ATTEND_TESTS_SUPPORT_PICTURE_CHECK_H
+#define ATTEND_TESTS_SUPPORT_PICTURE_CHECK_H
 
 #include <stdbool.h>
 #include <stdio.h>

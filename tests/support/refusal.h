@@ -4,8 +4,8 @@
  * are separated by blanks and may stand anywhere in the sentence, each as a whole: "key" is not in
  * "key_norm". errors/test_sentences.c alone judges how a sentence reads.
  */
-#ifndef ATTEND_TESTS_REFUSAL_H
-#define ATTEND_TESTS_REFUSAL_H
+#ifndef ATTEND_TESTS_SUPPORT_REFUSAL_H
+#define ATTEND_TESTS_SUPPORT_REFUSAL_H
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* rope_models.h - RoPE as published models set it, and the same setting in the oracle's words. */
-#ifndef ATTEND_TESTS_ROPE_MODELS_H
-#define ATTEND_TESTS_ROPE_MODELS_H
+#ifndef ATTEND_TESTS_SUPPORT_ROPE_MODELS_H
+#define ATTEND_TESTS_SUPPORT_ROPE_MODELS_H
 
 #include "attend/attend.h"
 #include "bench/oracle/oracle_rope.h"

@@ -1,6 +1,6 @@
 /* scratch.h - a folder for one group of tests, with files written byte by byte. */
-#ifndef ATTEND_TESTS_SCRATCH_H
-#define ATTEND_TESTS_SCRATCH_H
+#ifndef ATTEND_TESTS_SUPPORT_SCRATCH_H
+#define ATTEND_TESTS_SUPPORT_SCRATCH_H
 
 #include "attend/io.h"
 #include "tests/support/support.h"

@@ -1,8 +1,8 @@
 /* stored_rows.h - a cache of the smallest pages, the rows that it holds, and numbers as a storage
  * keeps them.
  */
-#ifndef ATTEND_TESTS_STORED_ROWS_H
-#define ATTEND_TESTS_STORED_ROWS_H
+#ifndef ATTEND_TESTS_SUPPORT_STORED_ROWS_H
+#define ATTEND_TESTS_SUPPORT_STORED_ROWS_H
 
 #include "attend/attend.h"
 

@@ -1,6 +1,6 @@
 /* tap_record.h - keeps what a context's tap was shown. */
-#ifndef ATTEND_TESTS_TAP_RECORD_H
-#define ATTEND_TESTS_TAP_RECORD_H
+#ifndef ATTEND_TESTS_SUPPORT_TAP_RECORD_H
+#define ATTEND_TESTS_SUPPORT_TAP_RECORD_H
 
 #include "tests/support/support.h"
 

@@ -1,8 +1,8 @@
 /* test_data.h - random numbers, memory that shows what was written to it, and how near is near
  * enough.
  */
-#ifndef ATTEND_TESTS_TEST_DATA_H
-#define ATTEND_TESTS_TEST_DATA_H
+#ifndef ATTEND_TESTS_SUPPORT_TEST_DATA_H
+#define ATTEND_TESTS_SUPPORT_TEST_DATA_H
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* huggingface_copy.h - a llama2.c checkpoint written out as a Hugging Face directory. */
-#ifndef ATTEND_TESTS_HUGGINGFACE_COPY_H
-#define ATTEND_TESTS_HUGGINGFACE_COPY_H
+#ifndef ATTEND_TESTS_TOY_HUGGINGFACE_COPY_H
+#define ATTEND_TESTS_TOY_HUGGINGFACE_COPY_H
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
  * Shares no code, type or header with the engine and the library. Token by token and number by
  * number, as the formulas read; it reads llama2.c checkpoints itself and trusts them.
  */
-#ifndef ATTEND_TESTS_ORACLE_TRANSFORMER_H
-#define ATTEND_TESTS_ORACLE_TRANSFORMER_H
+#ifndef ATTEND_TESTS_TOY_ORACLE_TRANSFORMER_H
+#define ATTEND_TESTS_TOY_ORACLE_TRANSFORMER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* random_checkpoint.h - files in the formats of llama2.c with made-up contents: the same for the
  * same sizes and seed on every machine. */
-#ifndef ATTEND_TESTS_RANDOM_CHECKPOINT_H
-#define ATTEND_TESTS_RANDOM_CHECKPOINT_H
+#ifndef ATTEND_TESTS_TOY_RANDOM_CHECKPOINT_H
+#define ATTEND_TESTS_TOY_RANDOM_CHECKPOINT_H
 
 #include <stdbool.h>
 #include <stdint.h>

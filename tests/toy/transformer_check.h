@@ -7,8 +7,8 @@
  * storage the oracle rounds what these do as well: weights, keys and values as they are stored, and
  * the factors of the attention's products.
  */
-#ifndef ATTEND_TESTS_TRANSFORMER_CHECK_H
-#define ATTEND_TESTS_TRANSFORMER_CHECK_H
+#ifndef ATTEND_TESTS_TOY_TRANSFORMER_CHECK_H
+#define ATTEND_TESTS_TOY_TRANSFORMER_CHECK_H
 
 #include "examples/toy/toy_model.h"
 #include "tests/support/support.h"

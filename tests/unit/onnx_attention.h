@@ -4,8 +4,8 @@
  * Tensors are those of the operator: Q, K, V with three dimensions [B, N, H*D] or four [B, H, N,
  * D], past keys and values [B, Hk, P, D], a mask that broadcasts to [B, Hq, Nq, P + N].
  */
-#ifndef ATTEND_TESTS_ONNX_ATTENTION_H
-#define ATTEND_TESTS_ONNX_ATTENTION_H
+#ifndef ATTEND_TESTS_UNIT_ONNX_ATTENTION_H
+#define ATTEND_TESTS_UNIT_ONNX_ATTENTION_H
 
 #include "tests/support/support.h"
 

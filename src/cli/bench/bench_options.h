@@ -2,8 +2,8 @@
  *
  * Everything that can be refused is refused here, before anything is measured.
  */
-#ifndef ATTEND_SRC_CLI_BENCH_OPTIONS_H
-#define ATTEND_SRC_CLI_BENCH_OPTIONS_H
+#ifndef ATTEND_SRC_CLI_BENCH_BENCH_OPTIONS_H
+#define ATTEND_SRC_CLI_BENCH_BENCH_OPTIONS_H
 
 #include "bench/results.h"
 #include "cli/cli.h"

@@ -1,6 +1,6 @@
 /* block_json.h - the block-matrix example as one JSON object. */
-#ifndef ATTEND_SRC_CLI_BLOCK_JSON_H
-#define ATTEND_SRC_CLI_BLOCK_JSON_H
+#ifndef ATTEND_SRC_CLI_EXPLAIN_BLOCK_JSON_H
+#define ATTEND_SRC_CLI_EXPLAIN_BLOCK_JSON_H
 
 #include "cli/explain/block_matrix.h"
 

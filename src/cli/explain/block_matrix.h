@@ -3,8 +3,8 @@
  * This is why a layer may keep the weights of all heads in one matrix: projecting with the heads'
  * matrices side by side and splitting the columns gives the same as projecting with each apart.
  */
-#ifndef ATTEND_SRC_CLI_BLOCK_MATRIX_H
-#define ATTEND_SRC_CLI_BLOCK_MATRIX_H
+#ifndef ATTEND_SRC_CLI_EXPLAIN_BLOCK_MATRIX_H
+#define ATTEND_SRC_CLI_EXPLAIN_BLOCK_MATRIX_H
 
 #include <stdio.h>
 

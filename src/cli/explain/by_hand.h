@@ -1,8 +1,8 @@
 /* by_hand.h - one query against a few keys, as on paper: weights by sum beside weights by
  * softmax.
  */
-#ifndef ATTEND_SRC_CLI_BY_HAND_H
-#define ATTEND_SRC_CLI_BY_HAND_H
+#ifndef ATTEND_SRC_CLI_EXPLAIN_BY_HAND_H
+#define ATTEND_SRC_CLI_EXPLAIN_BY_HAND_H
 
 #include <stdio.h>
 

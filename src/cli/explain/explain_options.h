@@ -2,8 +2,8 @@
  *
  * Everything that can be refused without reading the lesson is refused here.
  */
-#ifndef ATTEND_SRC_CLI_EXPLAIN_OPTIONS_H
-#define ATTEND_SRC_CLI_EXPLAIN_OPTIONS_H
+#ifndef ATTEND_SRC_CLI_EXPLAIN_EXPLAIN_OPTIONS_H
+#define ATTEND_SRC_CLI_EXPLAIN_EXPLAIN_OPTIONS_H
 
 #include "cli/cli.h"
 #include "cli/lesson/lesson_run.h"

@@ -3,8 +3,8 @@
  * The files are opened before anything is computed, so that a path that cannot be written is known
  * early.
  */
-#ifndef ATTEND_SRC_CLI_EXPLAIN_PICTURES_H
-#define ATTEND_SRC_CLI_EXPLAIN_PICTURES_H
+#ifndef ATTEND_SRC_CLI_EXPLAIN_EXPLAIN_PICTURES_H
+#define ATTEND_SRC_CLI_EXPLAIN_EXPLAIN_PICTURES_H
 
 #include "cli/lesson/lesson.h"
 #include "cli/lesson/trace.h"

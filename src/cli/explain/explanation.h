@@ -2,8 +2,8 @@
  *
  * The command gathers it, a writer prints it; the writers compute nothing.
  */
-#ifndef ATTEND_SRC_CLI_EXPLANATION_H
-#define ATTEND_SRC_CLI_EXPLANATION_H
+#ifndef ATTEND_SRC_CLI_EXPLAIN_EXPLANATION_H
+#define ATTEND_SRC_CLI_EXPLAIN_EXPLANATION_H
 
 #include "cli/explain/seek.h"
 #include "cli/lesson/lesson_run.h"

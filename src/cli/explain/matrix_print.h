@@ -3,8 +3,8 @@
  * All columns of a matrix are equally wide. A matrix of whole numbers is printed without a point.
  * With colour a matrix of scores or weights also shows how large each element is.
  */
-#ifndef ATTEND_SRC_CLI_MATRIX_PRINT_H
-#define ATTEND_SRC_CLI_MATRIX_PRINT_H
+#ifndef ATTEND_SRC_CLI_EXPLAIN_MATRIX_PRINT_H
+#define ATTEND_SRC_CLI_EXPLAIN_MATRIX_PRINT_H
 
 #include <stdio.h>
 

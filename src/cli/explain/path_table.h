@@ -1,6 +1,6 @@
 /* path_table.h - one lesson through several paths: how far apart they are, and the time. */
-#ifndef ATTEND_SRC_CLI_PATH_TABLE_H
-#define ATTEND_SRC_CLI_PATH_TABLE_H
+#ifndef ATTEND_SRC_CLI_EXPLAIN_PATH_TABLE_H
+#define ATTEND_SRC_CLI_EXPLAIN_PATH_TABLE_H
 
 #include <stdio.h>
 

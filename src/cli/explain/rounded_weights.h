@@ -1,6 +1,6 @@
 /* rounded_weights.h - continues with rounded weights, as one does on paper. */
-#ifndef ATTEND_SRC_CLI_ROUNDED_H
-#define ATTEND_SRC_CLI_ROUNDED_H
+#ifndef ATTEND_SRC_CLI_EXPLAIN_ROUNDED_WEIGHTS_H
+#define ATTEND_SRC_CLI_EXPLAIN_ROUNDED_WEIGHTS_H
 
 #include "cli/lesson/lesson.h"
 #include "cli/lesson/trace.h"

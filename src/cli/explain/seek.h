@@ -4,8 +4,8 @@
  * query. Either a token's weight grows to 1 along some direction, or there is a largest weight that
  * any query can give it. The search finds which, and says how.
  */
-#ifndef ATTEND_SRC_CLI_SEEK_H
-#define ATTEND_SRC_CLI_SEEK_H
+#ifndef ATTEND_SRC_CLI_EXPLAIN_SEEK_H
+#define ATTEND_SRC_CLI_EXPLAIN_SEEK_H
 
 #include "cli/lesson/lesson.h"
 

@@ -1,6 +1,6 @@
 /* trace_save.h - every intermediate matrix as a .npy file, for a notebook. */
-#ifndef ATTEND_SRC_CLI_TRACE_SAVE_H
-#define ATTEND_SRC_CLI_TRACE_SAVE_H
+#ifndef ATTEND_SRC_CLI_EXPLAIN_TRACE_SAVE_H
+#define ATTEND_SRC_CLI_EXPLAIN_TRACE_SAVE_H
 
 #include "cli/lesson/lesson.h"
 #include "cli/lesson/trace.h"

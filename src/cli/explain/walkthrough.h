@@ -1,6 +1,6 @@
 /* walkthrough.h - a lesson step by step, as text: each matrix with name, shape and numbers. */
-#ifndef ATTEND_SRC_CLI_WALKTHROUGH_H
-#define ATTEND_SRC_CLI_WALKTHROUGH_H
+#ifndef ATTEND_SRC_CLI_EXPLAIN_WALKTHROUGH_H
+#define ATTEND_SRC_CLI_EXPLAIN_WALKTHROUGH_H
 
 #include <stdio.h>
 

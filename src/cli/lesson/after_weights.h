@@ -1,7 +1,7 @@
 /* after_weights.h - the part of attention that follows the weights, for weights that no path has
  * formed. */
-#ifndef ATTEND_SRC_CLI_AFTER_WEIGHTS_H
-#define ATTEND_SRC_CLI_AFTER_WEIGHTS_H
+#ifndef ATTEND_SRC_CLI_LESSON_AFTER_WEIGHTS_H
+#define ATTEND_SRC_CLI_LESSON_AFTER_WEIGHTS_H
 
 #include "cli/lesson/lesson.h"
 #include "cli/lesson/trace.h"

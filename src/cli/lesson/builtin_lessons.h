@@ -3,8 +3,8 @@
  * A built-in example is a lesson like one from a file. Only block-matrix, a comparison, is none
  * (block_matrix.h).
  */
-#ifndef ATTEND_SRC_CLI_BUILTIN_LESSONS_H
-#define ATTEND_SRC_CLI_BUILTIN_LESSONS_H
+#ifndef ATTEND_SRC_CLI_LESSON_BUILTIN_LESSONS_H
+#define ATTEND_SRC_CLI_LESSON_BUILTIN_LESSONS_H
 
 #include "cli/lesson/lesson.h"
 

@@ -4,8 +4,8 @@
  * to be projected back. It comes from a file, is built in, or is made from a model's sizes and a
  * seed. After lesson_complete() the shape is known and every matrix fits it; nobody checks again.
  */
-#ifndef ATTEND_SRC_CLI_LESSON_H
-#define ATTEND_SRC_CLI_LESSON_H
+#ifndef ATTEND_SRC_CLI_LESSON_LESSON_H
+#define ATTEND_SRC_CLI_LESSON_LESSON_H
 
 #include "attend/attend.h"
 #include "cli/lesson/matrix.h"

@@ -3,8 +3,8 @@
  * docs/lessons.md describes the fields. Nothing in the file is trusted: anything
  * that cannot be used gives one sentence with the file, the place in it and what would be right.
  */
-#ifndef ATTEND_SRC_CLI_LESSON_FILE_H
-#define ATTEND_SRC_CLI_LESSON_FILE_H
+#ifndef ATTEND_SRC_CLI_LESSON_LESSON_FILE_H
+#define ATTEND_SRC_CLI_LESSON_LESSON_FILE_H
 
 #include "cli/lesson/lesson.h"
 

@@ -3,8 +3,8 @@
  * lesson_text.c owns the file and its JSON, lesson_array.c a matrix in it, lesson_file.c the
  * fields and the lesson they make. A function that returns false has written the sentence.
  */
-#ifndef ATTEND_SRC_CLI_LESSON_READER_H
-#define ATTEND_SRC_CLI_LESSON_READER_H
+#ifndef ATTEND_SRC_CLI_LESSON_LESSON_READER_H
+#define ATTEND_SRC_CLI_LESSON_LESSON_READER_H
 
 #include <jansson.h>
 

@@ -3,8 +3,8 @@
  * The calls are attend_layer_forward() and attend_core_forward(), the same that `attend bench`
  * times.
  */
-#ifndef ATTEND_SRC_CLI_LESSON_RUN_H
-#define ATTEND_SRC_CLI_LESSON_RUN_H
+#ifndef ATTEND_SRC_CLI_LESSON_LESSON_RUN_H
+#define ATTEND_SRC_CLI_LESSON_LESSON_RUN_H
 
 #include "cli/lesson/lesson.h"
 #include "cli/lesson/trace.h"

@@ -2,8 +2,8 @@
  *
  * A matrix without elements is zero ({0}) and may be freed. A vector is a matrix of one row.
  */
-#ifndef ATTEND_SRC_CLI_MATRIX_H
-#define ATTEND_SRC_CLI_MATRIX_H
+#ifndef ATTEND_SRC_CLI_LESSON_MATRIX_H
+#define ATTEND_SRC_CLI_LESSON_MATRIX_H
 
 #include <stdbool.h>
 #include <stddef.h>

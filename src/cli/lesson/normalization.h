@@ -3,8 +3,8 @@
  * The library knows softmax alone. Dividing by the sum is a step to compare softmax with; the tool
  * makes it from the naive path's masked scores (sum_weights.h).
  */
-#ifndef ATTEND_SRC_CLI_NORMALIZATION_H
-#define ATTEND_SRC_CLI_NORMALIZATION_H
+#ifndef ATTEND_SRC_CLI_LESSON_NORMALIZATION_H
+#define ATTEND_SRC_CLI_LESSON_NORMALIZATION_H
 
 typedef enum Normalization {
   NORMALIZE_SOFTMAX = 0, /* w_j = exp(s_j) / sum exp(s) */

@@ -1,6 +1,6 @@
 /* random_lesson.h - a layer of a model's sizes with seeded random weights and activations. */
-#ifndef ATTEND_SRC_CLI_RANDOM_LESSON_H
-#define ATTEND_SRC_CLI_RANDOM_LESSON_H
+#ifndef ATTEND_SRC_CLI_LESSON_RANDOM_LESSON_H
+#define ATTEND_SRC_CLI_LESSON_RANDOM_LESSON_H
 
 #include "cli/lesson/lesson.h"
 

@@ -1,6 +1,6 @@
 /* sum_weights.h - weights that are scores divided by their sum, as one does by hand. */
-#ifndef ATTEND_SRC_CLI_SUM_WEIGHTS_H
-#define ATTEND_SRC_CLI_SUM_WEIGHTS_H
+#ifndef ATTEND_SRC_CLI_LESSON_SUM_WEIGHTS_H
+#define ATTEND_SRC_CLI_LESSON_SUM_WEIGHTS_H
 
 #include "cli/lesson/lesson.h"
 #include "cli/lesson/trace.h"

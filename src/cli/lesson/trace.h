@@ -4,8 +4,8 @@
  * weights, context, concat, output), and two that the tool adds: unscaled_scores (Q K^T) and mask,
  * which is added to the scores: 0 or -inf, or other numbers where a mask holds them.
  */
-#ifndef ATTEND_SRC_CLI_TRACE_H
-#define ATTEND_SRC_CLI_TRACE_H
+#ifndef ATTEND_SRC_CLI_LESSON_TRACE_H
+#define ATTEND_SRC_CLI_LESSON_TRACE_H
 
 #include "attend/attend.h"
 #include "cli/lesson/matrix.h"

@@ -6,8 +6,8 @@
  * map show their numbers; of a large one each cell stands for a square of elements and shows the
  * largest of them. Weights are shown from 0 on, scores from the least one.
  */
-#ifndef ATTEND_SRC_CLI_HEAT_MAP_H
-#define ATTEND_SRC_CLI_HEAT_MAP_H
+#ifndef ATTEND_SRC_CLI_PICTURE_HEAT_MAP_H
+#define ATTEND_SRC_CLI_PICTURE_HEAT_MAP_H
 
 #include "cli/picture/picture.h"
 

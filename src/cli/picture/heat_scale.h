@@ -1,6 +1,6 @@
 /* heat_scale.h - turns values into shades, and squares of elements into cells. */
-#ifndef ATTEND_SRC_CLI_HEAT_SCALE_H
-#define ATTEND_SRC_CLI_HEAT_SCALE_H
+#ifndef ATTEND_SRC_CLI_PICTURE_HEAT_SCALE_H
+#define ATTEND_SRC_CLI_PICTURE_HEAT_SCALE_H
 
 #include "cli/picture/heat_map.h"
 

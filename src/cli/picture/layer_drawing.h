@@ -6,8 +6,8 @@
  * not to scale. Names: Q_h, K_g, V_g and H_h are query, key, value and context of the taps, S_h the
  * scores, A_h the weights.
  */
-#ifndef ATTEND_SRC_CLI_LAYER_DRAWING_H
-#define ATTEND_SRC_CLI_LAYER_DRAWING_H
+#ifndef ATTEND_SRC_CLI_PICTURE_LAYER_DRAWING_H
+#define ATTEND_SRC_CLI_PICTURE_LAYER_DRAWING_H
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* layer_page.h - the vocabulary of a layer's page: matrices, arrows, signs, and texts that fit. */
-#ifndef ATTEND_SRC_CLI_LAYER_PAGE_H
-#define ATTEND_SRC_CLI_LAYER_PAGE_H
+#ifndef ATTEND_SRC_CLI_PICTURE_LAYER_PAGE_H
+#define ATTEND_SRC_CLI_PICTURE_LAYER_PAGE_H
 
 #include "cli/picture/layer_parts.h"
 #include "cli/picture/picture.h"

@@ -1,6 +1,6 @@
 /* layer_panel.h - what one head reads, computes and gives, as a panel of a layer's page. */
-#ifndef ATTEND_SRC_CLI_LAYER_PANEL_H
-#define ATTEND_SRC_CLI_LAYER_PANEL_H
+#ifndef ATTEND_SRC_CLI_PICTURE_LAYER_PANEL_H
+#define ATTEND_SRC_CLI_PICTURE_LAYER_PANEL_H
 
 #include "cli/picture/layer_parts.h"
 #include "cli/picture/picture.h"

@@ -1,8 +1,8 @@
 /* layer_parts.h - what the page and the text of a layer drawing have in common: which heads are
  * shown, which columns are theirs, and how shapes are written.
  */
-#ifndef ATTEND_SRC_CLI_LAYER_PARTS_H
-#define ATTEND_SRC_CLI_LAYER_PARTS_H
+#ifndef ATTEND_SRC_CLI_PICTURE_LAYER_PARTS_H
+#define ATTEND_SRC_CLI_PICTURE_LAYER_PARTS_H
 
 #include "cli/picture/layer_drawing.h"
 

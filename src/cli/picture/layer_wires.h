@@ -3,8 +3,8 @@
  * Every wire runs down, along a level of its own, and down again, so that two wires only ever
  * cross.
  */
-#ifndef ATTEND_SRC_CLI_LAYER_WIRES_H
-#define ATTEND_SRC_CLI_LAYER_WIRES_H
+#ifndef ATTEND_SRC_CLI_PICTURE_LAYER_WIRES_H
+#define ATTEND_SRC_CLI_PICTURE_LAYER_WIRES_H
 
 #include "cli/picture/picture.h"
 

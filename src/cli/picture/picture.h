@@ -4,8 +4,8 @@
  * in whatever order they were added; of one kind, later ones lie above. When memory runs out, the
  * picture remembers it and is not written.
  */
-#ifndef ATTEND_SRC_CLI_PICTURE_H
-#define ATTEND_SRC_CLI_PICTURE_H
+#ifndef ATTEND_SRC_CLI_PICTURE_PICTURE_H
+#define ATTEND_SRC_CLI_PICTURE_PICTURE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * The file is opened before the work, so that a path that cannot be written is known early, and
  * gets its name when the picture is complete.
  */
-#ifndef ATTEND_SRC_CLI_PICTURE_FILE_H
-#define ATTEND_SRC_CLI_PICTURE_FILE_H
+#ifndef ATTEND_SRC_CLI_PICTURE_PICTURE_FILE_H
+#define ATTEND_SRC_CLI_PICTURE_PICTURE_FILE_H
 
 #include "cli/picture/picture.h"
 #include "platform/output_file.h"

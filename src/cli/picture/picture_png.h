@@ -2,8 +2,8 @@
  *
  * librsvg is optional when the tool is built; the rest of the tool asks here whether it is there.
  */
-#ifndef ATTEND_SRC_CLI_PICTURE_PNG_H
-#define ATTEND_SRC_CLI_PICTURE_PNG_H
+#ifndef ATTEND_SRC_CLI_PICTURE_PICTURE_PNG_H
+#define ATTEND_SRC_CLI_PICTURE_PICTURE_PNG_H
 
 #include "cli/picture/picture.h"
 

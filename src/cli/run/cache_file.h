@@ -3,8 +3,8 @@
  * The tensors are "keys" [sequences, tokens, Hk, D] and "values" [sequences, tokens, Hk, Dv], F32,
  * keys as the cache holds them: after QK-norm and RoPE. All sequences are equally long.
  */
-#ifndef ATTEND_SRC_CLI_CACHE_FILE_H
-#define ATTEND_SRC_CLI_CACHE_FILE_H
+#ifndef ATTEND_SRC_CLI_RUN_CACHE_FILE_H
+#define ATTEND_SRC_CLI_RUN_CACHE_FILE_H
 
 #include "attend/io.h"
 

@@ -1,6 +1,6 @@
 /* random_layer.h - a layer of random weights, of a model's real width. */
-#ifndef ATTEND_SRC_CLI_RANDOM_LAYER_H
-#define ATTEND_SRC_CLI_RANDOM_LAYER_H
+#ifndef ATTEND_SRC_CLI_RUN_RANDOM_LAYER_H
+#define ATTEND_SRC_CLI_RUN_RANDOM_LAYER_H
 
 #include "attend/io.h"
 

@@ -4,8 +4,8 @@
  * output) has no h. Keys and values are shown, and written, once for each query head that reads
  * them.
  */
-#ifndef ATTEND_SRC_CLI_SAVED_MATRICES_H
-#define ATTEND_SRC_CLI_SAVED_MATRICES_H
+#ifndef ATTEND_SRC_CLI_RUN_SAVED_MATRICES_H
+#define ATTEND_SRC_CLI_RUN_SAVED_MATRICES_H
 
 #include "attend/io.h"
 

@@ -3,8 +3,8 @@
  * Sizes come from a preset, a config.json or the command line, where each may be a letter. They all
  * end up as ShapeSizes; no later step knows where they came from.
  */
-#ifndef ATTEND_SRC_CLI_SHAPE_OPTIONS_H
-#define ATTEND_SRC_CLI_SHAPE_OPTIONS_H
+#ifndef ATTEND_SRC_CLI_SHAPES_SHAPE_OPTIONS_H
+#define ATTEND_SRC_CLI_SHAPES_SHAPE_OPTIONS_H
 
 #include "cli/option_table.h"
 #include "cli/shapes/shape_report.h"

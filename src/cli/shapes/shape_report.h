@@ -4,8 +4,8 @@
  * out: sides, elements, bytes, FLOPs, columns, and the notes that would give them away. Its key is
  * the whole table. Both number their rows alike, through all sections.
  */
-#ifndef ATTEND_SRC_CLI_SHAPE_REPORT_H
-#define ATTEND_SRC_CLI_SHAPE_REPORT_H
+#ifndef ATTEND_SRC_CLI_SHAPES_SHAPE_REPORT_H
+#define ATTEND_SRC_CLI_SHAPES_SHAPE_REPORT_H
 
 #include "cli/shapes/shape_table.h"
 

@@ -1,6 +1,6 @@
 /* shape_sections.h - the sections of a shape table, one function each; internal to the builder. */
-#ifndef ATTEND_SRC_CLI_SHAPE_SECTIONS_H
-#define ATTEND_SRC_CLI_SHAPE_SECTIONS_H
+#ifndef ATTEND_SRC_CLI_SHAPES_SHAPE_SECTIONS_H
+#define ATTEND_SRC_CLI_SHAPES_SHAPE_SECTIONS_H
 
 #include "cli/shapes/shape_table.h"
 

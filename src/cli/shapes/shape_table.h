@@ -4,8 +4,8 @@
  * the product of a row's dimensions, bytes four times that. The helpers below compute both and
  * nothing stores them, so they cannot disagree with the shape.
  */
-#ifndef ATTEND_SRC_CLI_SHAPE_TABLE_H
-#define ATTEND_SRC_CLI_SHAPE_TABLE_H
+#ifndef ATTEND_SRC_CLI_SHAPES_SHAPE_TABLE_H
+#define ATTEND_SRC_CLI_SHAPES_SHAPE_TABLE_H
 
 #include "attend/attend.h"
 #include "cli/shapes/symbolic_size.h"

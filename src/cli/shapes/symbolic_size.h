@@ -7,8 +7,8 @@
  * is written. Arithmetic that leaves the range gives a size that is `beyond`, and so does
  * everything made of it; nothing wraps around.
  */
-#ifndef ATTEND_SRC_CLI_SYMBOLIC_SIZE_H
-#define ATTEND_SRC_CLI_SYMBOLIC_SIZE_H
+#ifndef ATTEND_SRC_CLI_SHAPES_SYMBOLIC_SIZE_H
+#define ATTEND_SRC_CLI_SHAPES_SYMBOLIC_SIZE_H
 
 #include <stdbool.h>
 #include <stddef.h>
