@@ -2,22 +2,15 @@
 #include "bench/yardstick_kernels.h"
 #include "kernels/kernels.h"
 
-#define IF_ANY(...) __VA_ARGS__
-#if defined(__x86_64__)
-#  define IF_X86_64(...) __VA_ARGS__
-#else
-#  define IF_X86_64(...)
-#endif
-
 #define ATTEND_ISA(name, id, machine, extends, needs, fp32_rank, bf16_rank)                        \
-  IF_##machine(extern const YardstickKernels KERNEL_MEMBER(yardsticks, name);)
+  KERNEL_IF_##machine(extern const YardstickKernels KERNEL_MEMBER(yardsticks, name);)
 #include "kernels/isas.def"
 #undef ATTEND_ISA
 
 const YardstickKernels *yardstick_kernels(AttendIsa isa) {
   static const YardstickKernels *const tables[ATTEND_ISA_COUNT] = {
 #define ATTEND_ISA(name, id, machine, extends, needs, fp32_rank, bf16_rank)                        \
-  IF_##machine([ATTEND_ISA_##id] = &KERNEL_MEMBER(yardsticks, name), )
+  KERNEL_IF_##machine([ATTEND_ISA_##id] = &KERNEL_MEMBER(yardsticks, name), )
 #include "kernels/isas.def"
 #undef ATTEND_ISA
   };

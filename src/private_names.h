@@ -33,7 +33,6 @@
 #define cpu_brand attend_private_cpu_brand
 #define cpu_cache_bytes attend_private_cpu_cache_bytes
 #define cpu_enable attend_private_cpu_enable
-#define cpu_supports attend_private_cpu_supports
 #define cpu_usable attend_private_cpu_usable
 #define fault_control_bytes attend_private_fault_control_bytes
 #define fault_set attend_private_fault_set
@@ -91,11 +90,8 @@
 #define output_file_discard attend_private_output_file_discard
 #define output_file_open attend_private_output_file_open
 #define output_file_write attend_private_output_file_write
-#define path_blas attend_private_path_blas
 #define path_get attend_private_path_get
 #define path_list attend_private_path_list
-#define path_naive attend_private_path_naive
-#define path_tiled attend_private_path_tiled
 #define pipeline_attend_tiles attend_private_pipeline_attend_tiles
 #define pipeline_pays attend_private_pipeline_pays
 #define plan_choose attend_private_plan_choose

@@ -5,23 +5,15 @@
  */
 #include "kernels/kernels.h"
 
-/* IF_<machine>(...): its argument where kernels for such processors are in this build. */
-#define IF_ANY(...) __VA_ARGS__
-#if defined(__x86_64__)
-#  define IF_X86_64(...) __VA_ARGS__
-#else
-#  define IF_X86_64(...)
-#endif
-
 #define ATTEND_ISA(name, id, machine, extends, needs, fp32_rank, bf16_rank)                        \
-  IF_##machine(extern const Kernels KERNEL_MEMBER(kernels, name);)
+  KERNEL_IF_##machine(extern const Kernels KERNEL_MEMBER(kernels, name);)
 #include "kernels/isas.def"
 #undef ATTEND_ISA
 
 const Kernels *kernels_get(AttendIsa isa) {
   static const Kernels *const tables[ATTEND_ISA_COUNT] = {
 #define ATTEND_ISA(name, id, machine, extends, needs, fp32_rank, bf16_rank)                        \
-  IF_##machine([ATTEND_ISA_##id] = &KERNEL_MEMBER(kernels, name), )
+  KERNEL_IF_##machine([ATTEND_ISA_##id] = &KERNEL_MEMBER(kernels, name), )
 #include "kernels/isas.def"
 #undef ATTEND_ISA
   };

@@ -75,6 +75,15 @@
  * not list members. */
 #define KERNEL_MEMBER(family, isa) attend_private_##family##_##isa
 
+/* KERNEL_IF_<machine>(...), by the machines of isas.def: the argument where kernels for such
+ * processors are in this build, else nothing. */
+#define KERNEL_IF_ANY(...) __VA_ARGS__
+#if defined(__x86_64__)
+#  define KERNEL_IF_X86_64(...) __VA_ARGS__
+#else
+#  define KERNEL_IF_X86_64(...)
+#endif
+
 /* Rows that will be read next: rows[j*stride .. + floats). rows null, floats 0: none. */
 typedef struct KernelAhead {
   const float *rows;

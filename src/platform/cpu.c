@@ -105,14 +105,15 @@ static const IsaRecord records[ATTEND_ISA_COUNT] = {
 #undef ATTEND_ISA
 };
 
-bool cpu_supports(AttendIsa isa) {
+/* Whether the processor has the ISA and all that it extends, and the system saves its registers. */
+static bool supports(AttendIsa isa) {
   if (isa <= ATTEND_ISA_AUTO || isa >= ATTEND_ISA_COUNT) return false;
   const AttendIsa base = records[isa].extends;
-  return (base == ATTEND_ISA_AUTO || cpu_supports(base)) && has_features(isa);
+  return (base == ATTEND_ISA_AUTO || supports(base)) && has_features(isa);
 }
 
 bool cpu_usable(AttendIsa isa) {
-  return kernels_get(isa) && cpu_supports(isa);
+  return kernels_get(isa) && supports(isa);
 }
 
 bool cpu_enable(AttendIsa isa) {

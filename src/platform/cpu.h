@@ -4,10 +4,8 @@
 
 #include "attend/attend.h"
 
-/* True if the processor has the ISA's instructions and the operating system saves its registers. */
-bool cpu_supports(AttendIsa isa);
-
-/* cpu_supports() and kernels of that ISA are in this build. */
+/* True if the processor has the ISA's instructions, the operating system saves its registers, and
+ * kernels of it are in this build. */
 bool cpu_usable(AttendIsa isa);
 
 /* Asks the operating system for what it gives a process only on request, which for AMX is the state
